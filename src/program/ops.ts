@@ -1,0 +1,126 @@
+import type { DType } from "./plan.ts";
+
+/** One row of the table of elementwise operations: everything a backend or a test needs to know of it. */
+export interface Op {
+  readonly arity: 1 | 2 | 3;
+  /** Opcode in `assembly/map.ts`; one case there per opcode. */
+  readonly code: number;
+  /** The dtype of the result from those of the arguments, or undefined where they do not fit. */
+  readonly dtype: (args: readonly DType[]) => DType | undefined;
+  /** WGSL of the result from WGSL of the arguments, which are `f32` or `u32` values. */
+  readonly wgsl: (args: readonly string[], dtype: DType) => string;
+  /** The result in f64 (u32 wraps as in Wasm): the oracle of the tests and of constant folding. */
+  readonly reference: (args: readonly number[], dtype: DType) => number;
+  /** Where tests draw f32 arguments: [low, high] of each. */
+  readonly domain: readonly (readonly [low: number, high: number])[];
+  /** The error allowed against the oracle on f32: relative, and absolute below 1. */
+  readonly bound: { readonly relative: number; readonly absolute: number };
+}
+
+const same = (args: readonly DType[]): DType | undefined => (args.every((d) => d === args[0]) ? args[0] : undefined);
+const float = (args: readonly DType[]): DType | undefined => (args.every((d) => d === "f32") ? "f32" : undefined);
+const unsigned = (args: readonly DType[]): DType | undefined => (args.every((d) => d === "u32") ? "u32" : undefined);
+const truth = (args: readonly DType[]): DType | undefined => (same(args) === undefined ? undefined : "u32");
+const at = (args: readonly number[], i: number): number => args[i] as number;
+const round = (value: number, dtype: DType): number => (dtype === "u32" ? value >>> 0 : value);
+
+const wide: readonly [number, number] = [-8, 8];
+const exact = { relative: 2 ** -24, absolute: 2 ** -24 };
+/** GPUs may round a division or root a little off (WGSL: 2.5 ulp for `/`, inherited by sqrt). */
+const near = { relative: 4e-7, absolute: 4e-7 };
+/** Polynomials; WGSL compilers may reassociate them. */
+const polynomial = { relative: 1e-5, absolute: 5e-7 };
+
+function infix(symbol: string): Op["wgsl"] {
+  return (args) => `(${args[0]} ${symbol} ${args[1]})`;
+}
+
+function call(name: string): Op["wgsl"] {
+  return (args) => `${name}(${args.join(", ")})`;
+}
+
+/** The table of elementwise operations, by name. */
+export const ops: Readonly<Record<string, Op>> = {
+  add: { arity: 2, code: 1, dtype: same, wgsl: infix("+"), reference: (a, d) => round(at(a, 0) + at(a, 1), d), domain: [wide, wide], bound: exact },
+  sub: { arity: 2, code: 2, dtype: same, wgsl: infix("-"), reference: (a, d) => round(at(a, 0) - at(a, 1), d), domain: [wide, wide], bound: exact },
+  mul: {
+    arity: 2,
+    code: 3,
+    dtype: same,
+    wgsl: infix("*"),
+    reference: (a, d) => (d === "u32" ? Math.imul(at(a, 0), at(a, 1)) >>> 0 : at(a, 0) * at(a, 1)),
+    domain: [wide, wide],
+    bound: exact,
+  },
+  div: { arity: 2, code: 4, dtype: float, wgsl: infix("/"), reference: (a) => at(a, 0) / at(a, 1), domain: [wide, [0.25, 8]], bound: near },
+  max: { arity: 2, code: 5, dtype: same, wgsl: call("max"), reference: (a) => Math.max(at(a, 0), at(a, 1)), domain: [wide, wide], bound: exact },
+  min: { arity: 2, code: 6, dtype: same, wgsl: call("min"), reference: (a) => Math.min(at(a, 0), at(a, 1)), domain: [wide, wide], bound: exact },
+  less: {
+    arity: 2,
+    code: 7,
+    dtype: truth,
+    wgsl: (args) => `select(0u, 1u, ${args[0]} < ${args[1]})`,
+    reference: (a) => (at(a, 0) < at(a, 1) ? 1 : 0),
+    domain: [wide, wide],
+    bound: exact,
+  },
+  equal: {
+    arity: 2,
+    code: 8,
+    dtype: truth,
+    wgsl: (args) => `select(0u, 1u, ${args[0]} == ${args[1]})`,
+    reference: (a) => (at(a, 0) === at(a, 1) ? 1 : 0),
+    domain: [wide, wide],
+    bound: exact,
+  },
+  /** `select(condition, a, b)`: a where the u32 condition is not 0, else b. */
+  select: {
+    arity: 3,
+    code: 9,
+    dtype: (d) => (d[0] === "u32" && d[1] === d[2] ? d[1] : undefined),
+    wgsl: (args) => `select(${args[2]}, ${args[1]}, ${args[0]} != 0u)`,
+    reference: (a) => (at(a, 0) !== 0 ? at(a, 1) : at(a, 2)),
+    domain: [[0, 1], wide, wide],
+    bound: exact,
+  },
+  neg: { arity: 1, code: 10, dtype: float, wgsl: (args) => `(-${args[0]})`, reference: (a) => -at(a, 0), domain: [wide], bound: exact },
+  abs: { arity: 1, code: 11, dtype: float, wgsl: call("abs"), reference: (a) => Math.abs(at(a, 0)), domain: [wide], bound: exact },
+  floor: { arity: 1, code: 12, dtype: float, wgsl: call("floor"), reference: (a) => Math.floor(at(a, 0)), domain: [wide], bound: exact },
+  sqrt: { arity: 1, code: 13, dtype: float, wgsl: call("sqrt"), reference: (a) => Math.sqrt(at(a, 0)), domain: [[0.01, 64]], bound: near },
+  exp: { arity: 1, code: 14, dtype: float, wgsl: call("p_exp"), reference: (a) => Math.exp(at(a, 0)), domain: [[-20, 20]], bound: polynomial },
+  log: { arity: 1, code: 15, dtype: float, wgsl: call("p_log"), reference: (a) => Math.log(at(a, 0)), domain: [[0.001, 1000]], bound: polynomial },
+  tanh: { arity: 1, code: 16, dtype: float, wgsl: call("p_tanh"), reference: (a) => Math.tanh(at(a, 0)), domain: [wide], bound: polynomial },
+  sin: { arity: 1, code: 17, dtype: float, wgsl: call("p_sin"), reference: (a) => Math.sin(at(a, 0)), domain: [wide], bound: polynomial },
+  cos: { arity: 1, code: 18, dtype: float, wgsl: call("p_cos"), reference: (a) => Math.cos(at(a, 0)), domain: [wide], bound: polynomial },
+  /** u32 → f32, rounded to nearest. */
+  toF32: {
+    arity: 1,
+    code: 19,
+    dtype: (d) => (d[0] === "u32" ? "f32" : undefined),
+    wgsl: call("f32"),
+    reference: (a) => at(a, 0),
+    domain: [[0, 2 ** 24]],
+    bound: exact,
+  },
+  /** f32 → u32, towards zero; below 0 gives 0. */
+  toU32: {
+    arity: 1,
+    code: 20,
+    dtype: (d) => (d[0] === "f32" ? "u32" : undefined),
+    wgsl: call("u32"),
+    reference: (a) => Math.min(Math.max(Math.trunc(at(a, 0)), 0), 2 ** 32 - 1),
+    domain: [[0, 2 ** 20]],
+    bound: exact,
+  },
+  and: { arity: 2, code: 21, dtype: unsigned, wgsl: infix("&"), reference: (a) => (at(a, 0) & at(a, 1)) >>> 0, domain: [wide, wide], bound: exact },
+  xor: { arity: 2, code: 22, dtype: unsigned, wgsl: infix("^"), reference: (a) => (at(a, 0) ^ at(a, 1)) >>> 0, domain: [wide, wide], bound: exact },
+  shr: {
+    arity: 2,
+    code: 23,
+    dtype: unsigned,
+    wgsl: (args) => `(${args[0]} >> (${args[1]} & 31u))`,
+    reference: (a) => at(a, 0) >>> (at(a, 1) & 31),
+    domain: [wide, [0, 31]],
+    bound: exact,
+  },
+};

@@ -1,0 +1,111 @@
+import { fail } from "../errors.ts";
+
+/** The numeric functions the module exports; see the headers in `assembly/` for shapes. */
+export type Kernels = Readonly<Record<string, (...args: number[]) => number>>;
+
+/** One instance of the kernels with its own memory; arenas, replay index and scratch all live in it. */
+export interface Wasm {
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+  /** Returns the address of `bytes` fresh zeroed bytes, 16-aligned with 16 spare bytes behind. @throws E_OOM */
+  alloc(bytes: number): number;
+  /** Gives back what {@link Wasm.alloc} returned. */
+  free(address: number): void;
+}
+
+const PAGE = 65536;
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/**
+ * Returns a new instance; the module is decoded and compiled once per process.
+ * @throws E_NO_BACKEND where WebAssembly or its SIMD is missing or forbidden by the page's policy
+ */
+export async function openWasm(): Promise<Wasm> {
+  compiled ??= compile();
+  let module: WebAssembly.Module;
+  try {
+    module = await compiled;
+  } catch (cause) {
+    compiled = undefined;
+    fail("E_NO_BACKEND", "wasm: the kernels cannot be compiled here; expected WebAssembly with SIMD, got a refusal", {
+      hint: "Use a browser of 2023 or later; a page with a Content-Security-Policy needs script-src 'wasm-unsafe-eval'.",
+      cause,
+    });
+  }
+  const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
+  const instance = await WebAssembly.instantiate(module, { env: { memory } });
+  const kernels = instance.exports as unknown as Kernels;
+  const heapBase = (instance.exports.__heap_base as WebAssembly.Global).value as number;
+  return { kernels, memory, ...allocator(memory, heapBase) };
+}
+
+async function compile(): Promise<WebAssembly.Module> {
+  const { wasmBase64 } = await import("./bytes.generated.ts");
+  const text = atob(wasmBase64);
+  return WebAssembly.compile(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+}
+
+/** First-fit over a sorted free list: learners make few, large, long-lived blocks. */
+function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wasm, "alloc" | "free"> {
+  const used = new Map<number, number>();
+  let free: { start: number; end: number }[] = [];
+  let top = align(heapBase);
+
+  function alloc(bytes: number): number {
+    const size = align(bytes + 16);
+    const index = free.findIndex((hole) => hole.end - hole.start >= size);
+    const hole = free[index];
+    let start = top;
+    if (hole === undefined) {
+      grow(top + size, bytes);
+      top += size;
+    } else {
+      start = hole.start;
+      hole.start += size;
+      if (hole.start === hole.end) free.splice(index, 1);
+    }
+    used.set(start, size);
+    new Uint8Array(memory.buffer, start, size).fill(0);
+    return start;
+  }
+
+  function grow(end: number, bytes: number): void {
+    const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE);
+    if (missing <= 0) return;
+    try {
+      memory.grow(missing);
+    } catch (cause) {
+      fail("E_OOM", `wasm: memory cannot grow; expected room for ${bytes} more bytes, got a refusal at ${memory.buffer.byteLength} bytes`, {
+        hint: "Use a smaller model, memory capacity or batch; a 32-bit Wasm memory ends at 4 GiB.",
+        context: { bytes, held: memory.buffer.byteLength },
+        cause,
+      });
+    }
+  }
+
+  function release(address: number): void {
+    const size = used.get(address);
+    if (size === undefined) return;
+    used.delete(address);
+    free.push({ start: address, end: address + size });
+    free.sort((a, b) => a.start - b.start);
+    const merged: typeof free = [];
+    for (const hole of free) {
+      const last = merged.at(-1);
+      if (last !== undefined && last.end === hole.start) last.end = hole.end;
+      else merged.push(hole);
+    }
+    free = merged;
+    const last = free.at(-1);
+    if (last !== undefined && last.end === top) {
+      top = last.start;
+      free.pop();
+    }
+  }
+
+  return { alloc, free: release };
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / 16) * 16;
+}
