@@ -1,0 +1,272 @@
+/**
+ * Fusion: cuts a graph into kernels. All its rules: views and leaves are never computed on their own; a map with one consumer, or of at
+ * most {@link RECOMPUTED} operations, is computed inside whoever reads it; same-shape siblings that share an operand become one kernel of
+ * several outputs; a reduction takes the maps before it; a product takes the first map that reads it.
+ */
+import { fail } from "../errors.ts";
+import type { Effect, Graph, Tensor } from "./graph.ts";
+import { ops } from "./ops.ts";
+import type { ReduceOp } from "./plan.ts";
+import { type Shape, sameShape, sizeOf } from "./shape.ts";
+import { isBufferLeaf, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
+
+/** Operations of a map that several kernels read above which it is stored rather than recomputed. */
+const RECOMPUTED = 8;
+
+/** Where a kernel's value goes: the buffer of a node, an output of the program, or a range of the state. */
+export type Destination =
+  | { readonly kind: "buffer"; readonly node: Tensor }
+  | { readonly kind: "output"; readonly name: string }
+  | { readonly kind: "part"; readonly pack: Tensor; readonly part: number }
+  | { readonly kind: "state"; readonly leaf: Tensor };
+
+/** A value that a kernel computes at each of its points, and where it goes. */
+export interface Root {
+  readonly value: Tensor;
+  readonly destination: Destination;
+  readonly op?: ReduceOp;
+}
+
+/** A kernel before its memory is known. */
+export interface Spec {
+  readonly family: "map" | "reduce" | "matmul" | "scatter" | "optimizer";
+  /** The dims of the points it runs over. */
+  readonly shape: Shape;
+  /** Reduced dims, in a reduction. */
+  readonly axes: readonly number[];
+  readonly roots: readonly Root[];
+  /** The product that a matmul computes. */
+  readonly product?: Tensor;
+  readonly effect?: Effect;
+}
+
+/** The kernels in order, and the nodes whose elements lie in a buffer. */
+export interface Fused {
+  readonly specs: Spec[];
+  readonly stored: ReadonlySet<Tensor>;
+  /** Nodes whose buffer is not its own: an output of the program, or a part of a pack. */
+  readonly homes: ReadonlyMap<Tensor, Destination>;
+}
+
+/** Returns the kernels of a traced graph. */
+export function fuse(graph: Graph): Fused {
+  const forced = new Set<Tensor>();
+  for (;;) {
+    const fused = cut(graph, forced);
+    const hazard = findHazard(fused);
+    if (hazard === undefined) return fused;
+    const fresh = hazard.roots.map((root) => root.value).filter((value) => !forced.has(value));
+    if (fresh.length === 0) {
+      fail("E_TRACE", "program: a range of the state is used after the same program changed it; expected all reads before, got a later one", {
+        hint: "Read the state once and pass the new value on, or split the program in two.",
+      });
+    }
+    for (const value of fresh) forced.add(value);
+  }
+}
+
+function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
+  const live = reachable(graph);
+  const stored = chooseStored(graph, live, forced);
+  const homes = new Map<Tensor, Destination>();
+  const specs: Spec[] = [];
+  const map = (value: Tensor, destination: Destination): Spec => ({ family: "map", shape: value.shape, axes: [], roots: [{ value, destination }] });
+
+  const late: Spec[] = [];
+  for (const [name, value] of graph.outputs) {
+    if (stored.has(value) && value.op !== "pack" && !homes.has(value)) homes.set(value, { kind: "output", name });
+    else late.push(map(value, { kind: "output", name }));
+  }
+  const copies = new Map<Tensor, Spec[]>();
+  for (const pack of live.filter((node) => node.op === "pack")) {
+    const list: Spec[] = [];
+    for (const [part, value] of pack.inputs.entries()) {
+      const source = underViews(value, ["reshape", "detach"]);
+      const destination: Destination = { kind: "part", pack, part };
+      if (stored.has(source) && source.op !== "pack" && !homes.has(source)) homes.set(source, destination);
+      else list.push(map(value, destination));
+    }
+    copies.set(pack, list);
+  }
+  for (const node of live) {
+    if (!stored.has(node)) continue;
+    const destination: Destination = { kind: "buffer", node };
+    if (node.op === "pack") specs.push(...(copies.get(node) as Spec[]));
+    else if (node.op === "reduce") {
+      const value = node.inputs[0] as Tensor;
+      const op = node.attributes.op as ReduceOp;
+      specs.push({ family: "reduce", shape: value.shape, axes: node.attributes.axes as number[], roots: [{ value, destination, op }] });
+    } else if (node.op === "matmul") {
+      specs.push({ family: "matmul", shape: node.shape, axes: [], roots: [{ value: node, destination }], product: node });
+    } else specs.push(map(node, destination));
+  }
+  specs.push(...late);
+  for (const effect of graph.effects) {
+    if (effect.kind === "assign") specs.push(map(effect.value, { kind: "state", leaf: effect.target }));
+    else if (effect.kind === "put") {
+      specs.push({ family: "scatter", shape: effect.value.shape, axes: [], roots: [{ value: effect.value, destination: { kind: "state", leaf: effect.target } }], effect });
+    } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect });
+  }
+  return { specs: absorbProducts(mergeSiblings(specs, stored), stored, homes), stored, homes };
+}
+
+/** Decides which nodes get a buffer. */
+function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet<Tensor>): Set<Tensor> {
+  const stored = new Set<Tensor>(forced);
+  const consumers = new Map<Tensor, Set<unknown>>();
+  const consume = (value: Tensor, by: unknown): void => {
+    const source = underViews(value);
+    consumers.set(source, (consumers.get(source) ?? new Set()).add(by));
+  };
+  for (const node of live) if (!isView(node)) for (const input of node.inputs) consume(input, node);
+  for (const [name, value] of graph.outputs) consume(value, name);
+  for (const effect of graph.effects) if (effect.kind !== "optimizer") consume(effect.value, effect);
+
+  const needBuffer = (value: Tensor): void => {
+    const source = underViews(value);
+    if (!isBufferLeaf(source)) stored.add(source);
+  };
+  for (const effect of graph.effects) {
+    if (effect.kind === "put") needBuffer(effect.index);
+    if (effect.kind === "optimizer") for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
+  }
+  for (const node of live) {
+    if (node.op === "matmul") {
+      for (const operand of node.inputs) {
+        needBuffer(operand);
+        if (!strideOnes(operand)) stored.add(operand);
+      }
+    }
+    if (node.op === "gather") for (const input of node.inputs) needBuffer(input);
+    if (node.op === "gather" && isView(node.inputs[0] as Tensor)) stored.add(node.inputs[0] as Tensor);
+    if (splitsDims(node)) needBuffer(node.inputs[0] as Tensor);
+  }
+  const cost = new Map<Tensor, number>();
+  for (const node of live) {
+    const parts = node.inputs.reduce((sum, input) => sum + (stored.has(input) ? 0 : (cost.get(input) ?? 0)), 0);
+    const elementwise = ops[node.op] !== undefined;
+    cost.set(node, parts + (elementwise ? 1 : 0));
+    if (["reduce", "matmul", "pack"].includes(node.op)) stored.add(node);
+    else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && (cost.get(node) as number) > RECOMPUTED) stored.add(node);
+  }
+  return stored;
+}
+
+/** Returns the stored nodes and state leaves that a kernel reads. */
+export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): Set<Tensor> {
+  const reads = new Set<Tensor>();
+  const seen = new Set<Tensor>();
+  const visit = (node: Tensor, asRoot: boolean): void => {
+    if (!asRoot && (stored.has(node) || node.op === "state")) {
+      reads.add(node);
+      return;
+    }
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node.op === "state") reads.add(node);
+    if (node !== spec.product) for (const input of node.inputs) visit(input, false);
+  };
+  for (const root of spec.roots) visit(root.value, root.destination.kind === "buffer" && root.destination.node === root.value);
+  for (const operand of spec.product?.inputs ?? []) visit(operand, false);
+  if (spec.effect?.kind === "put") visit(spec.effect.index, false);
+  if (spec.effect?.kind === "optimizer") for (const t of [...Object.values(spec.effect.tensors), ...Object.values(spec.effect.scalars)]) visit(t, false);
+  if (spec.product !== undefined) reads.delete(spec.product);
+  return reads;
+}
+
+/** Returns the stored nodes and state leaves that a kernel writes. */
+export function writesOf(spec: Spec): Tensor[] {
+  if (spec.effect?.kind === "optimizer") {
+    return Object.entries(spec.effect.tensors).flatMap(([name, tensor]) => (name === "grads" ? [] : [tensor]));
+  }
+  return spec.roots.flatMap(({ destination: d }) => (d.kind === "buffer" ? [d.node] : d.kind === "state" ? [d.leaf] : d.kind === "part" ? [d.pack] : []));
+}
+
+/** Returns whether two nodes share memory: the same node, or state ranges that overlap. */
+function overlaps(a: Tensor, b: Tensor): boolean {
+  if (a === b) return true;
+  if (a.op !== "state" || b.op !== "state" || a.attributes.arena !== b.attributes.arena) return false;
+  const range = (t: Tensor): [number, number] => {
+    const start = t.attributes.byteOffset as number;
+    const rows = t.shape[0] ?? 1;
+    const stride = (t.attributes.rowStride as number | undefined) ?? sizeOf(t.shape) / Math.max(1, rows);
+    return [start, start + rows * stride * (t.attributes.storage === "u8" ? 1 : 4)];
+  };
+  const [aStart, aEnd] = range(a);
+  const [bStart, bEnd] = range(b);
+  return aStart < bEnd && bStart < aEnd;
+}
+
+const clash = (some: Iterable<Tensor>, others: Iterable<Tensor>): boolean => [...some].some((a) => [...others].some((b) => overlaps(a, b)));
+
+function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+  const merged: { spec: Spec; reads: Set<Tensor>; writes: Tensor[] }[] = [];
+  for (const spec of specs) {
+    const reads = readsOf(spec, stored);
+    const writes = writesOf(spec);
+    const home = ["map", "reduce"].includes(spec.family)
+      ? merged.findIndex((other, i) => {
+          const { spec: o } = other;
+          if (o.family !== spec.family || !sameShape(o.shape, spec.shape) || !sameShape(o.axes, spec.axes)) return false;
+          if (![...reads].some((node) => other.reads.has(node))) return false;
+          // Moving the later kernel up must not pass a writer of what it reads, nor a reader or writer of what it writes.
+          if (clash(reads, other.writes)) return false;
+          return merged.slice(i + 1).every((between) => !clash(reads, between.writes) && !clash(writes, between.reads) && !clash(writes, between.writes));
+        })
+      : -1;
+    const other = merged[home];
+    if (other === undefined) merged.push({ spec, reads, writes });
+    else {
+      merged[home] = {
+        spec: { ...other.spec, roots: [...other.spec.roots, ...spec.roots] },
+        reads: new Set([...other.reads, ...reads]),
+        writes: [...other.writes, ...writes],
+      };
+    }
+  }
+  return merged.map(({ spec }) => spec);
+}
+
+function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: ReadonlyMap<Tensor, Destination>): Spec[] {
+  const list: (Spec | undefined)[] = [...specs];
+  for (const [i, spec] of specs.entries()) {
+    const { product } = spec;
+    if (product === undefined || list[i] !== spec) continue;
+    const readers = list.flatMap((other, j) => (j > i && other !== undefined && readsOf(other, stored).has(product) ? [j] : []));
+    const first = readers[0];
+    const epilogue = first === undefined ? undefined : (list[first] as Spec);
+    if (first === undefined || epilogue === undefined || epilogue.family !== "map" || !sameShape(epilogue.shape, product.shape)) continue;
+    if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored, true))) continue;
+    const [raw] = spec.roots as [Root];
+    const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";
+    list[first] = { ...epilogue, family: "matmul", product, roots: exposed ? [raw, ...epilogue.roots] : epilogue.roots };
+    list[i] = undefined;
+  }
+  return list.filter((spec) => spec !== undefined);
+}
+
+/** Returns whether every way from `node` to `product` inside one kernel goes through elementwise operations only. */
+function onlyElementwise(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>, asRoot: boolean): boolean {
+  if (node === product) return true;
+  if (!asRoot && stored.has(node)) return true;
+  if (isView(node) && underViews(node) !== underViews(product)) return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
+  if (isView(node)) return false;
+  return node.inputs.every((input) => onlyElementwise(input, product, stored, false));
+}
+
+function onlyElementwiseBelowView(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>): boolean {
+  if (node === product) return false;
+  if (stored.has(node)) return true;
+  return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
+}
+
+/** Returns a kernel that would read state after an earlier one changed it; its values must be stored before. */
+function findHazard({ specs, stored }: Fused): Spec | undefined {
+  const changed: Tensor[] = [];
+  for (const spec of specs) {
+    const states = [...readsOf(spec, stored)].filter((node) => node.op === "state");
+    if (clash(states, changed)) return spec;
+    changed.push(...writesOf(spec).filter((node) => node.op === "state"));
+  }
+  return undefined;
+}

@@ -1,0 +1,139 @@
+import { fail } from "../errors.ts";
+import type { Tensor } from "./graph.ts";
+import { apply } from "./ops.ts";
+import type { ReduceOp } from "./plan.ts";
+import { normalAxes, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
+
+/** Returns the same elements, in row-major order, under another shape. @throws E_SHAPE */
+export function reshape(a: Tensor, shape: Shape): Tensor {
+  if (sizeOf(shape) !== sizeOf(a.shape)) {
+    fail("E_SHAPE", `${a.graph.where("reshape")}: sizes differ; expected ${sizeOf(a.shape)} elements as in ${showShape(a.shape)}, got ${showShape(shape)}`);
+  }
+  if (sameShape(shape, a.shape)) return a;
+  if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
+  if (a.op === "reshape") return reshape(a.inputs[0] as Tensor, shape);
+  return a.graph.node("reshape", [a], {}, shape, a.dtype);
+}
+
+/** Returns the tensor with its dims in another order: dim i of the result is dim `order[i]` of `a`. @throws E_SHAPE */
+export function permute(a: Tensor, order: readonly number[]): Tensor {
+  if (order.length !== a.shape.length || [...order].sort((x, y) => x - y).some((axis, i) => axis !== i)) {
+    fail("E_SHAPE", `${a.graph.where("permute")}: not an order of the dims; expected 0 to ${a.shape.length - 1} each once, got ${showShape(order)}`);
+  }
+  if (order.every((axis, i) => axis === i)) return a;
+  const shape = order.map((axis) => a.shape[axis] as number);
+  if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
+  if (a.op === "permute") {
+    const inner = a.attributes.order as readonly number[];
+    return permute(
+      a.inputs[0] as Tensor,
+      order.map((axis) => inner[axis] as number),
+    );
+  }
+  return a.graph.node("permute", [a], { order }, shape, a.dtype);
+}
+
+/** Returns the tensor with dims of length 1 repeated to `shape`, of the same rank. @throws E_SHAPE */
+export function expand(a: Tensor, shape: Shape): Tensor {
+  if (shape.length !== a.shape.length || a.shape.some((n, i) => n !== shape[i] && n !== 1)) {
+    fail("E_SHAPE", `${a.graph.where("expand")}: only dims of length 1 repeat; expected a shape like ${showShape(a.shape)}, got ${showShape(shape)}`);
+  }
+  if (sameShape(shape, a.shape)) return a;
+  if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
+  return a.graph.node("expand", [a], {}, shape, a.dtype);
+}
+
+/** Returns the fold of a tensor over `axes`, which stay as dims of length 1. @throws E_SHAPE */
+export function reduce(op: ReduceOp, a: Tensor, axes: number | readonly number[]): Tensor {
+  const where = a.graph.where(op);
+  const list = normalAxes(where, axes, a.shape.length);
+  if (a.dtype !== "f32") fail("E_SHAPE", `${where}: dtype does not fit; expected f32, got ${a.dtype}`, { hint: "Convert with toF32." });
+  const open = list.filter((axis) => a.shape[axis] !== 1);
+  if (open.length === 0) return a;
+  const shape = a.shape.map((n, i) => (open.includes(i) ? 1 : n));
+  return a.graph.node("reduce", [a], { op, axes: open }, shape, "f32");
+}
+
+/** Returns the matrix product of `a` [..., m, k] and `b` [..., k, n], whose leading dims are equal. @throws E_SHAPE */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  const where = a.graph.where("matmul");
+  const rank = a.shape.length;
+  const fits =
+    rank >= 2 &&
+    b.shape.length === rank &&
+    a.shape[rank - 1] === b.shape[rank - 2] &&
+    sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2)) &&
+    a.dtype === "f32" &&
+    b.dtype === "f32";
+  if (!fits) {
+    fail("E_SHAPE", `${where}: shapes do not fit; expected f32 [..., m, k] and [..., k, n], got ${a.dtype} ${showShape(a.shape)} and ${b.dtype} ${showShape(b.shape)}`);
+  }
+  const shape = [...a.shape.slice(0, -1), b.shape[rank - 1] as number];
+  if (rank > 3) {
+    const flat = (t: Tensor): Tensor => reshape(t, [sizeOf(t.shape.slice(0, -2)), ...t.shape.slice(-2)]);
+    return reshape(matmul(flat(a), flat(b)), shape);
+  }
+  return a.graph.node("matmul", [a, b], {}, shape, "f32");
+}
+
+/** Returns the rows of `table` [rows, ...row] named by the u32 tensor `index`: shape [...index, ...row]. @throws E_SHAPE */
+export function gather(table: Tensor, index: Tensor): Tensor {
+  if (table.shape.length === 0 || index.dtype !== "u32") {
+    fail("E_SHAPE", `${table.graph.where("gather")}: operands do not fit; expected a table of rows and u32 row numbers, got ${showShape(table.shape)} and ${index.dtype}`);
+  }
+  return table.graph.node("gather", [table, index], {}, [...index.shape, ...table.shape.slice(1)], table.dtype);
+}
+
+/** Returns the elements of all tensors one after another as one vector; the parts are computed in place, without a copy. */
+export function pack(parts: readonly Tensor[]): Tensor {
+  const first = parts[0] as Tensor;
+  const size = parts.reduce((sum, part) => sum + sizeOf(part.shape), 0);
+  return parts.length === 1 ? reshape(first, [size]) : first.graph.node("pack", parts, {}, [size], first.dtype);
+}
+
+/** Returns the same value, through which no gradient flows. */
+export function detach(a: Tensor): Tensor {
+  return a.op === "detach" || a.op === "const" ? a : a.graph.node("detach", [a], {}, a.shape, a.dtype);
+}
+
+/** The gradient of each input of a node that is not in the table of elementwise operations. */
+export type Vjp = (g: Tensor, node: Tensor) => readonly (Tensor | undefined)[];
+
+const turned = (a: Tensor): Tensor => permute(a, [...a.shape.slice(2).keys(), a.shape.length - 1, a.shape.length - 2]);
+
+/** Gradient rules of the views, reductions, products and loads, by op. */
+export const vjps: Readonly<Record<string, Vjp>> = {
+  reshape: (g, node) => [reshape(g, (node.inputs[0] as Tensor).shape)],
+  permute: (g, node) => {
+    const order = node.attributes.order as readonly number[];
+    return [
+      permute(
+        g,
+        order.map((_, i) => order.indexOf(i)),
+      ),
+    ];
+  },
+  expand: (g, node) => {
+    const { shape } = node.inputs[0] as Tensor;
+    return [
+      reduce(
+        "sum",
+        g,
+        [...shape.keys()].filter((i) => shape[i] !== node.shape[i]),
+      ),
+    ];
+  },
+  reduce: (g, node) => {
+    const a = node.inputs[0] as Tensor;
+    const spread = expand(g, a.shape);
+    if (node.attributes.op === "sum") return [spread];
+    const hit = apply("toF32", [apply("equal", [a, expand(node, a.shape)])]);
+    const ties = expand(reduce("sum", hit, node.attributes.axes as readonly number[]), a.shape);
+    return [apply("mul", [spread, apply("div", [hit, ties])])];
+  },
+  matmul: (g, node) => {
+    const [a, b] = node.inputs as [Tensor, Tensor];
+    return [matmul(g, turned(b)), matmul(turned(a), g)];
+  },
+  detach: () => [undefined],
+};
