@@ -1,21 +1,39 @@
+/**
+ * One suite, five runtimes. `node` is every test but those of pages; `runtime` is the part that Deno and Bun run too; `chromium` and
+ * `firefox` run that part inside the browser; `browser` drives pages from outside.
+ */
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { chromium, firefox, isolation, lavapipe, swiftshader, vulkan } from "./browsers.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+const runtimeTests = ["tests/runtime/**/*.test.ts"];
+const resolve = { alias: { palimpsest: `${root}src/index.ts` } };
+const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-// Deno's worker_threads lack what vitest's thread pool needs, hence forks everywhere.
-const server = (name, include, exclude = []) => ({
-  test: { name, include, exclude: ["**/node_modules/**", ...exclude], environment: "node", pool: "forks", testTimeout: 30_000 },
+/** @param {string} name @param {string[]} include @param {string[]} exclude */
+const local = (name, include, exclude = []) => ({
+  resolve,
+  test: {
+    ...limits,
+    name,
+    include,
+    exclude: ["**/node_modules/**", ...exclude],
+    env: vulkan("deno" in process.versions ? lavapipe : swiftshader),
+    // Deno's worker threads lack what a pool of threads needs.
+    pool: /** @type {const} */ ("forks"),
+  },
 });
 
-const browser = (name, launchOptions) => ({
-  server: { headers: isolated },
+/** @param {"chromium" | "firefox"} name @param {object} launchOptions */
+const page = (name, launchOptions) => ({
+  resolve,
+  server: { headers: isolation },
   test: {
+    ...limits,
     name,
-    include: ["tests/runtime/**/*.test.ts"],
-    testTimeout: 30_000,
+    include: runtimeTests,
     browser: {
       enabled: true,
       headless: true,
@@ -26,34 +44,16 @@ const browser = (name, launchOptions) => ({
   },
 });
 
-/** The launch options under which both browsers have WebGPU on a machine without a GPU. */
-export const launch = {
-  chromium: {
-    executablePath: "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--enable-unsafe-webgpu",
-      "--use-webgpu-adapter=swiftshader",
-      // SwiftShader compiles kernels with workgroup memory 20 times slower when it must zero that memory.
-      "--enable-dawn-features=disable_workgroup_init",
-    ],
-  },
-  firefox: {
-    channel: "moz-firefox",
-    executablePath: "/usr/bin/firefox-esr",
-    firefoxUserPrefs: { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true },
-  },
-};
-
 export default defineConfig({
   root,
   test: {
+    maxWorkers: 2,
     projects: [
-      server("node", ["tests/**/*.test.ts"], ["tests/browser/**"]),
-      server("runtime", ["tests/runtime/**/*.test.ts"]),
-      server("browser", ["tests/browser/**/*.test.ts"]),
-      browser("chromium", launch.chromium),
-      browser("firefox", launch.firefox),
+      local("node", ["tests/**/*.test.ts"], ["tests/browser/**"]),
+      local("runtime", runtimeTests),
+      local("browser", ["tests/browser/**/*.test.ts"]),
+      page("chromium", chromium),
+      page("firefox", firefox),
     ],
   },
 });

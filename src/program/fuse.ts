@@ -8,7 +8,7 @@ import type { Effect, Graph, Tensor } from "./graph.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { isBufferLeaf, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
+import { isBufferLeaf, isTransposed, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 8;
@@ -136,6 +136,8 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
         needBuffer(operand);
         if (!strideOnes(operand)) stored.add(operand);
       }
+      // Backends have no kernel for two transposed operands.
+      if (node.inputs.every(isTransposed)) stored.add(node.inputs[0] as Tensor);
     }
     if (node.op === "gather") for (const input of node.inputs) needBuffer(input);
     if (node.op === "gather" && isView(node.inputs[0] as Tensor)) stored.add(node.inputs[0] as Tensor);

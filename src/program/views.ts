@@ -128,6 +128,13 @@ export function strideOnes(operand: Tensor): boolean {
   return [rank - 2, rank - 1].some((d) => operand.shape[d] === 1 || walk.strides[d] === 1);
 }
 
+/** Returns whether a matmul operand runs down its columns. */
+export function isTransposed(operand: Tensor): boolean {
+  const rank = operand.shape.length;
+  const walk = bufferWalk(operand, identity(operand.shape), rank);
+  return walk !== undefined && operand.shape[rank - 1] !== 1 && walk.strides[rank - 1] !== 1;
+}
+
 /** Returns how a view chain over a buffer walks it, in elements from the buffer's start, or undefined where it is not affine. */
 export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number, isBuffer?: (node: Tensor) => boolean): Affine | undefined {
   if (!isView(node) || isBuffer?.(node) === true) return combine(index, bufferStrides(node), rank);

@@ -1,11 +1,26 @@
 import { fail } from "../errors.ts";
 
-/** The numeric functions the module exports; see the headers in `assembly/` for shapes. */
-export type Kernels = Readonly<Record<string, (...args: number[]) => number>>;
+/** The functions the module exports; addresses are bytes, see the headers in `assembly/`. */
+export interface Kernels {
+  /** Runs `count` kernels of the list at `list`. */
+  run(list: number, count: number): void;
+  /** Bytes of packing space a product needs. */
+  matmulScratch(form: number, m: number, n: number, k: number): number;
+  rate(kind: number, parameters: number, t: number): number;
+  rates(kind: number, parameters: number, first: number, count: number, out: number): void;
+  memoryBytes(policy: number, capacity: number, classes: number): number;
+  memoryInit(state: number, policy: number, capacity: number, classes: number, store0: number, store1: number, draw0: number, draw1: number): void;
+  memoryValid(state: number): number;
+  memoryCount(state: number, label: number): number;
+  memoryStored(state: number): number;
+  memorySeen(state: number): number;
+  memoryOffer(state: number, rows: number, n: number, slots: number): void;
+  memoryDraw(state: number, n: number, slots: number): number;
+}
 
 /** One instance of the kernels with its own memory; arenas, replay index and scratch all live in it. */
 export interface Wasm {
-  readonly kernels: Kernels;
+  readonly exports: Kernels;
   readonly memory: WebAssembly.Memory;
   /** Returns the address of `bytes` fresh zeroed bytes, 16-aligned with 16 spare bytes behind. @throws E_OOM */
   alloc(bytes: number): number;
@@ -34,9 +49,9 @@ export async function openWasm(): Promise<Wasm> {
   }
   const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
-  const kernels = instance.exports as unknown as Kernels;
+  const exports = instance.exports as unknown as Kernels;
   const heapBase = (instance.exports.__heap_base as WebAssembly.Global).value as number;
-  return { kernels, memory, ...allocator(memory, heapBase) };
+  return { exports, memory, ...allocator(memory, heapBase) };
 }
 
 async function compile(): Promise<WebAssembly.Module> {

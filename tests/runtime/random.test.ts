@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { philox } from "../../src/random.ts";
 
+type Words = [number, number, number, number];
+
 // Random123 1.14.0, tests/kat_vectors: philox4x32-10.
-const vectors = [
+const vectors: { counter: Words; key: [number, number]; words: Words }[] = [
   { counter: [0, 0, 0, 0], key: [0, 0], words: [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8] },
   {
     counter: [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
@@ -14,7 +16,7 @@ const vectors = [
     key: [0xa4093822, 0x299f31d0],
     words: [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
   },
-] as const;
+];
 
 describe("philox", () => {
   it.each(vectors)("gives the published words at counter $counter", ({ counter, key, words }) => {

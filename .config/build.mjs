@@ -1,0 +1,110 @@
+/**
+ * Builds everything: `assembly/` and `shaders/` into `src/`'s generated files, then `src/` into `dist/`.
+ * The option `--no-types` leaves out the .d.ts files, which take most of the time.
+ */
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import asc from "assemblyscript/asc";
+import * as esbuild from "esbuild";
+import { minifyShader } from "./minify.mjs";
+import { checkShaders } from "./shadercheck.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Builds the package. @param {{ types: boolean }} options @throws an error that names the file at fault */
+export async function build({ types }) {
+  process.chdir(root);
+  await Promise.all([buildKernels(), buildShaders()]);
+  await rm("dist", { recursive: true, force: true });
+  await Promise.all([bundle(), types ? declare() : undefined]);
+}
+
+/** `assembly/` → `build/kernels.wasm` and the same bytes as a module of text. */
+async function buildKernels() {
+  /** @type {Uint8Array | undefined} */
+  let wasm;
+  const { error, stderr } = await asc.main(["--config", "asconfig.json"], {
+    writeFile: (name, contents) => {
+      if (name.endsWith(".wasm")) wasm = /** @type {Uint8Array} */ (contents);
+    },
+  });
+  if (error !== null || wasm === undefined) throw new Error(`assembly: ${error?.message}\n${stderr.toString()}`);
+  const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (wasm)));
+  const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
+  if (names !== "env.memory") throw new Error(`assembly: the kernels import from the host; expected env.memory, got ${names}`);
+  await put("build/kernels.wasm", wasm);
+  await put("src/wasm/bytes.generated.ts", `export const wasmBase64: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`);
+}
+
+/** `shaders/`, once they are what the executor binds, → a module of texts. */
+async function buildShaders() {
+  const files = (await readdir("shaders")).filter((name) => name.endsWith(".wgsl")).sort();
+  const entries = await Promise.all(
+    files.map(async (file) => /** @type {const} */ ([file.slice(0, -".wgsl".length), await readFile(`shaders/${file}`, "utf8")])),
+  );
+  const problems = checkShaders(Object.fromEntries(entries), await readContract());
+  if (problems.length > 0) throw new Error(`The shaders differ from src/backend/webgpu/contract.ts:\n${problems.join("\n")}`);
+  const names = entries.map(([name]) => `  readonly ${name}: string;\n`).join("");
+  const texts = entries.map(([name, text]) => `  ${name}:\n    ${JSON.stringify(minifyShader(text))},\n`).join("");
+  await put("src/backend/webgpu/shaders.generated.ts", `export const shaders: {\n${names}} = {\n${texts}};\n`);
+}
+
+/** @returns {Promise<Parameters<typeof checkShaders>[1]>} */
+async function readContract() {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: ["src/backend/webgpu/contract.ts"],
+    bundle: true,
+    format: "esm",
+    write: false,
+  });
+  const { contract } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]?.text ?? "")}`);
+  return contract;
+}
+
+/** `src/` → the library, its lazily loaded chunks and the command. */
+async function bundle() {
+  await esbuild.build({
+    entryPoints: { index: "src/index.ts", cli: "src/cli/index.ts" },
+    outdir: "dist",
+    chunkNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    minify: true,
+    sourcemap: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    external: ["node:*", "webgpu"],
+    logLevel: "warning",
+  });
+  await put("dist/kernels.wasm", await readFile("build/kernels.wasm"));
+}
+
+/** `src/` → .d.ts files. */
+async function declare() {
+  const run = promisify(execFile)(process.execPath, ["node_modules/typescript/bin/tsc", "--project", ".config"]);
+  await run.catch(({ stdout }) => {
+    throw new Error(`src: the types are wrong\n${stdout}`);
+  });
+}
+
+/** Writes a file in one step, and only if that changes it: tests may be reading. @param {string} path @param {string | Uint8Array} contents */
+async function put(path, contents) {
+  const bytes = Buffer.from(contents);
+  const old = await readFile(path).catch(() => undefined);
+  if (old?.equals(bytes)) return;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, bytes);
+  await rename(`${path}.new`, path);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const types = !process.argv.includes("--no-types");
+  await build({ types }).catch((error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+}

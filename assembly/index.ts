@@ -1,0 +1,15 @@
+/** What the host calls. Kernels run from {@link run}; the rest decides: replay, schedules, checksums. */
+export { crc32c, crcTables } from "./crc";
+export { matmulScratch } from "./matmul";
+export {
+  memoryBytes,
+  memoryCount,
+  memoryDraw,
+  memoryInit,
+  memoryOffer,
+  memorySeen,
+  memoryStored,
+  memoryValid,
+} from "./memory";
+export { run } from "./run";
+export { rate, rates } from "./schedule";

@@ -1,0 +1,79 @@
+/**
+ * Runs a program: a list of kernels in memory, in order, without a call from outside between them.
+ * Entry, i32 words: 0 family, 1 kernel or operand block. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner
+ * kept dim, 3 matmul, 4 sgd, 5 adamw.
+ * Matmul block, i32 words: form, batch, m, n, k, a, a per row, a per batch, b, b per row, b per batch, c, scratch (strides in elements).
+ * Optimizer block: count, params, grads, slot, slot, nesterov, then addresses of f32 scalars in the order of the kernel's parameters.
+ */
+import { map } from "./map";
+import { matmul } from "./matmul";
+import { adamw, sgd } from "./optimizer";
+import { reduceColumns, reduceRows } from "./reduce";
+
+export function run(list: usize, count: i32): void {
+  for (const end = list + (<usize>count << 3); list < end; list += 8) {
+    const block = <usize>load<i32>(list, 4);
+    switch (load<i32>(list)) {
+      case 0:
+        map(block);
+        break;
+      case 1:
+        reduceRows(block);
+        break;
+      case 2:
+        reduceColumns(block);
+        break;
+      case 3:
+        product(block);
+        break;
+      case 4:
+        sgd(
+          load<i32>(block),
+          load<i32>(block, 4),
+          load<i32>(block, 8),
+          load<i32>(block, 12),
+          load<i32>(block, 20),
+          scalar(block, 0),
+          scalar(block, 1),
+          scalar(block, 2),
+          scalar(block, 3),
+        );
+        break;
+      default:
+        adamw(
+          load<i32>(block),
+          load<i32>(block, 4),
+          load<i32>(block, 8),
+          load<i32>(block, 12),
+          load<i32>(block, 16),
+          scalar(block, 0),
+          scalar(block, 1),
+          scalar(block, 2),
+          scalar(block, 3),
+          scalar(block, 4),
+          scalar(block, 5),
+          scalar(block, 6),
+          scalar(block, 7),
+          scalar(block, 8),
+        );
+    }
+  }
+}
+
+function scalar(block: usize, i: usize): f32 {
+  return load<f32>(<usize>load<i32>(block + (i << 2), 24));
+}
+
+function product(block: usize): void {
+  const m = load<i32>(block, 8);
+  const n = load<i32>(block, 12);
+  let a = <usize>load<i32>(block, 20);
+  let b = <usize>load<i32>(block, 32);
+  let c = <usize>load<i32>(block, 44);
+  for (let i = 0, batch = load<i32>(block, 4); i < batch; i++) {
+    matmul(load<i32>(block), m, n, load<i32>(block, 16), a, load<i32>(block, 24), b, load<i32>(block, 36), c, n, <usize>load<i32>(block, 48));
+    a += <usize>load<i32>(block, 28) << 2;
+    b += <usize>load<i32>(block, 40) << 2;
+    c += <usize>(m * n) << 2;
+  }
+}

@@ -1,0 +1,63 @@
+// SGD with momentum over a flat range of parameters, in place. At each of `count` elements, in this order of operations:
+//   g = grad · gradScale + weightDecay · w
+//   b = momentum · b + g                         (heavy)
+//   d = nesterov: g + momentum · b, heavy: b, else g
+//   w = w − learningRate · d
+// Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", with L2 weight decay.
+//
+// Holes (the executor writes the bodies of those whose tensor or scalar there is): all functions but main.
+// Order: one invocation an element; more than 65,535 groups fold into y.
+
+@group(0) @binding(0) var<storage, read_write> state: array<u32>;
+@group(0) @binding(1) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(2) var<storage, read_write> io: array<u32>;
+@group(0) @binding(3) var<storage, read_write> work: array<u32>;
+
+override count: u32;
+override heavy: bool;
+override nesterov: bool;
+
+fn learningRate() -> f32 {
+  return 0.0;
+}
+fn momentum() -> f32 {
+  return 0.0;
+}
+fn weightDecay() -> f32 {
+  return 0.0;
+}
+fn gradScale() -> f32 {
+  return 1.0;
+}
+fn load_params(i: u32) -> f32 {
+  return 0.0;
+}
+fn store_params(i: u32, value: f32) {}
+fn load_grads(i: u32) -> f32 {
+  return 0.0;
+}
+fn load_momentum(i: u32) -> f32 {
+  return 0.0;
+}
+fn store_momentum(i: u32, value: f32) {}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64u + lane;
+  if (i >= count) {
+    return;
+  }
+  let w = load_params(i);
+  let g = load_grads(i) * gradScale() + weightDecay() * w;
+  var direction = g;
+  if (heavy) {
+    let b = momentum() * load_momentum(i) + g;
+    store_momentum(i, b);
+    direction = select(b, g + momentum() * b, nesterov);
+  }
+  store_params(i, w - learningRate() * direction);
+}

@@ -1,0 +1,103 @@
+/** Turns the kernels of a plan into the blocks that `assembly/run.ts` walks. */
+import type { Access, Instruction, Kernel, MapKernel, MatmulKernel, OptimizerKernel, ReduceKernel } from "../../program/plan.ts";
+import { collapse } from "../../program/squeeze.ts";
+import { encodeBody, type Memory } from "./body.ts";
+
+/** A kernel ready to run: its family in `assembly/run.ts` and the address of its block. */
+export interface Entry {
+  readonly family: number;
+  readonly block: number;
+}
+
+const [MAP, REDUCE_ROWS, REDUCE_COLUMNS, MATMUL, SGD, ADAMW] = [0, 1, 2, 3, 4, 5] as const;
+
+/** Scalars in the order in which `assembly/run.ts` reads their addresses. */
+const scalarOrder = {
+  sgd: ["learningRate", "momentum", "weightDecay", "gradScale"],
+  adamw: ["decay", "rate", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "rootCorrection", "eps", "gradScale"],
+} as const;
+
+/** Returns the entries of one kernel; products find their packing space at `scratch`. */
+export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[] {
+  switch (kernel.family) {
+    case "map":
+      return [encodeMap(kernel, memory)];
+    case "scatter":
+      return [encodeMap({ ...kernel, family: "map", outputs: [{ value: kernel.value, access: kernel.target }] }, memory)];
+    case "reduce":
+      return [encodeReduce(kernel, memory)];
+    case "matmul":
+      return encodeMatmul(kernel, memory, scratch);
+    default:
+      return [encodeOptimizer(kernel, memory)];
+  }
+}
+
+function encodeMap(kernel: MapKernel, memory: Memory): Entry {
+  const { dims, outputs } = kernel;
+  const results = outputs.map(({ access }) => access);
+  const inner = innermost(dims, [...dims.keys()], [...kernel.accesses, ...results, ...results]);
+  const outer = [...dims.keys()].filter((d) => d !== inner);
+  return { family: MAP, block: encodeBody({ ...kernel, outer, inner, kept: 0, results: outputs }, memory) };
+}
+
+function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
+  const { dims, kept, accesses, outputs } = kernel;
+  const keptDims = [...dims.keys()].slice(0, kept);
+  const reducedDims = [...dims.keys()].slice(kept);
+  const column = innermost(dims, keptDims, accesses);
+  const row = innermost(dims, reducedDims, accesses);
+  const contiguous = (d: number | undefined): number => (d === undefined ? -1 : accesses.filter((access) => access.strides[d] === 1).length);
+  const columns = !dims.includes(0) && contiguous(column) > contiguous(row);
+  const inner = columns ? column : row;
+  const outer = [...dims.keys()].filter((d) => d !== inner);
+  const results = outputs.map(({ value, access, op }) => ({ value, access, fold: op }));
+  const block = encodeBody({ ...kernel, outer, inner, kept: kept - (columns ? 1 : 0), results }, memory);
+  return { family: columns ? REDUCE_COLUMNS : REDUCE_ROWS, block };
+}
+
+/** Returns the dim, of some, along which most walks run with stride 1, weighed by its length; the last among equals. */
+function innermost(dims: readonly number[], among: readonly number[], walks: readonly Access[]): number | undefined {
+  let best: number | undefined;
+  let bestScore = -1;
+  for (const d of among) {
+    const score = walks.filter((walk) => walk.strides[d] === 1).length * Math.min(dims[d] as number, 16);
+    if (score < bestScore) continue;
+    best = d;
+    bestScore = score;
+  }
+  return best;
+}
+
+/** Returns the form (0 plain, 1 b transposed, 2 a transposed) and leading dims of a product. */
+export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): { form: number; m: number; n: number; k: number; lda: number; ldb: number } {
+  const plain = (access: Access, columns: number): boolean => access.strides[2] === 1 || columns === 1;
+  const stride = (access: Access, rows: boolean): number => access.strides[rows ? 1 : 2] as number;
+  const [aPlain, bPlain] = [plain(a, k), plain(b, n)];
+  return { form: aPlain ? (bPlain ? 0 : 1) : 2, m, n, k, lda: stride(a, aPlain), ldb: stride(b, bPlain) };
+}
+
+function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): Entry[] {
+  const { a, b } = kernel;
+  const { form, m, n, k, lda, ldb } = formOf(kernel);
+  const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
+  const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
+  const words = [form, kernel.dims[0], m, n, k, address(a), lda, a.strides[0] as number, address(b), ldb, b.strides[0] as number, address(first.access), scratch];
+  const product: Entry = { family: MATMUL, block: memory.words(words) };
+  const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
+  if (outputs.length === 0) return [product];
+  // The product waits where the first output will lie, and the epilogue reads it there.
+  const instructions = kernel.instructions.map((i): Instruction => (i.op === "product" ? { op: "load", access: kernel.accesses.length, dtype: "f32" } : i));
+  const accesses = [...kernel.accesses, first.access];
+  const epilogue = collapse({ family: "map", label: kernel.label, dims: kernel.dims, accesses, instructions, outputs });
+  return [product, encodeMap(epilogue as MapKernel, memory)];
+}
+
+function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {
+  const { tensors, scalars } = kernel;
+  const address = (access: Access | undefined): number => (access === undefined ? 0 : memory.address(access.arena) + 4 * access.offset);
+  const slots = kernel.name === "sgd" ? [address(tensors.momentum), 0] : [address(tensors.m), address(tensors.v)];
+  const values = scalarOrder[kernel.name].map((name) => (scalars[name] === undefined ? memory.splat(name === "gradScale" ? 1 : 0, false) : address(scalars[name])));
+  const words = [kernel.count, address(tensors.params), address(tensors.grads), ...slots, kernel.flags.nesterov === true ? 1 : 0, ...values];
+  return { family: kernel.name === "sgd" ? SGD : ADAMW, block: memory.words(words) };
+}

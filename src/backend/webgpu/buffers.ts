@@ -1,0 +1,81 @@
+/** Buffers of a device: had within the limits or refused in numbers, and mapped as soon as the work on them is done. */
+import { fail } from "../../errors.ts";
+import type { GpuHost } from "./host.ts";
+
+/** Bits of `GPUBufferUsage` (storage, copy from, copy to; map, copy to), which Node does not have as a global. */
+export const usage = { arena: 0x80 | 0x4 | 0x8, staging: 0x1 | 0x8 } as const;
+
+/** A buffer to be had. */
+export interface Wanted {
+  readonly label: string;
+  /** Bytes; rounded up to what a binding and a copy need. */
+  readonly size: number;
+  readonly usage: number;
+}
+
+/**
+ * Returns zeroed buffers, all or none.
+ * @throws E_OOM when one is beyond the adapter's limit or the memory is not there
+ */
+export async function allocate(host: GpuHost, wanted: readonly Wanted[]): Promise<GPUBuffer[]> {
+  const { device, info } = host;
+  for (const { label, size } of wanted) {
+    if (size <= info.maxArenaBytes) continue;
+    refuse(`expected at most ${info.maxArenaBytes} bytes for "${label}", the limit of this adapter, got ${size}`);
+  }
+  device.pushErrorScope("out-of-memory");
+  const buffers = wanted.map(({ label, size, usage }) => device.createBuffer({ label, size: Math.max(16, Math.ceil(size / 4) * 4), usage }));
+  const error = await device.popErrorScope();
+  if (error === null) return buffers;
+  for (const buffer of buffers) buffer.destroy();
+  device.queue.submit([]);
+  const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
+  refuse(`expected ${bytes} bytes for ${wanted.map(({ label }) => `"${label}"`).join(", ")}, got "${error.message}"`);
+}
+
+function refuse(what: string): never {
+  fail("E_OOM", `webgpu: the GPU has no memory for this; ${what}`, {
+    hint: "Use a smaller model, memory capacity or batch, or the Wasm backend.",
+  });
+}
+
+/**
+ * Refuses bytes that are not whole words inside a buffer.
+ * @throws E_STATE
+ */
+export function checkRange(buffer: GPUBuffer, byteOffset: number, byteLength: number): void {
+  if (byteOffset % 4 === 0 && byteLength % 4 === 0 && byteOffset >= 0 && byteOffset + byteLength <= buffer.size) return;
+  fail("E_STATE", `webgpu: bytes are not in "${buffer.label}"; expected words within ${buffer.size} bytes, got ${byteLength} at ${byteOffset}`);
+}
+
+let pending = 0;
+let channel: MessageChannel | undefined;
+
+/** Resolves when a staging buffer is mapped for reading. */
+export async function watchMap(device: GPUDevice, staging: GPUBuffer): Promise<void> {
+  const mapped = staging.mapAsync(1);
+  if (!pollsSlowly()) return mapped;
+  pending++;
+  if (pending === 1) nudge(device);
+  try {
+    await mapped;
+  } finally {
+    pending--;
+  }
+}
+
+/** Firefox looks for finished work every 100 ms, and at each submit (bugzilla.mozilla.org 1870699). */
+function pollsSlowly(): boolean {
+  return (globalThis as { navigator?: Navigator }).navigator?.userAgent?.includes("Firefox/") === true;
+}
+
+function nudge(device: GPUDevice): void {
+  channel ??= new MessageChannel();
+  const { port1, port2 } = channel;
+  port1.onmessage = () => {
+    if (pending === 0) return;
+    device.queue.submit([]);
+    port2.postMessage(0);
+  };
+  port2.postMessage(0);
+}

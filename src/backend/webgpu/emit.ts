@@ -1,0 +1,103 @@
+/** WGSL text for the parts of a kernel: where an element lies, what a body computes, what is stored. All numbers in it are literals. */
+import { ops } from "../../program/ops.ts";
+import type { Access, Body, DType, Instruction } from "../../program/plan.ts";
+
+/** WGSL of the coordinates of a point: one u32 expression for each dim. */
+export type Point = readonly string[];
+
+/** Returns statements that split the row-major `index` over `dims`, and the coordinates they make, named `${prefix}0`, `${prefix}1`, …. */
+export function emitPoint(index: string, dims: readonly number[], prefix: string): { text: string; point: Point } {
+  const lines: string[] = [];
+  const point: string[] = [];
+  let below = dims.reduce((product, dim) => product * dim, 1);
+  const total = below;
+  for (const [d, dim] of dims.entries()) {
+    const above = below;
+    below = dim === 0 ? 0 : below / dim;
+    if (dim <= 1) {
+      point.push("0u");
+      continue;
+    }
+    const quotient = below === 1 ? index : `${index} / ${below}u`;
+    lines.push(`let ${prefix}${d} = ${above === total ? quotient : `${below === 1 ? quotient : `(${quotient})`} % ${dim}u`};`);
+    point.push(`${prefix}${d}`);
+  }
+  return { text: lines.join("\n"), point };
+}
+
+/** Returns statements that compute every value of a body at a point, as `v0`, `v1`, …. `product` is WGSL of the element of a product. */
+export function emitValues(body: Body, point: Point, product = ""): string {
+  return body.instructions.map((instruction, i) => `let v${i} = ${emitInstruction(instruction, body, point, product)};`).join("\n");
+}
+
+function emitInstruction(instruction: Instruction, body: Body, point: Point, product: string): string {
+  switch (instruction.op) {
+    case "load":
+      return emitLoad(body.accesses[instruction.access] as Access, point);
+    case "const":
+      return emitConstant(instruction.value, instruction.dtype);
+    case "iota":
+      return emitAffine(instruction.offset, instruction.strides, point);
+    case "random": {
+      const word = (i: number): string => `io[${instruction.words + i}u]`;
+      const element = emitAffine(instruction.offset, instruction.strides, point);
+      return `random_bits(${element}, vec2<u32>(${word(0)}, ${word(1)}), vec2<u32>(${word(2)}, ${word(3)}))`;
+    }
+    case "product":
+      return product;
+    case "apply": {
+      const op = ops[instruction.name] as (typeof ops)[string];
+      return op.wgsl(
+        instruction.args.map((arg) => `v${arg}`),
+        instruction.dtype,
+      );
+    }
+  }
+}
+
+/** Returns WGSL of an element, an f32 or a u32. */
+export function emitLoad(access: Access, point: Point): string {
+  const at = emitAddress(access, point);
+  if (access.storage === "u8") return `byte_of(${access.arena}[(${at}) >> 2u], ${at})`;
+  return access.storage === "f32" ? `bitcast<f32>(${access.arena}[${at}])` : `${access.arena}[${at}]`;
+}
+
+/** Returns a statement that stores `value`, of the access's own dtype; `row` replaces the row number where the access is gathered. */
+export function emitStore(access: Access, point: Point, value: string, row?: string): string {
+  return `${access.arena}[${emitAddress(access, point, row)}] = ${access.storage === "f32" ? `bitcast<u32>(${value})` : value};`;
+}
+
+function emitAddress(access: Access, point: Point, row?: string): string {
+  const { offset, strides, gather } = access;
+  const near = emitAffine(offset, strides, point);
+  if (gather === undefined) return near;
+  const picked = row ?? `min(${emitLoad(gather.index, point)}, ${gather.size - 1}u)`;
+  return `${near} + ${picked} * ${emitWord(gather.stride)}`;
+}
+
+/** Arithmetic on u32 wraps, so a negative stride or offset is right as its remainder modulo 2^32. */
+function emitAffine(offset: number, strides: readonly number[], point: Point): string {
+  const terms = point.flatMap((coordinate, d) => {
+    const stride = strides[d] as number;
+    if (stride === 0 || coordinate === "0u") return [];
+    return stride === 1 ? coordinate : `${coordinate} * ${emitWord(stride)}`;
+  });
+  if (offset !== 0 || terms.length === 0) terms.unshift(emitWord(offset));
+  return terms.join(" + ");
+}
+
+/** Returns a literal; what no WGSL constant may be (NaN, ±∞, subnormals) goes through a call, which is never a constant expression. */
+export function emitConstant(value: number, dtype: DType): string {
+  if (dtype === "u32") return emitWord(value);
+  const rounded = Math.fround(value);
+  if (Math.abs(rounded) >= 2 ** -126 && Number.isFinite(rounded)) return `${rounded}f`;
+  return Object.is(rounded, 0) ? "0f" : `from_bits(0x${emitBits(rounded).toString(16)}u)`;
+}
+
+function emitWord(value: number): string {
+  return `${value >>> 0}u`;
+}
+
+function emitBits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+}

@@ -1,0 +1,3 @@
+/** The WebGPU backend: loaded on its own, where there is a GPU. */
+export { acquireGpu, type GpuHost, type GpuInfo, type GpuOptions } from "./host.ts";
+export { openWebGpuMachine } from "./machine.ts";

@@ -1,0 +1,192 @@
+/** The five verbs on a GPU: arenas as storage buffers, a run as one submit, results through a small ring of staging buffers. */
+import { fail } from "../../errors.ts";
+import type { Plan } from "../../program/plan.ts";
+import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
+import { allocate, checkRange, usage, watchMap } from "./buffers.ts";
+import { errorOf, type Failure, type GpuHost } from "./host.ts";
+import { lower } from "./kernels.ts";
+import { arenaBindings, makePipeline } from "./pipelines.ts";
+
+/** Runs in flight of one program; a further one waits for the staging buffer of the first. */
+const IN_FLIGHT = 3;
+
+interface Program extends Executable {
+  readonly io: GPUBuffer;
+  readonly bindings: GPUBindGroup;
+  readonly dispatches: readonly { readonly pipeline: GPUComputePipeline; readonly groups: readonly [x: number, y: number] }[];
+  readonly outputOffset: number;
+  readonly outputBytes: number;
+  /** Staging buffers that no run holds. */
+  readonly idle: GPUBuffer[];
+}
+
+/** Work in the order it was asked for: what cannot start holds up all that comes after. */
+interface Job {
+  ready(): boolean;
+  start(): void;
+}
+
+/**
+ * Returns a machine with zeroed arenas on a host's device.
+ * @throws E_OOM E_DEVICE_LOST E_STATE
+ */
+export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Promise<Machine> {
+  const { device } = host;
+  const { queue } = device;
+  let failure = host.failure();
+  check();
+  const [state, rows] = (await allocate(host, [
+    { label: "state", size: sizes.state, usage: usage.arena },
+    { label: "rows", size: sizes.rows, usage: usage.arena },
+  ])) as [GPUBuffer, GPUBuffer];
+  const buffers = new Set([state, rows]);
+  const jobs: Job[] = [];
+  const rejects = new Set<(reason: unknown) => void>();
+  const stopListening = host.listen(stop);
+
+  function check(): void {
+    if (failure !== undefined) throw errorOf(failure);
+  }
+
+  function stop(reason: Failure): void {
+    failure ??= reason;
+    jobs.length = 0;
+    for (const reject of rejects) reject(errorOf(failure));
+    rejects.clear();
+  }
+
+  function enqueue(job: Job): void {
+    jobs.push(job);
+    drain();
+  }
+
+  function drain(): void {
+    while (jobs[0]?.ready() === true) (jobs.shift() as Job).start();
+  }
+
+  function bufferOf(target: Target): GPUBuffer {
+    if (target === "state") return state;
+    return target === "rows" ? rows : programOf(target).io;
+  }
+
+  function programOf(executable: Executable): Program {
+    const program = executable as Program;
+    if (!buffers.has(program.io)) fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
+    return program;
+  }
+
+  /** Resolves to the first bytes of the staging buffer that `start` submits work for. */
+  function readBack(byteLength: number, ready: () => boolean, start: () => GPUBuffer, release: (staging: GPUBuffer) => void): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      rejects.add(reject);
+      enqueue({
+        ready,
+        start() {
+          const staging = start();
+          const done = (): void => {
+            // What stopped the machine has rejected this already, and its buffers are gone.
+            if (!rejects.has(reject)) return;
+            const bytes = new Uint8Array(staging.getMappedRange()).slice(0, byteLength);
+            staging.unmap();
+            rejects.delete(reject);
+            release(staging);
+            resolve(bytes);
+            drain();
+          };
+          watchMap(device, staging).then(done).catch(lose);
+        },
+      });
+    });
+  }
+
+  /** A refused map means a lost device, whose own report, if it comes, is the better one. */
+  async function lose(cause: unknown): Promise<void> {
+    await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    stop({ code: "E_DEVICE_LOST", message: `webgpu: a result cannot be read; expected a mapped buffer, got "${String(cause)}"`, cause });
+  }
+
+  async function compile(plan: Plan): Promise<Executable> {
+    check();
+    for (const name of ["state", "rows"] as const) {
+      if (plan.bytes[name] <= sizes[name]) continue;
+      fail("E_PLAN", `webgpu: the plan reaches beyond the ${name} arena; expected at most ${sizes[name]} bytes, got ${plan.bytes[name]}`);
+    }
+    const lowered = plan.kernels.flatMap((kernel) => lower(kernel) ?? []);
+    const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch)));
+    const outputBytes = plan.bytes.io - (plan.outputs[0]?.byteOffset ?? plan.bytes.io);
+    const outputOffset = outputBytes === 0 ? 0 : plan.bytes.io - outputBytes;
+    const [io, work, ...idle] = (await allocate(host, [
+      { label: "io", size: plan.bytes.io, usage: usage.arena },
+      { label: "work", size: plan.bytes.work, usage: usage.arena },
+      ...Array.from({ length: IN_FLIGHT }, () => ({ label: "staging", size: outputBytes, usage: usage.staging })),
+    ])) as [GPUBuffer, GPUBuffer, ...GPUBuffer[]];
+    if (failure !== undefined) for (const buffer of [io, work, ...idle]) buffer.destroy();
+    check();
+    for (const buffer of [io, work, ...idle]) buffers.add(buffer);
+    const entries = [state, rows, io, work].map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const bindings = device.createBindGroup({ label: "arenas", layout: arenaBindings(device), entries });
+    const dispatches = lowered.map(({ groups }, i) => ({ pipeline: pipelines[i] as GPUComputePipeline, groups }));
+    return { plan, io, bindings, dispatches, outputOffset, outputBytes, idle } as Program;
+  }
+
+  function submitRun(program: Program): GPUBuffer {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setBindGroup(0, program.bindings);
+    for (const { pipeline, groups } of program.dispatches) {
+      pass.setPipeline(pipeline);
+      pass.dispatchWorkgroups(groups[0], groups[1]);
+    }
+    pass.end();
+    const staging = program.idle.pop() as GPUBuffer;
+    // A copy even where nothing is read: the map then waits for this run.
+    encoder.copyBufferToBuffer(program.io, program.outputOffset, staging, 0, Math.max(program.outputBytes, 4));
+    queue.submit([encoder.finish()]);
+    return staging;
+  }
+
+  return {
+    backend: "webgpu",
+    compile,
+    write(target, byteOffset, bytes) {
+      check();
+      const buffer = bufferOf(target);
+      checkRange(buffer, byteOffset, bytes.byteLength);
+      // Bytes are the caller's again when this returns; and Node 20 crashes on those of a SharedArrayBuffer.
+      const held = jobs.length > 0 || !(bytes.buffer instanceof ArrayBuffer) ? bytes.slice() : bytes;
+      enqueue({ ready: () => true, start: () => queue.writeBuffer(buffer, byteOffset, held as Uint8Array<ArrayBuffer>) });
+    },
+    async run(executable) {
+      check();
+      const program = programOf(executable);
+      return readBack(
+        program.outputBytes,
+        () => program.idle.length > 0,
+        () => submitRun(program),
+        (staging) => program.idle.push(staging),
+      );
+    },
+    async read(target, byteOffset, byteLength) {
+      check();
+      const source = bufferOf(target);
+      checkRange(source, byteOffset, byteLength);
+      if (byteLength === 0) return new Uint8Array(0);
+      const copy = (): GPUBuffer => {
+        const staging = device.createBuffer({ label: "read", size: byteLength, usage: usage.staging });
+        const encoder = device.createCommandEncoder();
+        encoder.copyBufferToBuffer(source, byteOffset, staging, 0, byteLength);
+        queue.submit([encoder.finish()]);
+        return staging;
+      };
+      return readBack(byteLength, () => true, copy, (staging) => staging.destroy());
+    },
+    close() {
+      stop({ code: "E_STATE", message: "webgpu: the machine is closed; expected an open one, got a call after close" });
+      stopListening();
+      for (const buffer of buffers) buffer.destroy();
+      buffers.clear();
+      // Dawn frees destroyed buffers at the next submit.
+      queue.submit([]);
+    },
+  };
+}

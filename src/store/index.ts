@@ -1,0 +1,41 @@
+import { autoStore } from "./auto.ts";
+import { fileStore } from "./fs.ts";
+import { indexeddbStore } from "./indexeddb.ts";
+import { memoryStore } from "./memory.ts";
+import { opfsStore } from "./opfs.ts";
+import type { Store } from "./store.ts";
+
+export {
+  type Checkpoint,
+  type CheckpointMeta,
+  checkpointFormat,
+  type DecodeOptions,
+  decodeCheckpoint,
+  encodeCheckpoint,
+} from "./checkpoint.ts";
+export { sha256Hex } from "./digest.ts";
+export { type Dtype, type ReadOptions, readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+export type { Store } from "./store.ts";
+
+/** The places that can keep a model. */
+export interface Stores {
+  /** The best durable place of this host, under a plain name; @see {@link autoStore}. */
+  auto(name: string): Store;
+  /** The file at `path` (Node, Deno, Bun). */
+  file(path: string): Store;
+  /** A record of the browser's IndexedDB. */
+  indexeddb(name: string): Store;
+  /** A file in the browser's origin private file system. */
+  opfs(name: string): Store;
+  /** This program's memory: lost when it ends. */
+  memory(name?: string): Store;
+}
+
+/** Makers of stores: `auto` where in doubt. */
+export const stores: Stores = {
+  auto: autoStore,
+  file: (path) => fileStore(path),
+  indexeddb: indexeddbStore,
+  opfs: opfsStore,
+  memory: memoryStore,
+};
