@@ -17,9 +17,15 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Builds the package. @param {{ types: boolean }} options @throws an error that names the file at fault */
 export async function build({ types }) {
   process.chdir(root);
-  await Promise.all([buildKernels(), buildShaders()]);
+  await all([buildKernels(), buildShaders()]);
   await rm("dist", { recursive: true, force: true });
-  await Promise.all([bundle(), types ? declare() : undefined]);
+  await all([bundle(), ...(types ? [declare()] : [])]);
+}
+
+/** Waits for every step and throws what all of them have to say. @param {Promise<void>[]} steps */
+async function all(steps) {
+  const failures = (await Promise.allSettled(steps)).filter((step) => step.status === "rejected");
+  if (failures.length > 0) throw new Error(failures.map((step) => step.reason.message).join("\n"));
 }
 
 /** `assembly/` → `build/kernels.wasm` and the same bytes as a module of text. */

@@ -14,17 +14,21 @@ export function minifyShader(source) {
 function withoutComments(source) {
   let text = "";
   let depth = 0;
-  let kept = 0;
-  for (const match of source.matchAll(/\/\/.*|\/\*|\*\//g)) {
-    if (match.index < kept) continue;
-    const [token] = match;
-    if (depth === 0) {
-      if (token === "*/") continue;
-      text += `${source.slice(kept, match.index)} `;
+  for (let at = 0; at < source.length; ) {
+    const two = source.slice(at, at + 2);
+    if (depth === 0 && two === "//") {
+      at = `${source}\n`.indexOf("\n", at);
+    } else if (two === "/*") {
+      depth++;
+      at += 2;
+    } else if (depth > 0 && two === "*/") {
+      depth--;
+      at += 2;
+      text += " ";
+    } else {
+      if (depth === 0) text += source[at];
+      at++;
     }
-    if (token === "/*") depth++;
-    if (token === "*/") depth--;
-    kept = match.index + (depth > 0 && token.startsWith("//") ? 2 : token.length);
   }
-  return depth > 0 ? text : text + source.slice(kept);
+  return text;
 }

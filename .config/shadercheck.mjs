@@ -9,6 +9,7 @@
  * @property {readonly (number | string)[]} workgroupSize the same for every entry point; empty where there is none
  * @property {Readonly<Record<string, Layout>>} structs those reachable from a binding
  */
+// @ts-expect-error the main module, which has the types, exports nothing under Node.
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 
 /**
@@ -54,7 +55,7 @@ function differences(source, expected) {
 
 /** @param {string} source */
 function reflect(source) {
-  const shader = new WgslReflect(source);
+  const shader = /** @type {import("wgsl_reflect").WgslReflect} */ (new WgslReflect(source));
   /** @type {Record<string, Layout>} */
   const structs = {};
   /** @param {any} type a struct, an array or a scalar type of the reflection */

@@ -18,6 +18,7 @@ import { chromium, firefox, lavapipe, swiftshader } from "./browsers.mjs";
  * @property {string} name
  * @property {readonly (readonly string[])[]} commands run side by side
  * @property {readonly string[]} [needs] files without which it cannot run
+ * @property {boolean} [hidden] runs only when asked for by name
  * @property {string} [report] where the command leaves vitest's counts; a stage without one counts as one test
  */
 
@@ -56,6 +57,7 @@ const stages = [
   { name: "build", commands: [[node, ".config/build.mjs"]] },
   { name: "types", commands: [".", "src/cli", "tests"].map((project) => [node, "node_modules/typescript/bin/tsc", "--project", project]) },
   { name: "lint", commands: [[node, `${tools}/@biomejs/biome/bin/biome`, "check", "--error-on-warnings"]] },
+  { name: "format", commands: [[node, `${tools}/@biomejs/biome/bin/biome`, "check", "--write"]], hidden: true },
   { name: "knip", commands: [[node, `${tools}/knip/bin/knip.js`]] },
   suite("node", "node", [node]),
   suite("deno", "runtime", [deno, "run", "--allow-all"], [deno, lavapipe]),
@@ -74,7 +76,7 @@ if (unknown !== undefined) {
 await mkdir(logs, { recursive: true });
 await installPackages();
 await installTools();
-for (const stage of stages) if (only?.includes(stage.name) ?? true) await perform(stage);
+for (const stage of stages) if (only?.includes(stage.name) ?? !stage.hidden) await perform(stage);
 for (const line of notRun) console.log(`not run: ${line}`);
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -13,3 +13,8 @@ export {
 } from "./memory";
 export { run } from "./run";
 export { rate, rates } from "./schedule";
+
+/** Returns the first byte of memory that the module does not use itself. */
+export function heapBase(): usize {
+  return __heap_base;
+}

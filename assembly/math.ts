@@ -22,8 +22,8 @@ const PI: f64 = 3.14159265358979323846;
 /** e^x in [-87.33654, 88.72283], where adding to the exponent field neither overflows nor leaves the normal numbers. */
 function expNormal(x: v128): v128 {
   const n = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504088896341)), f32x4.splat(0.5)));
-  const r = f32x4.add(f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375))), f32x4.mul(n, f32x4.splat(2.12194440e-4)));
-  let p = f32x4.add(f32x4.mul(f32x4.splat(1.9875691500e-4), r), f32x4.splat(1.3981999507e-3));
+  const r = f32x4.add(f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375))), f32x4.mul(n, f32x4.splat(2.1219444e-4)));
+  let p = f32x4.add(f32x4.mul(f32x4.splat(1.98756915e-4), r), f32x4.splat(1.3981999507e-3));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
@@ -50,8 +50,8 @@ export function log4(x: v128): v128 {
   const m = i32x4.add(v128.and(shifted, i32x4.splat(0x007fffff)), i32x4.splat(0x3f3504f3));
   const f = f32x4.sub(m, f32x4.splat(1));
   const z = f32x4.mul(f, f);
-  let p = f32x4.add(f32x4.mul(f32x4.splat(7.0376836292e-2), f), f32x4.splat(-1.1514610310e-1));
-  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.1676998740e-1));
+  let p = f32x4.add(f32x4.mul(f32x4.splat(7.0376836292e-2), f), f32x4.splat(-1.151461031e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.167699874e-1));
   p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-1.2420140846e-1));
   p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.4249322787e-1));
   p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-1.6668057665e-1));
@@ -59,7 +59,7 @@ export function log4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-2.4999993993e-1));
   p = f32x4.add(f32x4.mul(p, f), f32x4.splat(3.3333331174e-1));
   let y = f32x4.mul(f32x4.mul(p, f), z);
-  y = f32x4.sub(y, f32x4.mul(e, f32x4.splat(2.12194440e-4)));
+  y = f32x4.sub(y, f32x4.mul(e, f32x4.splat(2.1219444e-4)));
   y = f32x4.sub(y, f32x4.mul(z, f32x4.splat(0.5)));
   y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, f32x4.splat(0.693359375)));
   y = v128.bitselect(x, y, i32x4.ge_s(x, i32x4.splat(INFINITY)));
@@ -145,9 +145,9 @@ export function exp64(x: f64): f64 {
   const n = f64.floor(x * 1.4426950408889634074 + 0.5);
   const r = x - n * 0.693145751953125 - n * 1.42860682030941723212e-6;
   const z = r * r;
-  const p = r * ((1.26177193074810590878e-4 * z + 3.02994407707441961300e-2) * z + 0.99999999999999999991);
+  const p = r * ((1.26177193074810590878e-4 * z + 3.029944077074419613e-2) * z + 0.99999999999999999991);
   const q = ((3.00198505138664455042e-6 * z + 2.52448340349684104192e-3) * z + 0.227265548208155028766) * z + 2;
-  return f64.reinterpret_i64(i64.reinterpret_f64(1 + (2 * p) / (q - p)) + (<i64>n << 52));
+  return f64.reinterpret_i64(i64.reinterpret_f64(1 + (2 * p) / (q - p)) + ((<i64>n) << 52));
 }
 
 /** Natural logarithm. */
@@ -165,8 +165,8 @@ export function log64(x: f64): f64 {
   const z = s * s;
   const w = z * z;
   const even = w * (0.3999999999940941908 + w * (0.2222219843214978396 + w * 0.1531383769920937332));
-  const odd = z * (0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)));
-  return s * (h + even + odd) + k * 1.90821492927058770002e-10 - h + f + k * 6.93147180369123816490e-1;
+  const odd = z * (0.666666666666673513 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)));
+  return s * (h + even + odd) + k * 1.90821492927058770002e-10 - h + f + k * 6.9314718036912381649e-1;
 }
 
 /** cos(πu). */
@@ -187,7 +187,7 @@ function kernelCos(x: f64): f64 {
   const z = x * x;
   const w = z * z;
   const low = z * (4.16666666666666019037e-2 + z * (-1.38888888888741095749e-3 + z * 2.48015872894767294178e-5));
-  const p = low + w * w * (-2.75573143513906633035e-7 + z * (2.08757232129817482790e-9 + z * -1.13596475577881948265e-11));
+  const p = low + w * w * (-2.75573143513906633035e-7 + z * (2.0875723212981748279e-9 + z * -1.13596475577881948265e-11));
   const h = 0.5 * z;
   const head = 1 - h;
   return head + (1 - head - h + z * p);

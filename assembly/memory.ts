@@ -30,11 +30,11 @@ const COUNT: usize = 8;
 const FULL: usize = 12;
 
 function at(array: usize, i: u32): usize {
-  return array + (<usize>i << 2);
+  return array + ((<usize>i) << 2);
 }
 
 function record(state: usize, label: u32): usize {
-  return state + RECORDS + (<usize>label << 4);
+  return state + RECORDS + ((<usize>label) << 4);
 }
 
 function labels(state: usize): usize {
@@ -152,7 +152,7 @@ function next(stream: usize): u64 {
 /** An integer uniform on [0, n), by rejection: one word a try up to n = 2^32, two (low, high) beyond. */
 function below(stream: usize, n: u64): u64 {
   const wide = n > 0x100000000;
-  const last: u64 = wide ? u64.MAX_VALUE - (0 - n) % n : 0xffffffff - (0x100000000 % n);
+  const last: u64 = wide ? u64.MAX_VALUE - ((0 - n) % n) : 0xffffffff - (0x100000000 % n);
   let word: u64;
   do {
     word = next(stream);
@@ -238,10 +238,10 @@ function regroup(state: usize, position: u32, from: u32, to: u32): u32 {
   for (let c = from; c > to; c--) {
     store<u32>(hole, load<u32>(edge));
     hole = edge;
-    edge -= <usize>memoryCount(state, c - 1) << 2;
+    edge -= (<usize>memoryCount(state, c - 1)) << 2;
   }
   for (let c = from; c < to; c++) {
-    edge += <usize>memoryCount(state, c) << 2;
+    edge += (<usize>memoryCount(state, c)) << 2;
     store<u32>(hole, load<u32>(edge - 4));
     hole = edge - 4;
   }

@@ -1,26 +1,17 @@
 /**
- * Packing of matrix operands into the panels the tile of `matmul` reads front to back.
+ * Packing of f32 matrix operands into what the tile of `matmul` reads front to back. Values only move: no error.
  *
- * Only values move, so packing has no error. Matrices are f32, row-major; leading dimensions count elements. `depth` is the extent along k.
+ * `depth` is the extent along k. `along` and `across` are the bytes from one element to the next along k and across it; one of them is 4.
  */
+import { PAIR, PANEL } from "./tile";
 
-/** Rows of `a` held together in one packed pair. */
-export const PAIR: i32 = 2;
-/** Columns of `b` held together in one packed panel: one cache line of f32. */
-export const PANEL: i32 = 16;
-
-/**
- * Packs `rows` rows of op(a), `depth` deep, as pairs [⌈rows / 2⌉, depth, 2]; a last single row is paired with zeros.
- * `a` is stored [rows, depth], or [depth, rows] if `transposed`.
- */
-export function packRows(transposed: bool, rows: i32, depth: i32, a: usize, lda: i32, out: usize): void {
-  const along: usize = transposed ? (<usize>lda) << 2 : 4;
-  const across: usize = transposed ? 4 : (<usize>lda) << 2;
+/** Packs `rows` rows of op(a) [rows, depth] as pairs [⌈rows / 2⌉, depth, 2]; an odd last row is paired with zeros. */
+export function packRows(rows: i32, depth: i32, a: usize, along: usize, across: usize, out: usize): void {
   for (let i = 0; i < rows; i += PAIR) {
-    let x = a + <usize>i * across;
     const paired = i + 1 < rows;
+    let x = a + <usize>i * across;
     let p = 0;
-    if (paired && !transposed) {
+    if (paired && along == 4) {
       for (; p + 4 <= depth; p += 4) {
         const upper = v128.load(x);
         const lower = v128.load(x + across);
@@ -39,49 +30,46 @@ export function packRows(transposed: bool, rows: i32, depth: i32, a: usize, lda:
   }
 }
 
-/**
- * Packs `columns` ≤ 16 columns of op(b), `depth` deep, as one panel [depth, 16]; missing columns are zeros.
- * `b` is stored [depth, columns], or [columns, depth] if `transposed`.
- */
-export function packColumns(transposed: bool, columns: i32, depth: i32, b: usize, ldb: i32, out: usize): void {
-  const step = (<usize>ldb) << 2;
+/** Packs `columns` ≤ 16 columns of op(b) [depth, columns] as one panel [depth, 16]; missing columns are zeros. */
+export function packColumns(columns: i32, depth: i32, b: usize, along: usize, across: usize, out: usize): void {
   if (columns < PANEL) memory.fill(out, 0, (<usize>depth) << 6);
   let j = 0;
   for (; j + 4 <= columns; j += 4) {
-    if (transposed) transposeColumns(depth, b + <usize>j * step, step, out + ((<usize>j) << 2));
-    else copyColumns(depth, b + ((<usize>j) << 2), step, out + ((<usize>j) << 2));
+    if (across == 4) copyColumns(depth, b, along, out);
+    else transposeColumns(depth, b, across, out);
+    b += across << 2;
+    out += 16;
   }
-  const along: usize = transposed ? 4 : step;
-  const across: usize = transposed ? step : 4;
   for (; j < columns; j++) {
-    let x = b + <usize>j * across;
-    let y = out + ((<usize>j) << 2);
+    let x = b;
+    let y = out;
     for (let p = 0; p < depth; p++) {
       store<f32>(y, load<f32>(x));
       x += along;
       y += 64;
     }
+    b += across;
+    out += 4;
   }
 }
 
-/** Four columns of a panel from four columns of `b`. */
-function copyColumns(depth: i32, b: usize, step: usize, out: usize): void {
+/** Four columns of a panel from four columns of a row-major operand. */
+function copyColumns(depth: i32, b: usize, along: usize, out: usize): void {
   for (let p = 0; p < depth; p++) {
     v128.store(out, v128.load(b));
-    b += step;
+    b += along;
     out += 64;
   }
 }
 
-/** Four columns of a panel from four rows of the transposed `b`. */
-function transposeColumns(depth: i32, b: usize, step: usize, out: usize): void {
+/** Four columns of a panel from four rows, `across` bytes apart, of a transposed operand. */
+function transposeColumns(depth: i32, b: usize, across: usize, out: usize): void {
   const end = b + ((<usize>depth) << 2);
-  let x = b;
-  for (; x + 16 <= end; x += 16) {
-    const r0 = v128.load(x);
-    const r1 = v128.load(x + step);
-    const r2 = v128.load(x + step * 2);
-    const r3 = v128.load(x + step * 3);
+  for (; b + 16 <= end; b += 16) {
+    const r0 = v128.load(b);
+    const r1 = v128.load(b + across);
+    const r2 = v128.load(b + across * 2);
+    const r3 = v128.load(b + across * 3);
     const upper01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
     const lower01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
     const upper23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
@@ -92,11 +80,11 @@ function transposeColumns(depth: i32, b: usize, step: usize, out: usize): void {
     v128.store(out, i64x2.shuffle(lower01, lower23, 1, 3), 192);
     out += 256;
   }
-  for (; x < end; x += 4) {
-    store<f32>(out, load<f32>(x));
-    store<f32>(out, load<f32>(x + step), 4);
-    store<f32>(out, load<f32>(x + step * 2), 8);
-    store<f32>(out, load<f32>(x + step * 3), 12);
+  for (; b < end; b += 4) {
+    store<f32>(out, load<f32>(b));
+    store<f32>(out, load<f32>(b + across), 4);
+    store<f32>(out, load<f32>(b + across * 2), 8);
+    store<f32>(out, load<f32>(b + across * 3), 12);
     out += 64;
   }
 }

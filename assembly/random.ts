@@ -30,13 +30,13 @@ export function philox(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32, ind
 export function fillBits(out: usize, n: i32, first: u32, key0: u32, key1: u32, step0: u32, step1: u32): void {
   let i = 0;
   for (; i < n && ((first + i) & 3) != 0; i++) fillOne(out, i, first, key0, key1, step0, step1);
-  for (; i + 16 <= n; i += 16) fillSixteen(out + (<usize>i << 2), (first + i) >> 2, key0, key1, step0, step1);
+  for (; i + 16 <= n; i += 16) fillSixteen(out + ((<usize>i) << 2), (first + i) >> 2, key0, key1, step0, step1);
   for (; i < n; i++) fillOne(out, i, first, key0, key1, step0, step1);
 }
 
 function fillOne(out: usize, i: i32, first: u32, key0: u32, key1: u32, step0: u32, step1: u32): void {
   const element = first + i;
-  store<u32>(out + (<usize>i << 2), philox(element >> 2, 0, step0, step1, key0, key1, element & 3));
+  store<u32>(out + ((<usize>i) << 2), philox(element >> 2, 0, step0, step1, key0, key1, element & 3));
 }
 
 /** Four blocks at once, one per lane, transposed into the order of their elements. */

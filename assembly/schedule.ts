@@ -20,7 +20,7 @@ export function rate(kind: i32, parameters: usize, t: f64): f64 {
 
 /** Writes the rates of updates first … first + count - 1 to out `[count]` (f64). */
 export function rates(kind: i32, parameters: usize, first: f64, count: i32, out: usize): void {
-  for (let i = 0; i < count; i++) store<f64>(out + (<usize>i << 3), rate(kind, parameters, first + i));
+  for (let i = 0; i < count; i++) store<f64>(out + ((<usize>i) << 3), rate(kind, parameters, first + i));
 }
 
 /** Warm-up's share of the peak: (t + offset)/W, or max(t, 1)/W with offset 0 and least 1; at most 1 also where W is not whole. */

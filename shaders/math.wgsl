@@ -1,5 +1,6 @@
 // Elementary functions: the operations of assembly/math.ts, in the same order. On an adapter that neither fuses nor reassociates, bits are
-// equal; elsewhere the results agree to a few units in the last place (sin, cos: to 1e-6 for |x| up to 100).
+// equal, but for subnormal arguments where it flushes those; elsewhere results agree to a few units in the last place (sin, cos: to 1e-6
+// for |x| up to 100).
 //
 // A compiler may assume that NaN and infinities do not occur. Special cases are therefore decided, last, by integer tests on the words.
 // Error bounds and sources: assembly/math.ts.

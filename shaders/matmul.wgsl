@@ -3,7 +3,7 @@
 //
 // Holes (the executor writes their bodies): a, b, store.
 // Order: a group of 8 × 8 invocations owns a tile of 32 × 32 points, tiles in row-major order within a batch; an invocation owns
-// 4 × 4 points. Operands pass through tiles of 16 in depth, each read along its contiguous axis, out-of-range elements as 0. The sum over
+// 4 × 4 points. Operands pass through tiles of 8 in depth, each read along its contiguous axis, out-of-range elements as 0. The sum over
 // depth runs 0, 1, 2 … at each point, so results repeat bit for bit. More than 65,535 groups fold into y.
 // Error: (depth + 1)·2^-24 · Σ|a·b|.
 
@@ -30,22 +30,26 @@ fn b(batch: u32, k: u32, j: u32) -> f32 {
 
 fn store(batch: u32, i: u32, j: u32, product: f32) {}
 
-// 16 × 32 elements each: [k][i / 4] and [k][j / 4].
-var<workgroup> tileA: array<vec4<f32>, 128>;
-var<workgroup> tileB: array<vec4<f32>, 128>;
+// 8 × 32 elements each: [k][i / 4] and [k][j / 4].
+var<workgroup> tileA: array<vec4<f32>, 64>;
+var<workgroup> tileB: array<vec4<f32>, 64>;
 
-fn checked_a(batch: u32, i: u32, k: u32) -> f32 {
-  if (i < m && k < depth) {
-    return a(batch, i, k);
+// Four rows of a at one depth; 0 beyond the edges.
+fn column_of_a(batch: u32, i: u32, k: u32) -> vec4<f32> {
+  var column = vec4<f32>();
+  for (var r = 0u; r < 4u && k < depth && i + r < m; r++) {
+    column[r] = a(batch, i + r, k);
   }
-  return 0.0;
+  return column;
 }
 
-fn checked_b(batch: u32, k: u32, j: u32) -> f32 {
-  if (k < depth && j < n) {
-    return b(batch, k, j);
+// Four columns of b at one depth; 0 beyond the edges.
+fn row_of_b(batch: u32, k: u32, j: u32) -> vec4<f32> {
+  var row = vec4<f32>();
+  for (var c = 0u; c < 4u && k < depth && j + c < n; c++) {
+    row[c] = b(batch, k, j + c);
   }
-  return 0.0;
+  return row;
 }
 
 fn store_row(batch: u32, i: u32, j: u32, products: vec4<f32>) {
@@ -78,22 +82,16 @@ fn main(
   var c1 = vec4<f32>();
   var c2 = vec4<f32>();
   var c3 = vec4<f32>();
-  for (var front = 0u; front < depth; front += 16u) {
-    for (var half = 0u; half < 128u; half += 64u) {
-      let at = half + lane;
-      let ka = select(at / 8u, at % 16u, aDeep);
-      let ia = select(at % 8u, at / 16u, aDeep);
-      let i = top + ia * 4u;
-      let k = front + ka;
-      tileA[ka * 8u + ia] = vec4<f32>(checked_a(batch, i, k), checked_a(batch, i + 1u, k), checked_a(batch, i + 2u, k), checked_a(batch, i + 3u, k));
-      let kb = select(at / 8u, at % 16u, bDeep);
-      let jb = select(at % 8u, at / 16u, bDeep);
-      let j = left + jb * 4u;
-      let l = front + kb;
-      tileB[kb * 8u + jb] = vec4<f32>(checked_b(batch, l, j), checked_b(batch, l, j + 1u), checked_b(batch, l, j + 2u), checked_b(batch, l, j + 3u));
-    }
+  for (var front = 0u; front < depth; front += 8u) {
+    // Lanes next to each other read elements next to each other.
+    let ka = select(y, x, aDeep);
+    let ia = select(x, y, aDeep);
+    tileA[ka * 8u + ia] = column_of_a(batch, top + ia * 4u, front + ka);
+    let kb = select(y, x, bDeep);
+    let jb = select(x, y, bDeep);
+    tileB[kb * 8u + jb] = row_of_b(batch, front + kb, left + jb * 4u);
     workgroupBarrier();
-    for (var k = 0u; k < 16u; k++) {
+    for (var k = 0u; k < 8u; k++) {
       let column = tileA[k * 8u + y];
       let row = tileB[k * 8u + x];
       c0 += column.x * row;

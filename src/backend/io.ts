@@ -54,5 +54,5 @@ export class ProgramIo {
 
 function view(bytes: Uint8Array, { byteOffset, shape, dtype }: Slot): Float32Array | Uint32Array {
   const type = dtype === "f32" ? Float32Array : Uint32Array;
-  return new type(bytes.buffer, bytes.byteOffset + byteOffset, sizeOf(shape));
+  return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset + byteOffset, sizeOf(shape));
 }

@@ -2,6 +2,8 @@ import { fail } from "../errors.ts";
 
 /** The functions the module exports; addresses are bytes, see the headers in `assembly/`. */
 export interface Kernels {
+  /** The first byte of memory that is free. */
+  heapBase(): number;
   /** Runs `count` kernels of the list at `list`. */
   run(list: number, count: number): void;
   /** Bytes of packing space a product needs. */
@@ -50,8 +52,7 @@ export async function openWasm(): Promise<Wasm> {
   const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   const exports = instance.exports as unknown as Kernels;
-  const heapBase = (instance.exports.__heap_base as WebAssembly.Global).value as number;
-  return { exports, memory, ...allocator(memory, heapBase) };
+  return { exports, memory, ...allocator(memory, exports.heapBase()) };
 }
 
 async function compile(): Promise<WebAssembly.Module> {

@@ -116,7 +116,9 @@ export async function checkScene(machine: Machine, scene: Scene): Promise<number
   let worst = 0;
   for (const name of ["state", "rows", "io"] as const) worst = Math.max(worst, compare(scene, name, found[name], new Uint8Array(wanted[name])));
   const first = plan.outputs[0]?.byteOffset ?? plan.bytes.io;
-  expect(outputs, `${scene.name}: what the run resolves to`).toEqual(found.io.slice(first));
+  expect(outputs.length, `${scene.name}: bytes of the outputs`).toBe(found.io.length - first);
+  // Element by element: the matcher of arrays takes minutes over some megabytes.
+  expect(outputs.findIndex((byte, i) => byte !== found.io[first + i]), `${scene.name}: the first byte that differs from io`).toBe(-1);
   return worst;
 }
 

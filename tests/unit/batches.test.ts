@@ -16,25 +16,30 @@ const rowsOf = (dataset: Dataset, options: BatchesOptions): number[][] =>
 describe("batches", () => {
   it("yields every row once per epoch, whole rows with their labels, the last batch partial", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 3 }), (count, batchSize, epochs) => {
-        const dataset = counting(count);
-        const all = [...batches(dataset, { batchSize, epochs, seed: 5 })];
-        const perEpoch = Math.ceil(count / batchSize);
-        expect(all.length).toBe(perEpoch * epochs);
-        expect(batchCount(dataset, { batchSize, epochs })).toBe(all.length);
-        for (const [k, batch] of all.entries()) {
-          const last = k % perEpoch === perEpoch - 1;
-          expect(batch.y.length).toBe(last ? count - (perEpoch - 1) * batchSize : batchSize);
-          for (let i = 0; i < batch.y.length; i++) {
-            expect(batch.x[2 * i + 1]).toBe(10 * (batch.x[2 * i] as number));
-            expect(batch.y[i]).toBe((batch.x[2 * i] as number) % 3);
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 3 }),
+        (count, batchSize, epochs) => {
+          const dataset = counting(count);
+          const all = [...batches(dataset, { batchSize, epochs, seed: 5 })];
+          const perEpoch = Math.ceil(count / batchSize);
+          expect(all.length).toBe(perEpoch * epochs);
+          expect(batchCount(dataset, { batchSize, epochs })).toBe(all.length);
+          for (const [k, batch] of all.entries()) {
+            const last = k % perEpoch === perEpoch - 1;
+            expect(batch.y.length).toBe(last ? count - (perEpoch - 1) * batchSize : batchSize);
+            for (let i = 0; i < batch.y.length; i++) {
+              expect(batch.x[2 * i + 1]).toBe(10 * (batch.x[2 * i] as number));
+              expect(batch.y[i]).toBe((batch.x[2 * i] as number) % 3);
+            }
           }
-        }
-        for (let e = 0; e < epochs; e++) {
-          const seen = all.slice(e * perEpoch, (e + 1) * perEpoch).flatMap((batch) => [...batch.x].filter((_, k) => k % 2 === 0));
-          expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-        }
-      }),
+          for (let e = 0; e < epochs; e++) {
+            const seen = all.slice(e * perEpoch, (e + 1) * perEpoch).flatMap((batch) => [...batch.x].filter((_, k) => k % 2 === 0));
+            expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+          }
+        },
+      ),
     );
   });
 
@@ -70,7 +75,9 @@ describe("batches", () => {
     [{ batchSize: 2, seed: Number.NaN }, "seed"],
     [{ batchSize: 2, suffle: true }, "suffle"],
   ])("refuses %o before anything is read", (options, named) => {
-    expect(() => batches(counting(4), options)).toThrow(expect.objectContaining({ code: "E_CONFIG", message: expect.stringContaining(named) }));
+    expect(() => batches(counting(4), options)).toThrow(
+      expect.objectContaining({ code: "E_CONFIG", message: expect.stringContaining(named) }),
+    );
   });
 });
 

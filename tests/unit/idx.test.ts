@@ -36,7 +36,7 @@ describe("readIdx", () => {
       fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }), fc.nat(9), (shape, offset) => {
         const count = shape.reduce((a, b) => a * b, 1);
         const header = [0, 0, 0x0b, shape.length, ...shape.flatMap((size) => [0, 0, 0, size])];
-        const values = Array.from({ length: count }, (_, i) => i * 257 - 300);
+        const values = Array.from({ length: count }, (_, i) => i * 97 - 30_000);
         const file = Uint8Array.from([...header, ...values.flatMap((value) => [(value >> 8) & 255, value & 255])]);
         const buffer = new Uint8Array(offset + file.length + 3);
         buffer.set(file, offset);
@@ -87,6 +87,11 @@ describe("gunzip", () => {
     await expect(gunzip(damaged, "bad.gz")).rejects.toEqual(matching("E_FORMAT", "damaged"));
     await expect(gunzip(packed, "big.gz", plain.length - 1)).rejects.toEqual(matching("E_FORMAT", "at most 99999 bytes"));
     expect((await gunzip(packed, "fits.gz", plain.length)).length).toBe(plain.length);
+  });
+
+  it("stops at the limit, before it would reach the end", async () => {
+    const bomb = new Uint8Array(gzipSync(new Uint8Array(2 ** 25)));
+    await expect(gunzip(bomb.subarray(0, bomb.length - 8), "bomb.gz", 2 ** 20)).rejects.toEqual(matching("E_FORMAT", "too large"));
   });
 });
 

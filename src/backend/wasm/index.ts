@@ -15,7 +15,16 @@ interface Program extends Executable {
 }
 
 /** Returns a machine whose arenas lie in the memory of `wasm`. @throws E_OOM */
-export function openWasmMachine(wasm: Wasm, sizes: MachineSizes): Machine {
+export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
+  const held: number[] = [];
+  const wasm: Wasm = {
+    ...instance,
+    alloc(bytes) {
+      const address = instance.alloc(bytes);
+      held.push(address);
+      return address;
+    },
+  };
   const arenas = { state: wasm.alloc(sizes.state), rows: wasm.alloc(sizes.rows) };
   const registers = wasm.alloc(SHARED_REGISTERS * REGISTER_BYTES);
   const programs = new Map<Executable, Program>();
@@ -65,6 +74,7 @@ export function openWasmMachine(wasm: Wasm, sizes: MachineSizes): Machine {
     },
     close() {
       closed = true;
+      for (const address of held.splice(0)) instance.free(address);
     },
   };
 }

@@ -1,0 +1,76 @@
+import { describe, fail } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
+import type { Batch } from "../stream/index.ts";
+import type { Config } from "./config.ts";
+
+/** A batch found sound: nothing in it can fail a step. */
+export interface CheckedBatch {
+  readonly count: number;
+  /** Rows [count × row] as they are stored. */
+  readonly x: Float32Array | Uint8Array;
+  readonly labels: Uint32Array;
+  readonly weight: Float32Array | undefined;
+}
+
+/** Returns a batch when all of it can be learned. @throws E_DATA naming the row and what was expected */
+export function checkBatch(where: string, batch: Batch, config: Config): CheckedBatch {
+  if (typeof batch !== "object" || batch === null) fail("E_DATA", `${where}: not a batch; expected { x, y }, got ${describe(batch)}`);
+  const labels = checkLabels(where, batch.y, config.classes);
+  const count = labels.length;
+  const x = checkRows(where, batch.x, config, count);
+  return { count, x, labels, weight: batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count) };
+}
+
+/** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */
+export function checkRows(where: string, x: unknown, config: Config, count?: number): Float32Array | Uint8Array {
+  const { dtype, shape } = config.input;
+  const size = sizeOf(shape);
+  const type = dtype === "u8" ? Uint8Array : Float32Array;
+  if (!(x instanceof type) && !(dtype === "u8" && x instanceof Uint8ClampedArray)) {
+    fail("E_DATA", `${where}: x has another dtype; expected ${type.name}, got ${describe(x)}`, {
+      hint: dtype === "u8" ? "Give bytes, or declare input: { shape, dtype: \"f32\" }." : "Give a Float32Array, or declare input: { shape, dtype: \"u8\" }.",
+      context: { field: "x" },
+    });
+  }
+  const rows = x as Float32Array | Uint8Array;
+  const expected = count ?? rows.length / size;
+  if (rows.length !== expected * size || !Number.isInteger(expected) || expected === 0) {
+    const want = count === undefined ? `a multiple of ${size} above 0` : `${count} rows × ${size} = ${count * size}`;
+    fail("E_DATA", `${where}: x has the wrong length; expected ${want}, got ${rows.length}`, { hint: "x holds whole rows, flattened one after another.", context: { field: "x" } });
+  }
+  if (dtype === "f32") {
+    const bad = rows.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      fail("E_DATA", `${where}: row ${Math.floor(bad / size)} of x holds ${rows[bad]}; expected finite numbers, got ${rows[bad]} at element ${bad % size}`, {
+        hint: "Drop or repair the row.",
+        context: { field: "x", row: Math.floor(bad / size), element: bad % size },
+      });
+    }
+  }
+  return rows;
+}
+
+function checkLabels(where: string, y: unknown, classes: number): Uint32Array {
+  const length = (y as ArrayLike<number> | undefined)?.length;
+  if (y === null || typeof y !== "object" || typeof length !== "number") fail("E_DATA", `${where}: y is not a list of labels; expected whole numbers, got ${describe(y)}`);
+  if (length === 0) fail("E_DATA", `${where}: the batch is empty; expected at least one row, got none`, { hint: "Skip empty batches." });
+  const given = y as ArrayLike<number>;
+  for (let row = 0; row < given.length; row++) {
+    const label = given[row] as number;
+    if (Number.isInteger(label) && label >= 0 && label < classes) continue;
+    fail("E_DATA", `${where}: label of row ${row} is no class; expected a whole number from 0 to ${classes - 1}, got ${describe(label)}`, {
+      hint: "Raise the classifier's capacity, or map labels to 0 … capacity − 1.",
+      context: { field: "y", row, label },
+    });
+  }
+  return Uint32Array.from(given);
+}
+
+function checkWeight(where: string, weight: ArrayLike<number>, count: number): Float32Array {
+  if (weight.length !== count) fail("E_DATA", `${where}: weight has the wrong length; expected ${count}, got ${weight.length}`, { context: { field: "weight" } });
+  const weights = Float32Array.from(weight);
+  const bad = weights.findIndex((value) => !(Number.isFinite(value) && value >= 0));
+  if (bad >= 0) fail("E_DATA", `${where}: weight of row ${bad} is not allowed; expected a finite number ≥ 0, got ${weights[bad]}`, { context: { field: "weight", row: bad } });
+  if (!weights.some((value) => value > 0)) fail("E_DATA", `${where}: all weights are 0; expected at least one above 0, got none`, { context: { field: "weight" } });
+  return weights;
+}

@@ -1,0 +1,177 @@
+import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
+import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
+import { fromConfig } from "../nn/config.ts";
+import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf } from "../nn/layer.ts";
+import { optimizerConfig, type OptimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { asSchedule } from "../optim/rate.ts";
+import type { Schedule } from "../optim/schedules.ts";
+import type { UpdateForm } from "../optim/step.ts";
+import { type Shape, showShape, sizeOf } from "../program/shape.ts";
+import type { Store } from "../store/index.ts";
+import { strategyFrom } from "../strategy/index.ts";
+import type { Strategy } from "../strategy/strategy.ts";
+
+/** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
+export interface InputSpec {
+  readonly shape: Shape;
+  /** `f32` (default) takes Float32Array; `u8` takes Uint8Array and keeps one byte per element in memory. */
+  readonly dtype?: "f32" | "u8";
+  /** Default 1. */
+  readonly scale?: number;
+  /** Default 0. */
+  readonly offset?: number;
+}
+
+/** Options of a learner. */
+export interface LearnerOptions {
+  /** The model; its output must be logits [classes]. */
+  readonly model: Layer;
+  /** The shape of a row (f32), or more about it. */
+  readonly input: Shape | InputSpec;
+  readonly optimizer: Optimizer;
+  /** The learning rate, by schedule or constant. */
+  readonly schedule: Schedule | number;
+  /** Which rows are kept for replay. Default: none. */
+  readonly memory?: MemoryPolicy;
+  /** Default: none, plain training on what arrives. */
+  readonly strategies?: readonly Strategy[];
+  /** Seed of every random stream: 0 … 2^53 − 1. Default 0. */
+  readonly seed?: number;
+  /** Rows of a step; smaller batches are padded, a larger one makes it grow. Default: those of the first batch. */
+  readonly batchSize?: number;
+  /** Where {@link Learner.save} puts the state. */
+  readonly store?: Store;
+  /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
+  readonly update?: UpdateForm;
+}
+
+/** Options checked, with defaults filled in and the model built. */
+export interface Config {
+  readonly model: Layer;
+  readonly built: BuiltLayer;
+  readonly params: ReadonlyMap<string, ParamSpec>;
+  readonly input: Required<InputSpec>;
+  readonly classes: number;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly memory: MemoryPolicy | undefined;
+  readonly strategies: readonly Strategy[];
+  readonly seed: number;
+  readonly batchSize: number | undefined;
+  readonly store: Store | undefined;
+  readonly update: UpdateForm;
+}
+
+const KEYS = ["model", "input", "optimizer", "schedule", "memory", "strategies", "seed", "batchSize", "store", "update"];
+
+/** Returns the options checked. @throws E_CONFIG E_SHAPE */
+export function resolveConfig(options: LearnerOptions): Config {
+  const where = "Learner";
+  checkKeys(where, options, KEYS);
+  for (const key of ["model", "input", "optimizer", "schedule"] as const) {
+    if (options[key] === undefined) fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
+  }
+  const input = resolveInput(options.input);
+  const built = options.model.build(input.shape, "");
+  const params = paramsOf(built);
+  const classes = built.output[0] as number;
+  if (built.output.length !== 1 || classes < 2) {
+    fail("E_SHAPE", `${where}: the model's output is not logits; expected [classes], got ${showShape(built.output)}`, { hint: "End the model with nn.classifier." });
+  }
+  if (params.size === 0) fail("E_CONFIG", `${where}: the model has no parameters; expected at least one, got none`);
+  const strategies = options.strategies ?? [];
+  checkStrategies(strategies, options.memory);
+  return {
+    model: options.model,
+    built,
+    params,
+    input,
+    classes,
+    optimizer: options.optimizer,
+    schedule: asSchedule(options.schedule),
+    memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
+    strategies,
+    seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+    batchSize: options.batchSize === undefined ? undefined : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
+    store: options.store,
+    update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
+  };
+}
+
+function resolveInput(input: Shape | InputSpec): Required<InputSpec> {
+  const spec: InputSpec = Array.isArray(input) ? { shape: input as Shape } : (input as InputSpec);
+  checkKeys("Learner: input", spec, ["shape", "dtype", "scale", "offset"]);
+  if (!Array.isArray(spec.shape) || spec.shape.length === 0 || sizeOf(spec.shape) < 1 || !spec.shape.every(Number.isInteger)) {
+    fail("E_CONFIG", `Learner: option "input" is not a shape; expected whole numbers such as [784], got ${describe(spec.shape)}`);
+  }
+  if (spec.dtype !== undefined && spec.dtype !== "f32" && spec.dtype !== "u8") {
+    fail("E_CONFIG", `Learner: input.dtype has no such choice; expected f32 or u8, got ${describe(spec.dtype)}`);
+  }
+  const scale = checkNumber("Learner: input", "scale", spec.scale ?? 1);
+  return { shape: spec.shape, dtype: spec.dtype ?? "f32", scale, offset: checkNumber("Learner: input", "offset", spec.offset ?? 0) };
+}
+
+function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy | undefined): void {
+  const groups = new Map<string, string>([["arrival", "the learner"]]);
+  let storing: string | undefined;
+  for (const strategy of strategies) {
+    if (strategy.needsMemory === true && memory === undefined) {
+      fail("E_CONFIG", `strategies: "${strategy.name}" draws from a memory; expected option "memory", got nothing`, {
+        hint: "Add memory: memory.reservoir({ capacity: 1000 }).",
+      });
+    }
+    if (strategy.store !== undefined) {
+      if (storing !== undefined) fail("E_CONFIG", `strategies: "${storing}" and "${strategy.name}" both decide what is stored; expected one, got two`);
+      storing = strategy.name;
+    }
+    for (const group of strategy.draw?.groups ?? []) {
+      checkNumber(`strategies: "${strategy.name}": group "${group.name}"`, "size", group.size, { min: 1, max: 2 ** 20, integer: true });
+      const other = groups.get(group.name);
+      if (other !== undefined) fail("E_CONFIG", `strategies: "${strategy.name}" and "${other}" both have a group "${group.name}"; expected distinct names`);
+      groups.set(group.name, strategy.name);
+    }
+  }
+}
+
+/** The options of a learner as plain data, as a checkpoint keeps them. */
+export interface SavedConfig {
+  readonly model: LayerConfig;
+  readonly input: Required<InputSpec>;
+  readonly optimizer: OptimizerConfig;
+  readonly schedule: Pick<Schedule, "kind" | "options">;
+  readonly memory: MemoryPolicy | null;
+  readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
+  readonly seed: number;
+}
+
+/** Returns the options of a learner as plain data. */
+export function saveConfig(config: Config): SavedConfig {
+  return {
+    model: config.model.config,
+    input: config.input,
+    optimizer: optimizerConfig(config.optimizer),
+    schedule: { kind: config.schedule.kind, options: config.schedule.options },
+    memory: config.memory ?? null,
+    strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
+    seed: config.seed,
+  };
+}
+
+/** Returns the text that two learners share when one's state fits the other's model. */
+export function signatureOf(model: LayerConfig, input: Required<InputSpec>): string {
+  return JSON.stringify({ model, input });
+}
+
+/** Returns options from plain data. @throws E_UNSUPPORTED for a part that is not of this package */
+export function loadConfig(saved: SavedConfig): LearnerOptions {
+  return {
+    model: fromConfig(saved.model),
+    input: saved.input,
+    optimizer: optimizerFrom(saved.optimizer),
+    schedule: scheduleFrom(saved.schedule),
+    ...(saved.memory === null ? {} : { memory: saved.memory }),
+    strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
+    seed: saved.seed,
+  };
+}

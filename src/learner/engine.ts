@@ -1,0 +1,260 @@
+import { ProgramIo } from "../backend/io.ts";
+import type { Executable, Machine } from "../backend/machine.ts";
+import type { Runtime } from "../backend/runtime.ts";
+import { DROPPED, ReplayIndex } from "../memory/replay.ts";
+import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
+import { sizeOf } from "../program/shape.ts";
+import { RandomStream } from "../random.ts";
+import type { Column } from "../state/arena.ts";
+import { openWasm, type Wasm } from "../wasm/instance.ts";
+import type { CheckedBatch } from "./batch.ts";
+import type { Config } from "./config.ts";
+import { layOutState, type StateLayout } from "./layout.ts";
+import { inferencePlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
+
+/** What counts as state beside the arenas. */
+export interface Counters {
+  /** Steps done. */
+  step: number;
+  /** Rows learned from the stream. */
+  samples: number;
+  /** Boundaries told. */
+  boundaries: number;
+  /** Rows a step has room for. */
+  batchSize: number;
+}
+
+interface Program {
+  readonly executable: Executable;
+  readonly io: ProgramIo;
+}
+
+/** What a step reports: the loss, and its parts where there are several. */
+export interface StepOutputs {
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** Rows answered at once, smallest that fits first; fewer rows are padded. */
+const INFERENCE_ROWS = [1, 16, 128] as const;
+
+/** The machinery of one learner: its arenas, programs, replay index and schedule. It trusts its arguments. */
+export class Engine {
+  readonly config: Config;
+  readonly counters: Counters;
+  readonly memory: ReplayIndex | undefined;
+  readonly #runtime: Runtime;
+  readonly #wasm: Wasm;
+  readonly #schedule: number;
+  #machine: Machine | undefined;
+  #layout: StateLayout | undefined;
+  #groups: readonly PlacedGroup[] = [];
+  #step: Program | undefined;
+  #inference = new Map<number, Program>();
+  /** State to put into the arenas when they are made. */
+  #initial: StateBytes;
+
+  private constructor(runtime: Runtime, config: Config, wasm: Wasm, initial: StateBytes, counters: Counters) {
+    this.#runtime = runtime;
+    this.config = config;
+    this.counters = counters;
+    this.#wasm = wasm;
+    this.#initial = initial;
+    this.memory = config.memory === undefined ? undefined : new ReplayIndex(wasm, config.memory, config.classes, config.seed);
+    this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
+    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
+  }
+
+  /** Returns an engine, ready where the batch size is known. */
+  static async open(runtime: Runtime, config: Config, saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined }): Promise<Engine> {
+    const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
+    const engine = new Engine(runtime, config, await openWasm(), saved?.state ?? { state: freshState(config), rows: new Map() }, counters);
+    if (saved?.index !== undefined) engine.memory?.load(saved.index);
+    await engine.#build(Math.max(1, counters.batchSize));
+    return engine;
+  }
+
+  /** Makes the arenas and the step program for batches of up to `staging` rows; the state comes along. */
+  async #build(staging: number): Promise<void> {
+    const layout = layOutState(this.config, staging);
+    const { machine } = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm);
+    machine.write("state", 0, this.#initial.state);
+    for (const column of [layout.x, layout.y]) {
+      const bytes = this.#initial.rows.get(column.name);
+      if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset, bytes);
+    }
+    this.#machine?.close();
+    this.#machine = machine;
+    this.#layout = layout;
+    this.#groups = placeGroups(this.config, staging).groups;
+    this.#step = await this.#load(stepPlan(this.config, layout));
+    this.#inference.clear();
+    this.#initial = { state: new Uint8Array(0), rows: new Map() };
+  }
+
+  async #load(plan: Parameters<Machine["compile"]>[0]): Promise<Program> {
+    return { executable: await this.machine.compile(plan), io: new ProgramIo(plan) };
+  }
+
+  get machine(): Machine {
+    return this.#machine as Machine;
+  }
+
+  get layout(): StateLayout {
+    return this.#layout as StateLayout;
+  }
+
+  /** The learning rate of the next step. */
+  get learningRate(): number {
+    return rateAt(this.#wasm.exports, this.#schedule, this.config.schedule, this.counters.step);
+  }
+
+  /** Runs one step on a sound batch. */
+  async step(batch: CheckedBatch): Promise<StepOutputs> {
+    if (batch.count > this.counters.batchSize) {
+      this.#initial = await this.stateBytes();
+      this.counters.batchSize = batch.count;
+      await this.#build(batch.count);
+    }
+    const { executable, io } = this.#step as Program;
+    const { step } = this.counters;
+    const { learningRate } = this;
+    const scalars = this.config.optimizer.scalars(step + 1, learningRate);
+    io.setScalars(scalars);
+    io.setRandom(this.config.seed, step);
+    this.#chooseRows(io, batch);
+    this.#stage(batch);
+    this.machine.write(executable, 0, io.bytes);
+    const { loss, ...parts } = io.outputs(await this.machine.run(executable));
+    this.counters.step += 1;
+    this.counters.samples += batch.count;
+    const terms = Object.entries(parts).map(([name, value]) => [name.slice("loss/".length), value[0] as number] as const);
+    return { loss: loss?.[0] as number, learningRate, terms: Object.fromEntries(terms) };
+  }
+
+  /** Writes which rows the step reads, with what weight, and which it keeps: draw first, then store. */
+  #chooseRows(io: ProgramIo, batch: CheckedBatch): void {
+    const { capacity } = this.layout;
+    const slots = io.u32("slots").fill(0);
+    const weight = io.f32("weight").fill(0);
+    for (let i = 0; i < batch.count; i++) {
+      slots[i] = capacity + i;
+      weight[i] = batch.weight === undefined ? 1 : (batch.weight[i] as number);
+    }
+    const context = { step: this.counters.step, memory: this.memory, labels: batch.labels };
+    for (const { draw } of this.config.strategies) {
+      if (draw === undefined) continue;
+      const drawn = draw.select(context);
+      for (const { name, size } of draw.groups) {
+        const rows = drawn[name];
+        const first = this.#groups.find((group) => group.name === name)?.first as number;
+        for (let i = 0; i < Math.min(size, rows?.slots.length ?? 0); i++) {
+          slots[first + i] = rows?.slots[i] as number;
+          weight[first + i] = rows?.weights?.[i] ?? 1;
+        }
+      }
+    }
+    if (this.memory === undefined) return;
+    const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
+    const kept = storing?.store?.(context) ?? this.memory.offer(batch.labels);
+    io.u32("keep").fill(DROPPED).set(kept);
+  }
+
+  /** Puts the batch behind the stored rows, where the step finds it. */
+  #stage(batch: CheckedBatch): void {
+    const { x, y, capacity } = this.layout;
+    this.machine.write("rows", x.byteOffset + capacity * x.rowBytes, rowBytesOf(batch.x, x));
+    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
+  }
+
+  /** Returns probabilities [rows × classes] and each row's loss against `labels`. */
+  async infer(x: Float32Array | Uint8Array, labels?: Uint32Array): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
+    const { input, classes } = this.config;
+    const size = sizeOf(input.shape);
+    const rows = x.length / size;
+    const probabilities = new Float32Array(rows * classes);
+    const rowLoss = new Float32Array(rows);
+    for (let first = 0; first < rows; ) {
+      const left = rows - first;
+      const room = INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number);
+      const count = Math.min(room, left);
+      const { executable, io } = await this.#inferenceOf(room);
+      decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
+      io.u32("y").fill(0);
+      if (labels !== undefined) io.u32("y").set(labels.subarray(first, first + count));
+      this.machine.write(executable, 0, io.bytes);
+      const out = io.outputs(await this.machine.run(executable));
+      probabilities.set((out.probabilities as Float32Array).subarray(0, count * classes), first * classes);
+      rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
+      first += count;
+    }
+    return { probabilities, rowLoss };
+  }
+
+  async #inferenceOf(rows: number): Promise<Program> {
+    let program = this.#inference.get(rows);
+    if (program === undefined) {
+      program = await this.#load(inferencePlan(this.config, this.layout, rows));
+      this.#inference.set(rows, program);
+    }
+    return program;
+  }
+
+  /** Returns a copy of the arenas: `state` whole, of each column the stored rows. */
+  async stateBytes(): Promise<StateBytes> {
+    const { stateBytes, x, y } = this.layout;
+    const stored = this.memory?.stored ?? 0;
+    const state = await this.machine.read("state", 0, stateBytes);
+    const rows = new Map<string, Uint8Array>();
+    for (const column of [x, y]) {
+      rows.set(column.name, stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes));
+    }
+    return { state, rows };
+  }
+
+  close(): void {
+    this.machine.close();
+    this.memory?.close();
+  }
+}
+
+/** The bytes of what outlives a step. */
+export interface StateBytes {
+  readonly state: Uint8Array;
+  /** Stored rows by column. */
+  readonly rows: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Returns fresh parameters, each from its own stream, with zeros behind them. */
+function freshState(config: Config): Uint8Array {
+  const layout = layOutState(config, 1);
+  const bytes = new Uint8Array(layout.stateBytes);
+  for (const [path, spec] of config.params) {
+    const { placement } = layout.params.get(path);
+    spec.fill(new Float32Array(bytes.buffer, placement.byteOffset, sizeOf(spec.shape)), new RandomStream(config.seed, `init/${path}`));
+  }
+  return bytes;
+}
+
+/** The same arithmetic as the step's: toF32, · scale, + offset, each rounded to f32. */
+function decodeInto(out: Float32Array, x: Float32Array | Uint8Array, { scale, offset }: Config["input"]): void {
+  const [a, b] = [Math.fround(scale), Math.fround(offset)];
+  for (let i = 0; i < x.length; i++) out[i] = Math.fround((x[i] as number) * a) + b;
+  out.fill(0, x.length);
+}
+
+function bytesOf(values: Float32Array | Uint32Array | Uint8Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Returns rows padded to whole words, as a column keeps them. */
+function rowBytesOf(x: Float32Array | Uint8Array, column: Column): Uint8Array {
+  const bytes = bytesOf(x);
+  const size = column.length * x.BYTES_PER_ELEMENT;
+  if (size === column.rowBytes) return bytes;
+  const rows = bytes.length / size;
+  const padded = new Uint8Array(rows * column.rowBytes);
+  for (let row = 0; row < rows; row++) padded.set(bytes.subarray(row * size, (row + 1) * size), row * column.rowBytes);
+  return padded;
+}

@@ -1,0 +1,45 @@
+import type { Config } from "./config.ts";
+import { sizeOf } from "../program/shape.ts";
+import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";
+
+/** Where everything a learner owns lies. */
+export interface StateLayout {
+  /** Parameters by path, one after another without gaps. */
+  readonly params: { get(path: string): Range };
+  /** All parameters as one vector [n]. */
+  readonly flat: Range;
+  /** The optimizer's vectors [n] by name. */
+  readonly slots: { get(name: string): Range };
+  readonly x: Column;
+  readonly y: Column;
+  /** Rows of the memory, and rows of a batch behind them. */
+  readonly capacity: number;
+  readonly staging: number;
+  readonly stateBytes: number;
+  readonly rowsBytes: number;
+}
+
+/** Returns the layout of a learner for batches of up to `staging` rows. */
+export function layOutState(config: Config, staging: number): StateLayout {
+  const state = new Arena("state");
+  const ranges = [...config.params].map(([path, spec]) => state.add(`params/${path}`, spec.shape, "f32", true));
+  const count = ranges.reduce((sum, range) => sum + sizeOf(range.shape), 0);
+  const first = ranges[0] as Range;
+  const flat: Range = { name: "params", shape: [count], placement: first.placement, byteLength: 4 * count };
+  for (const slot of config.optimizer.slots) state.add(`slots/${slot}`, [count]);
+  const rows = new Arena("rows");
+  const capacity = config.memory?.capacity ?? 0;
+  const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
+  const y = addColumn(rows, "y", 1, "u32", capacity, staging);
+  return {
+    params: { get: (path) => state.get(`params/${path}`) },
+    flat,
+    slots: { get: (name) => state.get(`slots/${name}`) },
+    x,
+    y,
+    capacity,
+    staging,
+    stateBytes: state.bytes,
+    rowsBytes: rows.bytes,
+  };
+}

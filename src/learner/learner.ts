@@ -1,0 +1,211 @@
+import type { Runtime } from "../backend/runtime.ts";
+import { fail } from "../errors.ts";
+import type { Store } from "../store/index.ts";
+import type { Batch, Stream } from "../stream/index.ts";
+import { checkBatch, checkRows } from "./batch.ts";
+import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
+import { Engine } from "./engine.ts";
+import { Emitter, type LearnerEvents } from "./events.ts";
+import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
+
+/** What one step did. */
+export interface StepResult {
+  /** Steps done, this one included. */
+  readonly step: number;
+  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Parts of the loss by tag, where there are several. */
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** Answers for some rows. */
+export interface Prediction {
+  /** The likeliest class of each row. */
+  readonly labels: Uint32Array;
+  /** [rows × classes]. */
+  readonly probabilities: Float32Array;
+}
+
+/** How well a learner answers. */
+export interface Evaluation {
+  /** Share of rows whose likeliest class is their label. */
+  readonly accuracy: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  readonly count: number;
+}
+
+/**
+ * A model that keeps learning: it owns its parameters, optimizer state, replay memory, schedule and random streams, and can save and
+ * continue all of them.
+ *
+ * @example
+ * const learner = await Learner.create(runtime, {
+ *   model: nn.sequential(nn.linear(64), nn.relu(), nn.classifier({ capacity: 10 })),
+ *   input: [784],
+ *   optimizer: optim.adamw(),
+ *   schedule: 1e-3,
+ * });
+ * const { loss } = await learner.observe({ x, y });
+ */
+export class Learner {
+  readonly #engine: Engine;
+  readonly #store: Store | undefined;
+  readonly #events = new Emitter();
+  #busy: string | undefined;
+  #closed = false;
+
+  private constructor(engine: Engine, store: Store | undefined) {
+    this.#engine = engine;
+    this.#store = store;
+  }
+
+  /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
+  static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
+    const config = resolveConfig(options);
+    return new Learner(await Engine.open(runtime, config), config.store);
+  }
+
+  /**
+   * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
+   * them (needed for layers or strategies of your own) they must be those it was made with.
+   * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH; E_STATE when nothing was saved
+   */
+  static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
+    const bytes = await store.read();
+    if (bytes === undefined) fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, { hint: "Use Learner.create." });
+    const given = options === undefined ? undefined : resolveConfig(options);
+    const decoded = await decodeState(bytes, store.name, given);
+    if (given !== undefined) checkSame(decoded.saved, given, store.name);
+    const config = given ?? resolveConfig(loadConfig(decoded.saved));
+    return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#engine.counters.step;
+  }
+
+  /** Rows learned from the stream. */
+  get samples(): number {
+    return this.#engine.counters.samples;
+  }
+
+  /** Rows in the replay memory. */
+  get stored(): number {
+    return this.#engine.memory?.stored ?? 0;
+  }
+
+  /** The learning rate of the next step. */
+  get learningRate(): number {
+    return this.#engine.learningRate;
+  }
+
+  /** Adds a listener; returns the way to take it off. */
+  on<K extends keyof LearnerEvents>(name: K, listener: (event: LearnerEvents[K]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Learns from one batch in one step. A batch that is refused changes nothing.
+   * @throws E_DATA on a bad batch; E_STATE when closed or while another call is under way
+   */
+  async observe(batch: Batch): Promise<StepResult> {
+    const result = await this.#alone("observe", async () => {
+      const checked = checkBatch("observe", batch, this.#engine.config);
+      const outputs = await this.#engine.step(checked);
+      return { step: this.#engine.counters.step, ...outputs };
+    });
+    this.#events.emit("step", result);
+    return result;
+  }
+
+  /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */
+  async predict(x: Float32Array | Uint8Array): Promise<Prediction> {
+    this.#alive("predict");
+    const { config } = this.#engine;
+    const { probabilities } = await this.#engine.infer(checkRows("predict", x, config));
+    return { labels: argmax(probabilities, config.classes), probabilities };
+  }
+
+  /** Returns how well labelled batches are answered; nothing is learned. @throws E_DATA E_STATE */
+  async evaluate(stream: Stream): Promise<Evaluation> {
+    this.#alive("evaluate");
+    const { config } = this.#engine;
+    let [right, loss, count] = [0, 0, 0];
+    for await (const batch of stream) {
+      const { x, labels } = checkBatch("evaluate", batch, config);
+      const { probabilities, rowLoss } = await this.#engine.infer(x, labels);
+      const answers = argmax(probabilities, config.classes);
+      for (let i = 0; i < labels.length; i++) {
+        if (answers[i] === labels[i]) right += 1;
+        loss += rowLoss[i] as number;
+      }
+      count += labels.length;
+    }
+    if (count === 0) fail("E_DATA", "evaluate: the stream is empty; expected at least one row, got none");
+    return { accuracy: right / count, loss: loss / count, count };
+  }
+
+  /** Tells that a task ended or the stream drifted; strategies settle what they keep. @throws E_STATE */
+  async consolidate(): Promise<void> {
+    const boundary = await this.#alone("consolidate", async () => {
+      this.#engine.counters.boundaries += 1;
+      return this.#engine.counters.boundaries;
+    });
+    this.#events.emit("boundary", { boundary, step: this.step });
+  }
+
+  /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */
+  async save(): Promise<void> {
+    const store = this.#store ?? fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
+    const bytes = await this.#alone("save", async () => {
+      const encoded = await encodeState(this.#engine);
+      await store.write(encoded);
+      return encoded.length;
+    });
+    this.#events.emit("saved", { step: this.step, bytes });
+  }
+
+  /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
+  async stateHash(): Promise<string> {
+    return this.#alone("stateHash", () => hashState(this.#engine));
+  }
+
+  /** Frees everything; any later call fails with E_STATE. @throws E_STATE while another call is under way */
+  async close(): Promise<void> {
+    await this.#alone("close", async () => {
+      this.#closed = true;
+      this.#engine.close();
+    });
+  }
+
+  #alive(call: string): void {
+    if (this.#closed) fail("E_STATE", `${call}: the learner is closed; expected an open learner, got a call after close()`, { hint: "Open it again with Learner.open." });
+  }
+
+  /** Runs what must not meet another of its kind. */
+  async #alone<T>(call: string, action: () => Promise<T>): Promise<T> {
+    this.#alive(call);
+    if (this.#busy !== undefined) {
+      fail("E_STATE", `${call}: ${this.#busy} is under way; expected one call at a time, got a second`, { hint: `Await ${this.#busy}() first.` });
+    }
+    this.#busy = call;
+    try {
+      return await action();
+    } finally {
+      this.#busy = undefined;
+    }
+  }
+}
+
+function argmax(probabilities: Float32Array, classes: number): Uint32Array {
+  const labels = new Uint32Array(probabilities.length / classes);
+  for (let row = 0; row < labels.length; row++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if ((probabilities[row * classes + c] as number) > (probabilities[row * classes + best] as number)) best = c;
+    labels[row] = best;
+  }
+  return labels;
+}

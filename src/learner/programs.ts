@@ -1,0 +1,101 @@
+import { fail } from "../errors.ts";
+import { applyLayer, type ModelScope } from "../nn/layer.ts";
+import { crossEntropy, softmax, weightedMean } from "../nn/losses.ts";
+import { recordUpdate } from "../optim/step.ts";
+import type { Graph, Tensor } from "../program/graph.ts";
+import type { Plan } from "../program/plan.ts";
+import { sizeOf } from "../program/shape.ts";
+import { add, gather, grad, less, mul, pack, reshape, select, sub, toF32 } from "../program/tensor.ts";
+import { compileProgram } from "../program/trace.ts";
+import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
+import type { RowGroup, Term } from "../strategy/strategy.ts";
+import type { Config } from "./config.ts";
+import type { StateLayout } from "./layout.ts";
+
+/** The groups that join a step, with the place of each among the rows. */
+export interface PlacedGroup extends RowGroup {
+  readonly first: number;
+}
+
+/** Returns the rows of a step: what arrives, then each strategy's groups. */
+export function placeGroups(config: Config, batchSize: number): { groups: PlacedGroup[]; rows: number } {
+  const groups: PlacedGroup[] = [{ name: "arrival", size: batchSize, first: 0 }];
+  let rows = batchSize;
+  for (const group of config.strategies.flatMap((strategy) => strategy.draw?.groups ?? [])) {
+    groups.push({ ...group, first: rows });
+    rows += group.size;
+  }
+  return { groups, rows };
+}
+
+/** Returns the plan of one training step: gather rows, forward, loss, gradients, update, keep the rows that memory takes. */
+export function stepPlan(config: Config, layout: StateLayout): Plan {
+  const { groups, rows } = placeGroups(config, layout.staging);
+  return compileProgram((graph) => {
+    const slots = graph.input("slots", [rows], "u32");
+    const weight = graph.input("weight", [rows], "f32");
+    const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
+    const labels = reshape(gather(columnLeaf(graph, layout.y), slots), [rows]);
+    const params = paramLeaves(graph, config, layout);
+    const logits = applyLayer(config.built, x, scopeOf(graph, params, true));
+    const rowLoss = crossEntropy(logits, labels);
+    const weightOf = (name: string): Tensor => restrict(weight, groups, name);
+    const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
+    const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
+    const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: weightedMean(rowLoss, weight) }, ...terms];
+
+    const total = sumOf(all.map((term) => term.value));
+    graph.outputs.set("loss", total);
+    for (const tag of ["task", "replay", "penalty"] as const) {
+      const values = all.flatMap((term) => (term.tag === tag ? [term.value] : []));
+      if (values.length > 0 && all.length > 1) graph.outputs.set(`loss/${tag}`, sumOf(values));
+    }
+    const grads = pack(grad(total, [...params.values()]));
+    const scalars = Object.fromEntries(Object.keys(config.optimizer.scalars(1, 1)).map((name) => [name, graph.scalar(name)]));
+    const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
+    recordUpdate(config.optimizer, { params: leafOf(graph, layout.flat), grads, slots: slotLeaves, scalars }, config.update);
+    if (config.memory !== undefined) {
+      const keep = graph.input("keep", [layout.staging], "u32");
+      for (const column of [layout.x, layout.y]) {
+        graph.effects.push({ kind: "put", target: columnWords(graph, column, "stored"), index: keep, value: columnWords(graph, column, "staged") });
+      }
+    }
+  });
+}
+
+/** Returns the plan that answers for `rows` rows at once: probabilities [rows, classes] and each row's loss against given labels [rows]. */
+export function inferencePlan(config: Config, layout: StateLayout, rows: number): Plan {
+  return compileProgram((graph) => {
+    const x = graph.input("x", [rows, ...config.input.shape], "f32");
+    const labels = graph.input("y", [rows], "u32");
+    const logits = applyLayer(config.built, x, scopeOf(graph, paramLeaves(graph, config, layout), false));
+    graph.outputs.set("probabilities", softmax(logits));
+    graph.outputs.set("rowLoss", crossEntropy(logits, labels));
+  });
+}
+
+function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
+  return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
+}
+
+function scopeOf(graph: Graph, params: ReadonlyMap<string, Tensor>, training: boolean): ModelScope {
+  return { graph, training, param: (path) => params.get(path) as Tensor, random: (path, shape) => graph.random(`layer/${path}`, shape) };
+}
+
+/** The numbers the model sees for stored rows. */
+function decode(stored: Tensor, { input }: Config): Tensor {
+  const rows = stored.shape[0] as number;
+  return reshape(add(mul(toF32(stored), input.scale), input.offset), [rows, ...input.shape]);
+}
+
+function restrict(weight: Tensor, groups: readonly PlacedGroup[], name: string): Tensor {
+  const group = groups.find((candidate) => candidate.name === name);
+  if (group === undefined) fail("E_TRACE", `strategies: no group called "${name}"; expected one of ${groups.map((g) => g.name).join(", ")}`);
+  // Unsigned subtraction wraps, so one comparison bounds both sides.
+  const inside = less(sub(weight.graph.iota(weight.shape[0] as number), group.first), group.size);
+  return select(inside, weight, 0);
+}
+
+function sumOf(values: readonly Tensor[]): Tensor {
+  return values.map((value) => (sizeOf(value.shape) === 1 ? reshape(value, []) : value)).reduce((a, b) => add(a, b));
+}

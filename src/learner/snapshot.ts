@@ -1,0 +1,121 @@
+import { fail } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, sha256Hex, type StoredTensor } from "../store/index.ts";
+import type { Column } from "../state/arena.ts";
+import { type Config, type SavedConfig, saveConfig, signatureOf } from "./config.ts";
+import type { Counters, Engine, StateBytes } from "./engine.ts";
+import { layOutState } from "./layout.ts";
+
+/** Returns the bytes of a checkpoint: params, optimizer slots, memory, counters and streams. */
+export async function encodeState(engine: Engine): Promise<Uint8Array> {
+  const { config, layout, counters, memory } = engine;
+  const { state, rows } = await engine.stateBytes();
+  const tensors = new Map<string, StoredTensor>();
+  const slice = (byteOffset: number, byteLength: number): Uint8Array => state.subarray(byteOffset, byteOffset + byteLength);
+  for (const [path, spec] of config.params) {
+    const range = layout.params.get(path);
+    tensors.set(`params/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
+    for (const slot of config.optimizer.slots) {
+      // A slot lies like the parameters, so a parameter's part has the same distance from its start.
+      const start = layout.slots.get(slot).placement.byteOffset + range.placement.byteOffset - layout.flat.placement.byteOffset;
+      tensors.set(`slots/${slot}/${path}`, { dtype: "F32", shape: spec.shape, data: slice(start, range.byteLength) });
+    }
+  }
+  if (memory !== undefined) {
+    const index = memory.save();
+    tensors.set("memory/y", { dtype: "U32", shape: [memory.stored], data: rows.get("y") as Uint8Array });
+    const x = unpadded(rows.get("x") as Uint8Array, layout.x);
+    tensors.set("memory/x", { dtype: config.input.dtype === "u8" ? "U8" : "F32", shape: [memory.stored, ...config.input.shape], data: x });
+    tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
+  }
+  const meta: Checkpoint["meta"] = {
+    model: signatureOf(config.model.config, config.input),
+    config: saveConfig(config),
+    counters: { ...counters },
+    random: {},
+    schedule: { step: counters.step },
+    engine: { backend: engine.machine.backend },
+  };
+  return encodeCheckpoint({ tensors, meta });
+}
+
+/** A checkpoint taken apart, to be put into an engine. */
+export interface DecodedState {
+  readonly saved: SavedConfig;
+  readonly counters: Counters;
+  restore(config: Config): { state: StateBytes; counters: Counters; index: Uint8Array | undefined };
+}
+
+/** Returns the state in a checkpoint. @throws E_FORMAT E_CORRUPT E_VERSION, and E_MISMATCH when `config` is of another model */
+export async function decodeState(bytes: Uint8Array, file: string, config: Config | undefined): Promise<DecodedState> {
+  const { tensors, meta } = await decodeCheckpoint(bytes, file, config === undefined ? {} : { model: signatureOf(config.model.config, config.input) });
+  const counters = meta.counters as unknown as Counters;
+  return {
+    saved: meta.config as SavedConfig,
+    counters,
+    restore: (target) => ({ state: restoreArenas(tensors, target, file), counters: { ...counters }, index: tensors.get("memory/index")?.data.slice() }),
+  };
+}
+
+/** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
+export function checkSame(saved: SavedConfig, config: Config, file: string): void {
+  const now = saveConfig(config);
+  for (const key of ["optimizer", "schedule", "memory", "strategies", "seed"] as const) {
+    const [expected, got] = [JSON.stringify(now[key]), JSON.stringify(saved[key])];
+    if (expected === got) continue;
+    fail("E_MISMATCH", `${file}: saved with another ${key}; expected ${expected}, got ${got}`, {
+      hint: `Open it with the ${key} it was saved with, or without options to continue as it was.`,
+      context: { key },
+    });
+  }
+}
+
+function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Config, file: string): StateBytes {
+  const layout = layOutState(config, 1);
+  const state = new Uint8Array(layout.stateBytes);
+  const take = (name: string, byteLength: number): Uint8Array => {
+    const data = tensors.get(name)?.data;
+    if (data?.byteLength === byteLength) return data;
+    return fail("E_MISMATCH", `${file}: tensor "${name}" does not fit; expected ${byteLength} bytes, got ${data?.byteLength ?? "none"}`);
+  };
+  for (const path of config.params.keys()) {
+    const range = layout.params.get(path);
+    state.set(take(`params/${path}`, range.byteLength), range.placement.byteOffset);
+    for (const slot of config.optimizer.slots) {
+      const start = layout.slots.get(slot).placement.byteOffset + range.placement.byteOffset - layout.flat.placement.byteOffset;
+      state.set(take(`slots/${slot}/${path}`, range.byteLength), start);
+    }
+  }
+  const rows = new Map<string, Uint8Array>();
+  const stored = tensors.get("memory/y")?.shape[0] ?? 0;
+  if (config.memory !== undefined) {
+    rows.set("y", take("memory/y", 4 * stored).slice());
+    rows.set("x", padded(take("memory/x", stored * sizeOf(config.input.shape) * (config.input.dtype === "u8" ? 1 : 4)), layout.x));
+  }
+  return { state, rows };
+}
+
+const rowSize = (column: Column): number => column.length * (column.storage === "u8" ? 1 : 4);
+
+function unpadded(bytes: Uint8Array, column: Column): Uint8Array {
+  return copyRows(bytes, column.rowBytes, rowSize(column));
+}
+
+function padded(bytes: Uint8Array, column: Column): Uint8Array {
+  return copyRows(bytes, rowSize(column), column.rowBytes);
+}
+
+function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const rows = bytes.length / from;
+  const out = new Uint8Array(rows * to);
+  for (let row = 0; row < rows; row++) out.set(bytes.subarray(row * from, row * from + Math.min(from, to)), row * to);
+  return out;
+}
+
+/** Returns the SHA-256 of all that decides how the learner goes on, in hex. */
+export async function hashState(engine: Engine): Promise<string> {
+  const { state, rows } = await engine.stateBytes();
+  const { step, samples, boundaries, batchSize } = engine.counters;
+  const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, engine.memory?.save() ?? new Uint8Array(0), counters]);
+}

@@ -1,0 +1,28 @@
+import { checkKeys, checkNumber } from "../errors.ts";
+import type { Strategy } from "./strategy.ts";
+
+/** Options of {@link replay}. */
+export interface ReplayOptions {
+  /** Rows drawn from memory in each step. */
+  readonly batchSize: number;
+}
+
+/**
+ * Returns experience replay: each step also learns up to `batchSize` rows drawn uniformly, without replacement, from memory; the loss is the
+ * mean over all rows together. A row is never replayed in the step that stores it.
+ * @throws E_CONFIG
+ * @see Chaudhry et al. 2019, arXiv 1902.10486, "On tiny episodic memories in continual learning"
+ */
+export function replay(options: ReplayOptions): Strategy {
+  checkKeys("strategies.replay", options, ["batchSize"]);
+  const size = checkNumber("strategies.replay", "batchSize", options.batchSize, { min: 1, max: 2 ** 20, integer: true });
+  return {
+    name: "replay",
+    config: { batchSize: size },
+    needsMemory: true,
+    draw: {
+      groups: [{ name: "replay", size }],
+      select: ({ memory }) => ({ replay: { slots: memory === undefined ? [] : memory.draw(size).slice() } }),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { ReplayIndex } from "../memory/replay.ts";
+import type { Graph, Tensor } from "../program/graph.ts";
+
+/** Rows that join every step besides those that arrive: at most `size` of them. */
+export interface RowGroup {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** What a hook may read on the host. */
+export interface HostContext {
+  /** Steps done so far. */
+  readonly step: number;
+  /** The replay memory, if the learner has one. */
+  readonly memory: ReplayIndex | undefined;
+  /** Labels of the rows that arrived. */
+  readonly labels: Uint32Array;
+}
+
+/** What is drawn for a group: rows of the memory, and their weights (default 1). */
+export interface Drawn {
+  readonly slots: ArrayLike<number>;
+  readonly weights?: ArrayLike<number>;
+}
+
+/** What a term may read while it is traced; rows are those that arrived, then each group's in declared order. */
+export interface TermContext {
+  readonly graph: Graph;
+  /** Logits [rows, classes]. */
+  readonly logits: Tensor;
+  /** Labels [rows], u32. */
+  readonly labels: Tensor;
+  /** Cross-entropy of each row [rows]. */
+  readonly rowLoss: Tensor;
+  /** Weight of each row [rows]; 0 for a place without a row. */
+  readonly weight: Tensor;
+  /** Returns the weights with those outside a group at 0; the arrived rows are the group "arrival". */
+  weightOf(group: string): Tensor;
+  /** Parameters by path. */
+  readonly params: ReadonlyMap<string, Tensor>;
+}
+
+/** A part of the loss: one number, and what it stands for. */
+export interface Term {
+  readonly tag: "task" | "replay" | "penalty";
+  readonly value: Tensor;
+}
+
+/**
+ * A method of continual learning as a record of hooks, each classified by the type it maps. A hook that is absent costs nothing: without
+ * `store` the memory's own policy decides, without `draw` only new rows are learned, without a `task` term the loss is the mean
+ * cross-entropy of all rows.
+ */
+export interface Strategy {
+  readonly name: string;
+  /** Plain data from which it can be made again; absent for a strategy of the user's own. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether it draws on a replay memory. */
+  readonly needsMemory?: boolean;
+  /** Maps arrived rows to memory slots (0xffffffff: not kept), each slot at most once. Runs after `draw`. */
+  readonly store?: (context: HostContext) => ArrayLike<number>;
+  /** Declares groups, and maps the moment to the rows that fill them. */
+  readonly draw?: {
+    readonly groups: readonly RowGroup[];
+    readonly select: (context: HostContext) => Readonly<Record<string, Drawn>>;
+  };
+  /** Maps outputs to parts of the loss; traced once. */
+  readonly terms?: (context: TermContext) => readonly Term[];
+}
