@@ -117,7 +117,10 @@ async function perform({ name, commands, needs = [], report }, env = {}) {
   const start = performance.now();
   const results = await Promise.all(commands.map((command, index) => run(command, `${logs}/${name}${index || ""}.log`, env)));
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6);
-  const counts = await countTests(report, results.every((result) => result.ok));
+  const counts = await countTests(
+    report,
+    results.every((result) => result.ok),
+  );
   for (const key of /** @type {const} */ (["passed", "failed", "skipped"])) total[key] += counts[key];
   const ok = counts.failed === 0;
   const closing = results.flatMap(({ output }) => output.match(/^ *(Test Files|Tests|Errors) .*$/gm) ?? []);

@@ -9,8 +9,8 @@
  * path. So no bit depends on how rows or columns are divided among calls or threads. Error ≤ k·u / (1 - k·u) · Σ|a|·|b| with u = 2⁻²⁴
  * (Higham, Accuracy and Stability of Numerical Algorithms, §3.1).
  *
- * Loops: for every 256 of k, for every 64 rows, pack the rows (64 KB); then for every 16 columns, pack a panel of b (16 KB, it stays in L1) and
- * go down the rows with a tile of 2 × 16 sums, which with their operands just fit 16 registers. After Goto and van de Geijn, Anatomy of
+ * Loops: for every 256 of k, for every 64 rows, pack the rows (64 KB); then for every 16 columns, pack a panel of b (16 KB, for L1) and go
+ * down the rows with a tile of 2 × 16 sums, which with their operands just fit 16 registers. After Goto and van de Geijn, Anatomy of
  * High-Performance Matrix Multiplication (2008), with the inner two loops exchanged, so that b is never held packed as a whole.
  *
  * What each part earns, Node 20, one thread of a Zen 5 core, which without fused multiply-add ends near 64 GFLOP/s:
@@ -37,7 +37,7 @@ export function matmulScratch(form: i32, m: i32, n: i32, k: i32): i32 {
   return <i32>AT_PAIRS + ((evenly(m, BLOCK_M) + 1) / PAIR) * PAIR * evenly(k, BLOCK_K) * 4;
 }
 
-/** c = op(a) · op(b). `c` overlaps neither operand; `scratch` is 16-aligned. */
+/** Writes op(a) · op(b) to `c`, which overlaps neither operand. Nothing outside c's m rows of n elements and the scratch is written. */
 export function matmul(
   form: i32,
   m: i32,
@@ -79,7 +79,7 @@ export function matmul(
   }
 }
 
-/** Whether one pass over a row of c or over b is all there is to do. */
+/** Whether nothing is used twice, so that packing cannot pay: b if c is one row, a row of c if the sums have one term. */
 function streams(form: i32, m: i32, k: i32): bool {
   return k == 0 || (form != NT && (m == 1 || k == 1));
 }

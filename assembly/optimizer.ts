@@ -1,5 +1,5 @@
 /**
- * The two hot update rules, each one pass over flat f32 arrays of `n` elements that do not overlap; every array is read once and written once.
+ * The two hot update rules, each one pass over flat f32 arrays of `n` elements that do not overlap; each array is read and written once.
  *
  * Four elements at a time and the rest one by one, with the same operations in the same order, each rounded once: exactly the elementwise
  * recipe, so both give the same bits, and arrays may be divided anywhere. Scalars that depend on the step are the caller's.
@@ -54,8 +54,8 @@ export function sgd(
  * Adam with decoupled weight decay:
  *   g' = g·gradScale,  m = beta1·m + oneMinusBeta1·g',  v = beta2·v + oneMinusBeta2·(g'·g'),
  *   w = w·decay - (rate·m) / (√v·rootCorrection + eps).
- * The caller folds the bias corrections into rate = learningRate / (1 - beta1ᵗ) and rootCorrection = 1 / √(1 - beta2ᵗ), and the weight decay
- * into decay = 1 - learningRate·weightDecay. See Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
+ * The caller folds the bias corrections into rate = learningRate / (1 - beta1ᵗ) and rootCorrection = 1 / √(1 - beta2ᵗ), and the weight
+ * decay into decay = 1 - learningRate·weightDecay. See Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
  */
 export function adamw(
   n: i32,

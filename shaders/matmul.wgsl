@@ -34,22 +34,26 @@ fn store(batch: u32, i: u32, j: u32, product: f32) {}
 var<workgroup> tileA: array<vec4<f32>, 64>;
 var<workgroup> tileB: array<vec4<f32>, 64>;
 
-// Four rows of a at one depth; 0 beyond the edges.
-fn column_of_a(batch: u32, i: u32, k: u32) -> vec4<f32> {
-  var column = vec4<f32>();
-  for (var r = 0u; r < 4u && k < depth && i + r < m; r++) {
-    column[r] = a(batch, i + r, k);
+fn checked_a(batch: u32, i: u32, k: u32) -> f32 {
+  if (i < m && k < depth) {
+    return a(batch, i, k);
   }
-  return column;
+  return 0.0;
 }
 
-// Four columns of b at one depth; 0 beyond the edges.
-fn row_of_b(batch: u32, k: u32, j: u32) -> vec4<f32> {
-  var row = vec4<f32>();
-  for (var c = 0u; c < 4u && k < depth && j + c < n; c++) {
-    row[c] = b(batch, k, j + c);
+fn checked_b(batch: u32, k: u32, j: u32) -> f32 {
+  if (k < depth && j < n) {
+    return b(batch, k, j);
   }
-  return row;
+  return 0.0;
+}
+
+fn column_of_a(batch: u32, i: u32, k: u32) -> vec4<f32> {
+  return vec4<f32>(checked_a(batch, i, k), checked_a(batch, i + 1u, k), checked_a(batch, i + 2u, k), checked_a(batch, i + 3u, k));
+}
+
+fn row_of_b(batch: u32, k: u32, j: u32) -> vec4<f32> {
+  return vec4<f32>(checked_b(batch, k, j), checked_b(batch, k, j + 1u), checked_b(batch, k, j + 2u), checked_b(batch, k, j + 3u));
 }
 
 fn store_row(batch: u32, i: u32, j: u32, products: vec4<f32>) {

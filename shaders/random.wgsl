@@ -16,8 +16,8 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 
 /// The bits of element `element` of a random tensor at the step whose halves are `step`.
 fn random_bits(element: u32, key: vec2<u32>, step: vec2<u32>) -> u32 {
-  var block = philox(vec4<u32>(element >> 2u, 0u, step.x, step.y), key);
-  return block[element & 3u];
+  var words = philox(vec4<u32>(element >> 2u, 0u, step.x, step.y), key);
+  return words[element & 3u];
 }
 
 /// The 64-bit product of two words, (low, high), by halves of 16 bits.

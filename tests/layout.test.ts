@@ -28,7 +28,8 @@ const caps: Record<string, number> = { src: 400, assembly: 250, shaders: 160 };
 const bannedNames = ["utils", "util", "helpers", "helper", "common", "manager", "base"];
 
 /** Engines differ in the last bit of these, so nothing that reaches data or training may call them. */
-const hostMath = /^Math\.(exp|expm1|log|log1p|log2|log10|pow|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|atanh|cbrt|hypot)$/;
+const hostMath =
+  /^Math\.(exp|expm1|log|log1p|log2|log10|pow|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|atanh|cbrt|hypot)$/;
 /** The oracle that tests compare with, and what only people look at. */
 const hostMathAllowed = /^src\/(program\/ops\.ts|metrics\/|cli\/)/;
 const hostNames = /^(GPU[A-Z]\w*|document|window|navigator|process|Buffer|Deno|Bun)$/;
@@ -68,7 +69,8 @@ function violations(files: readonly File[]): string[] {
     for (const target of local) {
       const other = target.split("/")[1] ?? "";
       if (!target.startsWith("src/")) report(`imports ${target}`);
-      else if (other !== place && !((ranks[other] ?? Number.POSITIVE_INFINITY) < (rank ?? 0))) report(`imports ${target}, which is not of lower rank`);
+      else if (other !== place && !((ranks[other] ?? Number.POSITIVE_INFINITY) < (rank ?? 0)))
+        report(`imports ${target}, which is not of lower rank`);
       const [from, to] = [path, target].map((file) => /^src\/backend\/(wasm|webgpu)\//.exec(file)?.[1]);
       if (from !== undefined && to !== undefined && from !== to) report(`imports ${target}; backends do not know each other`);
     }

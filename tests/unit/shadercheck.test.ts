@@ -57,12 +57,32 @@ describe("the check of shaders", () => {
   });
 
   it.each<[string, string, string, string]>([
-    ["access", "storage, read>", "storage, read_write>", "@group(0) @binding(1) differs; expected rows: read array<vec4f>, got rows: read_write array<vec4f>"],
-    ["element type", "array<vec4<f32>>", "array<vec2<f32>>", "@group(0) @binding(1) differs; expected rows: read array<vec4f>, got rows: read array<vec2f>"],
-    ["name", "> state:", "> other:", "@group(0) @binding(0) differs; expected state: read_write array<f32>, got other: read_write array<f32>"],
+    [
+      "access",
+      "storage, read>",
+      "storage, read_write>",
+      "@group(0) @binding(1) differs; expected rows: read array<vec4f>, got rows: read_write array<vec4f>",
+    ],
+    [
+      "element type",
+      "array<vec4<f32>>",
+      "array<vec2<f32>>",
+      "@group(0) @binding(1) differs; expected rows: read array<vec4f>, got rows: read array<vec2f>",
+    ],
+    [
+      "name",
+      "> state:",
+      "> other:",
+      "@group(0) @binding(0) differs; expected state: read_write array<f32>, got other: read_write array<f32>",
+    ],
     ["overrides", "width: u32", "length: u32", "the list of overrides differs; expected [width], got [length]"],
     ["workgroup size", "size(width)", "size(8, 8)", "the workgroup size of main differs; expected width x 1 x 1, got 8 x 8 x 1"],
-    ["nested struct", "offset: u32,", "offset: f32,", "struct Range differs; expected 8 bytes { 0 offset: u32, 4 count: u32 }, got 8 bytes { 0 offset: f32, 4 count: u32 }"],
+    [
+      "nested struct",
+      "offset: u32,",
+      "offset: f32,",
+      "struct Range differs; expected 8 bytes { 0 offset: u32, 4 count: u32 }, got 8 bytes { 0 offset: f32, 4 count: u32 }",
+    ],
     [
       "order of members",
       "offset: u32, count: u32",
@@ -86,7 +106,9 @@ describe("the check of shaders", () => {
   });
 
   it("names a shader that cannot be parsed", () => {
-    expect(broken("var<uniform> params: Params;", "var<uniform> params: ;")).toEqual([expect.stringMatching(/^shaders\/scale\.wgsl: it cannot be parsed; /)]);
+    expect(broken("var<uniform> params: Params;", "var<uniform> params: ;")).toEqual([
+      expect.stringMatching(/^shaders\/scale\.wgsl: it cannot be parsed; /),
+    ]);
   });
 
   it("wants a shader for each contract and a contract for each shader", () => {
