@@ -8,7 +8,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium, firefox, lavapipe, swiftshader } from "./browsers.mjs";
@@ -18,7 +18,6 @@ import { chromium, firefox, lavapipe, swiftshader } from "./browsers.mjs";
  * @property {string} name
  * @property {readonly (readonly string[])[]} commands run side by side
  * @property {readonly string[]} [needs] files without which it cannot run
- * @property {boolean} [hidden] runs only when asked for by name
  * @property {string} [report] where the command leaves vitest's counts; a stage without one counts as one test
  */
 
@@ -54,10 +53,10 @@ const suite = (name, project, runtime, needs = []) => {
 
 /** @type {readonly Stage[]} */
 const stages = [
+  { name: "tools", commands: [[node, ".config/tools.mjs"]] },
   { name: "build", commands: [[node, ".config/build.mjs"]] },
   { name: "types", commands: [".", "src/cli", "tests"].map((project) => [node, "node_modules/typescript/bin/tsc", "--project", project]) },
   { name: "lint", commands: [[node, `${tools}/@biomejs/biome/bin/biome`, "check", "--error-on-warnings"]] },
-  { name: "format", commands: [[node, `${tools}/@biomejs/biome/bin/biome`, "check", "--write"]], hidden: true },
   { name: "knip", commands: [[node, `${tools}/knip/bin/knip.js`]] },
   suite("node", "node", [node]),
   suite("deno", "runtime", [deno, "run", "--allow-all"], [deno, lavapipe]),
@@ -74,67 +73,54 @@ if (unknown !== undefined) {
 }
 
 await mkdir(logs, { recursive: true });
-await installPackages();
-await installTools();
-for (const stage of stages) if (only?.includes(stage.name) ?? !stage.hidden) await perform(stage);
+const chosen = stages.filter((stage) => only?.includes(stage.name) ?? true);
+if (chosen.some((stage) => stage.report !== undefined)) await installPackages();
+for (const stage of chosen) await perform(stage);
 for (const line of notRun) console.log(`not run: ${line}`);
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-/** Installs the system packages that are missing, as root on Debian. */
+/** Installs the system packages that are missing, or names them where that takes another user. */
 async function installPackages() {
   const missing = Object.entries(packages).flatMap(([name, files]) => (files.every((file) => existsSync(file)) ? [] : [name]));
-  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
-  const install = ["apt-get", "install", "--yes", "--no-install-recommends", ...missing];
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await perform({ name: "apt", commands: [["sh", "-c", `apt-get update && ${install.join(" ")}`]] }, env);
-}
-
-/** Installs `tests/runtimes` unless that lock file is installed already, and puts `webgpu` where the package looks for its peer. */
-async function installTools() {
-  const lock = await readFile("tests/runtimes/package-lock.json");
-  const installed = `${tools}/.installed`;
-  const done = await readFile(installed).catch(() => undefined);
-  if (!done?.equals(lock)) {
-    const install = ["npm", "ci", "--prefix", "tests/runtimes", "--ignore-scripts", "--no-audit", "--no-fund"];
-    if (await perform({ name: "tools", commands: [install] })) await writeFile(installed, lock);
+  if (missing.length === 0) return;
+  const install = `apt-get update && apt-get install --yes --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    await perform({ name: "apt", commands: [["env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", install]] });
+  } else {
+    console.log(`missing system packages; on Debian, as root: ${install}`);
   }
-  await rm("node_modules/webgpu", { force: true, recursive: true });
-  await symlink("../tests/runtimes/node_modules/webgpu", "node_modules/webgpu", "junction");
 }
 
-/** Runs a stage, prints how it went and adds it to the total; returns whether it passed. @param {Stage} stage @param {object} env */
-async function perform({ name, commands, needs = [], report }, env = {}) {
+/** Runs a stage, prints how it went and adds it to the total. @param {Stage} stage */
+async function perform({ name, commands, needs = [], report }) {
   const missing = needs.filter((file) => !existsSync(file));
   if (missing.length > 0) {
     const failed = process.env.CI === "true";
     if (failed) total.failed++;
     notRun.push(`${name}, for want of ${missing.join(", ")}`);
     console.log(`${name.padEnd(9)} ${failed ? "FAILED" : "not run"}: ${missing.join(", ")} is missing`);
-    return false;
+    return;
   }
   if (report !== undefined) await rm(report, { force: true });
   const start = performance.now();
-  const results = await Promise.all(commands.map((command, index) => run(command, `${logs}/${name}${index || ""}.log`, env)));
+  const results = await Promise.all(commands.map((command, index) => run(command, `${logs}/${name}${index || ""}.log`)));
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6);
-  const counts = await countTests(
-    report,
-    results.every((result) => result.ok),
-  );
+  const done = results.every((result) => result.ok);
+  const counts = await countTests(report, done);
   for (const key of /** @type {const} */ (["passed", "failed", "skipped"])) total[key] += counts[key];
   const ok = counts.failed === 0;
   const closing = results.flatMap(({ output }) => output.match(/^ *(Test Files|Tests|Errors) .*$/gm) ?? []);
   console.log([`${name.padEnd(9)} ${seconds} s  ${ok ? "passed" : "FAILED"}`, ...closing].join("\n"));
   if (!ok) for (const result of results) if (!result.ok) console.log(`${result.output.trimEnd().split("\n").slice(-150).join("\n")}\n`);
-  return ok;
 }
 
-/** @param {readonly string[]} command @param {string} log @param {object} env @returns {Promise<{ ok: boolean, output: string }>} */
-async function run([program = "", ...args], log, env) {
+/** @param {readonly string[]} command @param {string} log @returns {Promise<{ ok: boolean, output: string }>} */
+async function run([program = "", ...args], log) {
   const file = await open(log, "w");
   const child = spawn(program, args, {
     stdio: ["ignore", file.fd, file.fd],
-    env: { ...process.env, NO_COLOR: "1", ...env },
+    env: { ...process.env, NO_COLOR: "1" },
     timeout: stageTimeout,
     killSignal: "SIGKILL",
   });

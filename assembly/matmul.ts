@@ -32,7 +32,7 @@ const AT_PANEL: usize = PAIR * PANEL * 4;
 const AT_PAIRS: usize = AT_PANEL + BLOCK_K * PANEL * 4;
 
 /** Bytes of `scratch` that `matmul` needs, at most 82,048. */
-export function matmulScratch(form: i32, m: i32, n: i32, k: i32): i32 {
+export function matmulScratch(form: i32, m: i32, _n: i32, k: i32): i32 {
   if (streams(form, m, k)) return 0;
   return <i32>AT_PAIRS + ((evenly(m, BLOCK_M) + 1) / PAIR) * PAIR * evenly(k, BLOCK_K) * 4;
 }

@@ -1,5 +1,6 @@
 /**
- * Packing of f32 matrix operands into what the tile of `matmul` reads front to back. Values only move: no error.
+ * Packing of f32 matrix operands into what the tile of `matmul` reads front to back. Values only move: no error. What a
+ * tile reads and c does not need is zero, since leftovers might be subnormal numbers, which some processors are slow at.
  *
  * `depth` is the extent along k. `along` and `across` are the bytes from one element to the next along k and across it; one of them is 4.
  */

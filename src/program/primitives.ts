@@ -47,11 +47,10 @@ export function expand(a: Tensor, shape: Shape): Tensor {
 export function reduce(op: ReduceOp, a: Tensor, axes: number | readonly number[]): Tensor {
   const where = a.graph.where(op);
   const list = normalAxes(where, axes, a.shape.length);
-  if (a.dtype !== "f32") fail("E_SHAPE", `${where}: dtype does not fit; expected f32, got ${a.dtype}`, { hint: "Convert with toF32." });
   const open = list.filter((axis) => a.shape[axis] !== 1);
   if (open.length === 0) return a;
   const shape = a.shape.map((n, i) => (open.includes(i) ? 1 : n));
-  return a.graph.node("reduce", [a], { op, axes: open }, shape, "f32");
+  return a.graph.node("reduce", [a], { op, axes: open }, shape, a.dtype);
 }
 
 /** Returns the matrix product of `a` [..., m, k] and `b` [..., k, n], whose leading dims are equal. @throws E_SHAPE */

@@ -48,15 +48,15 @@ function interpretKernel(kernel: Kernel, memory: Memory): void {
 
 function interpretReduce(kernel: ReduceKernel, memory: Memory): void {
   const { dims, kept, outputs, instructions } = kernel;
+  const dtypes = outputs.map(({ value }) => (instructions[value] as Instruction).dtype);
   for (const head of points(dims.slice(0, kept))) {
-    const dtypes = outputs.map(({ value }) => (instructions[value] as Instruction).dtype);
     const folds = outputs.map(({ op }, o) => (op === "max" && dtypes[o] === "f32" ? Number.NEGATIVE_INFINITY : 0));
     for (const tail of points(dims.slice(kept))) {
-      const values = evaluate(kernel, memory, [...head, ...tail]);
-      for (const [o, { op, value }] of outputs.entries()) {
+      const values = evaluate(kernel, memory, head.concat(tail));
+      outputs.forEach(({ op, value }, o) => {
         const [fold, next] = [folds[o] as number, values[value] as number];
         folds[o] = op === "max" ? Math.max(fold, next) : wrap(fold + next, dtypes[o] as DType);
-      }
+      });
     }
     for (const [o, { access }] of outputs.entries()) write(memory, access, head, folds[o] as number);
   }
@@ -156,7 +156,9 @@ function write(memory: Memory, access: Access, point: Point, value: number): voi
 }
 
 function walk({ offset, strides }: { readonly offset: number; readonly strides: readonly number[] }, point: Point): number {
-  return point.reduce((at, i, d) => at + i * (strides[d] ?? 0), offset);
+  let at = offset;
+  for (let d = 0; d < point.length; d++) at += (point[d] as number) * (strides[d] ?? 0);
+  return at;
 }
 
 function wrap(value: number, dtype: DType): number {

@@ -233,6 +233,28 @@ describe.each(forms)("matmul %s", (name) => {
     }
   });
 
+  it("gives the bits of the sum when a block of rows ends in a single one", () => {
+    const p = problem(form, 4033, 17, 2, 0, mixed);
+    const before = snapshot(p);
+    run(p);
+    expect(check(p, before)).toEqual({ wrong: 0, overwritten: 0 });
+  });
+
+  it("reads nothing behind its operands", () => {
+    const top = memory.buffer.byteLength;
+    for (const m of [1, 2, 5, 66]) {
+      for (const n of [1, 10, 16, 37]) {
+        for (const k of [1, 6, 259]) {
+          const [lda, ldb] = [form === 2 ? m : k, form === 1 ? k : n];
+          const scratch = 300_000;
+          const c = scratch + exports.matmulScratch(form, m, n, k);
+          expect(() => exports.matmul(form, m, n, k, top - m * k * 4, lda, 0, ldb, c, n, scratch)).not.toThrow();
+          expect(() => exports.matmul(form, m, n, k, 0, lda, top - n * k * 4, ldb, c, n, scratch)).not.toThrow();
+        }
+      }
+    }
+  });
+
   it("asks for at most 82,048 bytes of scratch", () => {
     expect(exports.matmulScratch(form, 4096, 4096, 4096)).toBe(82_048);
     for (const m of sizes) for (const k of sizes) expect(exports.matmulScratch(form, m, 4096, k)).toBeLessThanOrEqual(82_048);

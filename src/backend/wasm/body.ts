@@ -63,6 +63,8 @@ export function encodeBody(block: Block, memory: Memory): number {
   const none = slot(spare, undefined, 0);
   const isUniform = (value: number): boolean => table[slots[value] as number]?.step === 0;
 
+  // Folds go on from block to block, so their registers are never shared.
+  const partials = results.map((result) => (result.fold === undefined ? undefined : registers.take(Number.POSITIVE_INFINITY)));
   // Operands are fetched before the body runs, so they take their registers first.
   for (const [i, instruction] of instructions.entries()) {
     if (instruction.op === "apply") continue;
@@ -94,12 +96,13 @@ export function encodeBody(block: Block, memory: Memory): number {
     const args = [0, 1, 2].map((a) => slots[instruction.args[a] ?? -1] ?? none);
     code.push((ops[instruction.name]?.code as number) + (u32 ? 32 : 0), uniform ? UNIFORM : target === undefined ? 0 : STRAIGHT, slots[i] as number, ...args);
   }
-  const stored = results.filter((result) => !(straight.has(result) && !isUniform(result.value) && isFirst(result, results)));
-  const partials = stored.map((result) => (result.fold === undefined ? undefined : registers.take(Number.POSITIVE_INFINITY)));
+  const stored = results.filter((result) => !straight.has(result) || isUniform(result.value));
   const resultWalks = stored.map((result): Walk => {
     const walk = accessWalk(result.access, block, memory);
     walk.words[18] = slots[result.value] as number;
-    walk.words[22] = result.fold === "max" ? 1 : 0;
+    // A store drops rows past its table, which only the element-wise way looks for.
+    if (result.access.gather !== undefined) walk.words[17] = COPY;
+    walk.words[22] = (result.fold === "max" ? 1 : 0) + (instructions[result.value]?.dtype === "u32" ? 2 : 0);
     return walk;
   });
 
@@ -109,7 +112,7 @@ export function encodeBody(block: Block, memory: Memory): number {
     const { pointer, register } = table[walk.words[18] as number] as (typeof table)[number];
     walk.words[19] = pointer ?? registerAt(register);
   }
-  for (const [i, walk] of resultWalks.entries()) walk.words[19] = registerAt(partials[i]);
+  for (const [i, walk] of resultWalks.entries()) walk.words[19] = registerAt(partials[results.indexOf(stored[i] as Result)]);
   const pointers = table.flatMap((entry) => [entry.pointer ?? registerAt(entry.register), entry.step]);
   const outerDims = block.outer.map((d) => block.dims[d] as number);
   if (outerDims.length > MAX_OUTER) throw new RangeError(`a kernel has ${outerDims.length} outer dims`);
@@ -154,7 +157,7 @@ function straightResults(block: Block, lastUse: readonly number[]): Set<Result> 
   return new Set(
     block.results.filter((result) => {
       const { access, value, fold } = result;
-      if (fold !== undefined || access.gather !== undefined || access.storage === "u8" || stride(access) !== 1) return false;
+      if (block.instructions[value]?.op !== "apply" || fold !== undefined || access.gather !== undefined || access.storage === "u8" || stride(access) !== 1) return false;
       const readers = block.instructions.flatMap((i, at) => (i.op === "load" && block.accesses[i.access]?.arena === access.arena ? [lastUse[at] as number] : []));
       return readers.every((last) => last <= value) && isFirst(result, block.results);
     }),

@@ -19,6 +19,7 @@ const scalarOrder = {
 
 /** Returns the entries of one kernel; products find their packing space at `scratch`. */
 export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[] {
+  if (hasNoPoints(kernel)) return [];
   switch (kernel.family) {
     case "map":
       return [encodeMap(kernel, memory)];
@@ -31,6 +32,11 @@ export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[]
     default:
       return [encodeOptimizer(kernel, memory)];
   }
+}
+
+function hasNoPoints(kernel: Kernel): boolean {
+  if (kernel.family === "optimizer") return kernel.count === 0;
+  return kernel.dims.slice(0, kernel.family === "reduce" ? kernel.kept : kernel.dims.length).includes(0);
 }
 
 function encodeMap(kernel: MapKernel, memory: Memory): Entry {
@@ -46,7 +52,8 @@ function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
   const keptDims = [...dims.keys()].slice(0, kept);
   const reducedDims = [...dims.keys()].slice(kept);
   const column = innermost(dims, keptDims, accesses);
-  const row = innermost(dims, reducedDims, accesses);
+  // A fold of nothing shows in the length of its inner dim.
+  const row = reducedDims.find((d) => dims[d] === 0) ?? innermost(dims, reducedDims, accesses);
   const contiguous = (d: number | undefined): number => (d === undefined ? -1 : accesses.filter((access) => access.strides[d] === 1).length);
   const columns = !dims.includes(0) && contiguous(column) > contiguous(row);
   const inner = columns ? column : row;

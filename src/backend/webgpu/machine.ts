@@ -152,6 +152,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       check();
       const buffer = bufferOf(target);
       checkRange(buffer, byteOffset, bytes.byteLength);
+      if (bytes.byteLength === 0) return;
       // Bytes are the caller's again when this returns; and Node 20 crashes on those of a SharedArrayBuffer.
       const held = jobs.length > 0 || !(bytes.buffer instanceof ArrayBuffer) ? bytes.slice() : bytes;
       enqueue({ ready: () => true, start: () => queue.writeBuffer(buffer, byteOffset, held as Uint8Array<ArrayBuffer>) });
