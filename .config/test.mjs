@@ -3,7 +3,7 @@
  * `tests/runtimes`. A failing stage fails the command; the stages after it still run.
  *
  *   npm test                                everything
- *   npm test -- --only node,deno            those stages, on what is built
+ *   npm test -- --only node,deno            those stages alone, on what is built and installed
  *   npm test -- --only node tests/unit      of those, the test files with that in their path
  */
 import { spawn } from "node:child_process";

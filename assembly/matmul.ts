@@ -14,7 +14,7 @@
  * High-Performance Matrix Multiplication (2008), with the inner two loops exchanged, so that b is never held packed as a whole.
  *
  * What each part earns, Node 20, one thread of a Zen 5 core, which without fused multiply-add ends near 64 GFLOP/s:
- *   packed tiles                                57 GFLOP/s at 512³ in all forms
+ *   packed tiles                                52 to 57 GFLOP/s from 64³ to 1024³ in all forms
  *   the first tile packs b while it computes    NN 4×512×784 from 34 to 47 GFLOP/s, 20×512×784 from 51 to 55
  *   64 rows, not 256, between sweeps over c     TN 1024×1024×4 from 360 to 230 µs, since they touch fewer pages of c
  *   one row streams over b unpacked             NN 1×512×784 from 43 to 80 GB/s, 1×1024×1024 from 26 to 65

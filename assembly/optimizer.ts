@@ -3,7 +3,7 @@
  *
  * Four elements at a time and the rest one by one, with the same operations in the same order, each rounded once: exactly the elementwise
  * recipe, so both give the same bits, and arrays may be divided anywhere. Scalars that depend on the step are the caller's.
- * Measured on one thread of a Zen 5 core: sgd 0.25 ns for each element, with momentum 0.25 (235 k) to 0.29 (1 M), adamw 0.56.
+ * Measured for each element, Node 20, one thread of a Zen 5 core: sgd 0.13 ns, with momentum 0.20, Nesterov 0.26, adamw 0.56.
  */
 
 /**
@@ -24,30 +24,53 @@ export function sgd(
 ): void {
   const end = w + ((<usize>n) << 2);
   const end4 = w + ((<usize>(n & ~3)) << 2);
-  for (; w < end4; w += 16) {
-    const x = v128.load(w);
-    let d = f32x4.add(f32x4.mul(v128.load(g), f32x4.splat(gradScale)), f32x4.mul(f32x4.splat(weightDecay), x));
-    if (b != 0) {
-      const v = f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d);
-      v128.store(b, v);
-      d = nesterov ? f32x4.add(d, f32x4.mul(f32x4.splat(momentum), v)) : v;
+  // One loop for each rule: with the choice inside, sgd takes 0.19 to 0.25 ns and momentum 0.26.
+  if (b == 0) {
+    for (; w < end4; w += 16) {
+      descend(w, gradient(w, g, weightDecay, gradScale), learningRate);
+      g += 16;
+    }
+  } else if (nesterov) {
+    for (; w < end4; w += 16) {
+      const d = gradient(w, g, weightDecay, gradScale);
+      const next = f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d);
+      v128.store(b, next);
+      descend(w, f32x4.add(d, f32x4.mul(f32x4.splat(momentum), next)), learningRate);
+      g += 16;
       b += 16;
     }
-    v128.store(w, f32x4.sub(x, f32x4.mul(f32x4.splat(learningRate), d)));
-    g += 16;
+  } else {
+    for (; w < end4; w += 16) {
+      const d = gradient(w, g, weightDecay, gradScale);
+      const next = f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d);
+      v128.store(b, next);
+      descend(w, next, learningRate);
+      g += 16;
+      b += 16;
+    }
   }
   for (; w < end; w += 4) {
     const x = load<f32>(w);
     let d = load<f32>(g) * gradScale + weightDecay * x;
     if (b != 0) {
-      const v = momentum * load<f32>(b) + d;
-      store<f32>(b, v);
-      d = nesterov ? d + momentum * v : v;
+      const next = momentum * load<f32>(b) + d;
+      store<f32>(b, next);
+      d = nesterov ? d + momentum * next : next;
       b += 4;
     }
     store<f32>(w, x - learningRate * d);
     g += 4;
   }
+}
+
+/** g·gradScale + weightDecay·w. */
+function gradient(w: usize, g: usize, weightDecay: f32, gradScale: f32): v128 {
+  return f32x4.add(f32x4.mul(v128.load(g), f32x4.splat(gradScale)), f32x4.mul(f32x4.splat(weightDecay), v128.load(w)));
+}
+
+/** w = w - learningRate·d. */
+function descend(w: usize, d: v128, learningRate: f32): void {
+  v128.store(w, f32x4.sub(v128.load(w), f32x4.mul(f32x4.splat(learningRate), d)));
 }
 
 /**

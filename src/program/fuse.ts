@@ -8,7 +8,7 @@ import type { Effect, Graph, Tensor } from "./graph.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { isBufferLeaf, isTransposed, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
+import { bufferWalk, identity, isBufferLeaf, isTransposed, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 8;
@@ -141,7 +141,11 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     }
     if (node.op === "gather") for (const input of node.inputs) needBuffer(input);
     if (node.op === "gather" && isView(node.inputs[0] as Tensor)) stored.add(node.inputs[0] as Tensor);
-    if (splitsDims(node)) needBuffer(node.inputs[0] as Tensor);
+    if (splitsDims(node)) {
+      // Dense elements may be read under any shape; a view of them that is not dense must be copied first.
+      if (bufferWalk(node, identity(node.shape), node.shape.length) === undefined) stored.add(node.inputs[0] as Tensor);
+      else needBuffer(node);
+    }
   }
   const cost = new Map<Tensor, number>();
   for (const node of live) {

@@ -84,8 +84,9 @@ class BodyBuilder {
     if (node === this.#product) return this.#add({ op: "product", dtype: "f32" });
     if (!own && this.#isBuffer(node)) return this.#load(this.bufferAccess(node, index), node);
     if (isView(node)) {
-      const walk = bufferWalk(node, index, this.#rank, this.#isBuffer);
-      const source = this.#sourceOf(node);
+      const isBuffer = (other: Tensor): boolean => !(own && other === node) && this.#isBuffer(other);
+      const walk = bufferWalk(node, index, this.#rank, isBuffer);
+      const source = this.#sourceOf(own ? (node.inputs[0] as Tensor) : node);
       if (walk !== undefined && source !== this.#product && this.#isBuffer(source)) return this.#load(this.#at(source, walk), node);
       return this.value(node.inputs[0] as Tensor, throughView(node, index, this.#rank) as Affine[]);
     }

@@ -3,7 +3,18 @@
  * It shares nothing with the backends but the `reference` column of the op table.
  */
 import { ops } from "../../src/program/ops.ts";
-import type { Access, ArenaName, Body, DType, Instruction, Kernel, MatmulKernel, OptimizerKernel, Plan, ReduceKernel } from "../../src/program/plan.ts";
+import type {
+  Access,
+  ArenaName,
+  Body,
+  DType,
+  Instruction,
+  Kernel,
+  MatmulKernel,
+  OptimizerKernel,
+  Plan,
+  ReduceKernel,
+} from "../../src/program/plan.ts";
 import { philox } from "../../src/random.ts";
 
 /** The bytes of each arena. */
@@ -38,11 +49,14 @@ function interpretKernel(kernel: Kernel, memory: Memory): void {
       }
       return;
     case "reduce":
-      return interpretReduce(kernel, memory);
+      interpretReduce(kernel, memory);
+      return;
     case "matmul":
-      return interpretMatmul(kernel, memory);
+      interpretMatmul(kernel, memory);
+      return;
     case "optimizer":
-      return interpretOptimizer(kernel, memory);
+      interpretOptimizer(kernel, memory);
+      return;
   }
 }
 

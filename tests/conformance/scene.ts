@@ -59,7 +59,8 @@ export class SceneBuilder {
     const buffer = new ArrayBuffer(Math.ceil((lead + elements.length * size) / 4) * 4);
     new views[storage](buffer).set(elements, lead);
     const byteOffset = this.#append(arena, buffer);
-    if (arena === "io" && this.takesInputs) this.#inputs.push({ name: `in${this.#inputs.length}`, dtype: "u32", shape: [buffer.byteLength / 4], byteOffset });
+    if (arena === "io" && this.takesInputs)
+      this.#inputs.push({ name: `in${this.#inputs.length}`, dtype: "u32", shape: [buffer.byteLength / 4], byteOffset });
     return byteOffset / size + lead;
   }
 
@@ -114,11 +115,15 @@ export async function checkScene(machine: Machine, scene: Scene): Promise<number
   const wanted: Arenas = { state: arenas.state.slice(0), rows: arenas.rows.slice(0), io: arenas.io.slice(0), work: arenas.work.slice(0) };
   interpret(plan, wanted);
   let worst = 0;
-  for (const name of ["state", "rows", "io"] as const) worst = Math.max(worst, compare(scene, name, found[name], new Uint8Array(wanted[name])));
+  for (const name of ["state", "rows", "io"] as const)
+    worst = Math.max(worst, compare(scene, name, found[name], new Uint8Array(wanted[name])));
   const first = plan.outputs[0]?.byteOffset ?? plan.bytes.io;
   expect(outputs.length, `${scene.name}: bytes of the outputs`).toBe(found.io.length - first);
   // Element by element: the matcher of arrays takes minutes over some megabytes.
-  expect(outputs.findIndex((byte, i) => byte !== found.io[first + i]), `${scene.name}: the first byte that differs from io`).toBe(-1);
+  expect(
+    outputs.findIndex((byte, i) => byte !== found.io[first + i]),
+    `${scene.name}: the first byte that differs from io`,
+  ).toBe(-1);
   return worst;
 }
 

@@ -62,7 +62,11 @@ function operand(scene: SceneBuilder, dims: readonly number[], dtype: DType): { 
 
 function indexOver(scene: SceneBuilder, dims: readonly number[], d: number, draw: (i: number) => number): Access {
   const arena = arenaFor(scene);
-  const offset = scene.place(arena, "u32", Array.from({ length: dims[d] as number }, (_, i) => draw(i)));
+  const offset = scene.place(
+    arena,
+    "u32",
+    Array.from({ length: dims[d] as number }, (_, i) => draw(i)),
+  );
   return { arena, storage: "u32", offset, strides: dims.map((_, other) => (other === d ? 1 : 0)) };
 }
 
@@ -93,14 +97,35 @@ function grow(scene: SceneBuilder, dims: readonly number[], start: readonly Inst
   const strides = dims.map(() => scene.random.below(4));
   if (scene.chance(0.3)) push({ op: "iota", offset: scene.random.below(4), strides, dtype: "u32" }, 2 ** 32);
   if (scene.takesInputs && scene.chance(0.3)) {
-    const words = scene.place("io", "u32", Uint32Array.from({ length: 4 }, () => scene.random.u32()));
+    const words = scene.place(
+      "io",
+      "u32",
+      Uint32Array.from({ length: 4 }, () => scene.random.u32()),
+    );
     push({ op: "random", words, offset: scene.random.below(5), strides, dtype: "u32" }, 2 ** 32);
   }
   for (let left = 2 + scene.random.below(6); left > 0; ) if (applyAny(scene, values, push)) left--;
   return { accesses, instructions, values };
 }
 
-const exactOps = ["add", "sub", "mul", "max", "min", "neg", "abs", "floor", "less", "equal", "select", "toF32", "toU32", "and", "xor", "shr"];
+const exactOps = [
+  "add",
+  "sub",
+  "mul",
+  "max",
+  "min",
+  "neg",
+  "abs",
+  "floor",
+  "less",
+  "equal",
+  "select",
+  "toF32",
+  "toU32",
+  "and",
+  "xor",
+  "shr",
+];
 
 /** Applies an operation to values that it keeps exact; false when the draw does not fit. */
 function applyAny(scene: SceneBuilder, values: readonly Value[], push: (instruction: Instruction, limit: number) => void): boolean {
@@ -155,7 +180,10 @@ const REDUCED: readonly (readonly [kept: readonly number[], reduced: readonly nu
   [[5], [1]],
   [[], [63]],
   [[3], [64]],
-  [[2, 2], [5, 13]],
+  [
+    [2, 2],
+    [5, 13],
+  ],
   [[], [255]],
   [[3], [16, 16]],
   [[2], [257]],
@@ -165,7 +193,10 @@ const REDUCED: readonly (readonly [kept: readonly number[], reduced: readonly nu
   [[1500], [3]],
   [[1100], [65]],
   [[10, 7], [9]],
-  [[2, 3, 4], [2, 3]],
+  [
+    [2, 3, 4],
+    [2, 3],
+  ],
 ];
 
 /** Reductions of every size at which the order of folding changes, with one to three outputs. */
@@ -175,11 +206,17 @@ export function reduceScenes(): Scene[] {
     const dims = [...keptDims, ...reduced];
     const grown = grow(scene, dims);
     const count = 1 + (seed % 3);
-    const folded = grown.values.flatMap(({ dtype, limit }, value) => (dtype === "u32" || limit * Math.max(1, product(reduced)) < 2 ** 24 ? [value] : [])).slice(-count);
+    const folded = grown.values
+      .flatMap(({ dtype, limit }, value) => (dtype === "u32" || limit * Math.max(1, product(reduced)) < 2 ** 24 ? [value] : []))
+      .slice(-count);
     const outputs = folded.map((value, o) => {
       const dtype = (grown.values[value] as Value).dtype;
       const access = destination(scene, keptDims, dtype, scene.pick(["state", "io"] as const));
-      return { value, op: (o + seed) % 2 === 0 ? ("sum" as ReduceOp) : ("max" as ReduceOp), access: { ...access, strides: [...access.strides, ...reduced.map(() => 0)] } };
+      return {
+        value,
+        op: (o + seed) % 2 === 0 ? ("sum" as ReduceOp) : ("max" as ReduceOp),
+        access: { ...access, strides: [...access.strides, ...reduced.map(() => 0)] },
+      };
     });
     scene.add({ family: "reduce", label: "reduce", dims, kept: keptDims.length, ...grown, outputs });
     return scene.done(`reduce ${seed} of [${keptDims}] over [${reduced}]`);
@@ -222,7 +259,13 @@ function matmulScene([batch, m, k, n]: readonly [number, number, number, number]
     const [row, column] = transposed ? [1, height + pad] : [width + pad, 1];
     const shared = batch > 1 && scene.chance(0.3);
     const one = transposed ? width * column : height * row;
-    if (!gathered) return { arena, storage: "f32", offset: scene.place(arena, "f32", whole(shared ? one : batch * one)), strides: [shared ? 0 : one, row, column] };
+    if (!gathered)
+      return {
+        arena,
+        storage: "f32",
+        offset: scene.place(arena, "f32", whole(shared ? one : batch * one)),
+        strides: [shared ? 0 : one, row, column],
+      };
     const stored = 7;
     const offset = scene.place(arena, "f32", whole(stored * row));
     const index = indexOver(scene, [batch, height, width], 1, () => scene.random.below(stored + 2));
@@ -233,7 +276,9 @@ function matmulScene([batch, m, k, n]: readonly [number, number, number, number]
   const b = matrix(k, n, form[1] === "T", false);
   const dims = [batch, m, n] as const;
   const start: Instruction = { op: "product", dtype: "f32" };
-  const grown: Grown = scene.chance(0.5) ? grow(scene, dims, [start]) : { accesses: [], instructions: [start], values: [{ dtype: "f32", limit: EXACT }] };
+  const grown: Grown = scene.chance(0.5)
+    ? grow(scene, dims, [start])
+    : { accesses: [], instructions: [start], values: [{ dtype: "f32", limit: EXACT }] };
   const dense: Access = { arena: "io", storage: "f32", offset: scene.result("io", "f32", product(dims)), strides: [m * n, n, 1] };
   const last = grown.values.length - 1;
   const outputs = [{ value: 0, access: dense }];
@@ -264,7 +309,11 @@ export function scatterScenes(count: number): Scene[] {
 /** Every operation of the table on its domain, in each dtype that it takes. */
 export function opScenes(count: number): Scene[] {
   return Object.entries(ops).flatMap(([name, op]) => {
-    const candidates: DType[][] = [op.domain.map(() => "f32"), op.domain.map(() => "u32"), ["u32", ...op.domain.slice(1).map((): DType => "f32")]];
+    const candidates: DType[][] = [
+      op.domain.map(() => "f32"),
+      op.domain.map(() => "u32"),
+      ["u32", ...op.domain.slice(1).map((): DType => "f32")],
+    ];
     const fitting = candidates.filter((dtypes) => dtypes.length === op.arity && op.dtype(dtypes) !== undefined);
     return [...new Map(fitting.map((dtypes) => [dtypes.join(), dtypes])).values()].map((dtypes, seed) => {
       const scene = builder(name, seed);
@@ -277,14 +326,25 @@ export function opScenes(count: number): Scene[] {
       const dtype = op.dtype(dtypes) as DType;
       const instructions: Instruction[] = dtypes.map((each, access) => ({ op: "load", access, dtype: each }));
       instructions.push({ op: "apply", name, args: dtypes.map((_, i) => i), dtype });
-      const outputs = [{ value: op.arity, access: { arena: "io", storage: dtype, offset: scene.result("io", dtype, count), strides: [1] } as const }];
+      const outputs = [
+        { value: op.arity, access: { arena: "io", storage: dtype, offset: scene.result("io", dtype, count), strides: [1] } as const },
+      ];
       scene.add({ family: "map", label: name, dims: [count], accesses, instructions, outputs });
       return scene.done(`${name} of ${dtypes.join(", ")}`, op.bound);
     });
   });
 }
 
-const adamScalars = { decay: 0.999, rate: 0.01, beta1: 0.9, oneMinusBeta1: 0.1, beta2: 0.99, oneMinusBeta2: 0.01, rootCorrection: 1.5, eps: 1e-8 };
+const adamScalars = {
+  decay: 0.999,
+  rate: 0.01,
+  beta1: 0.9,
+  oneMinusBeta1: 0.1,
+  beta2: 0.99,
+  oneMinusBeta2: 0.01,
+  rootCorrection: 1.5,
+  eps: 1e-8,
+};
 const sgdScalars = { learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 };
 
 /** Three steps of each hand-written optimizer, with its options, at sizes around the groups. */
@@ -303,10 +363,18 @@ export function optimizerScenes(): Scene[] {
       const scaled = seed % 2 === 0;
       const real = (low: number): number[] => Array.from({ length: count }, () => low + (1 - low) * scene.random.uniform());
       const scalars: Record<string, Access> = {};
-      for (const [key, value] of Object.entries({ ...(name === "sgd" ? sgdScalars : adamScalars), ...(scaled ? { gradScale: 0.25 } : {}) })) {
+      for (const [key, value] of Object.entries({
+        ...(name === "sgd" ? sgdScalars : adamScalars),
+        ...(scaled ? { gradScale: 0.25 } : {}),
+      })) {
         scalars[key] = { arena: "io", storage: "f32", offset: scene.place("io", "f32", [value]), strides: [] };
       }
-      const flat = (arena: ArenaName, values: number[]): Access => ({ arena, storage: "f32", offset: scene.place(arena, "f32", values), strides: [1] });
+      const flat = (arena: ArenaName, values: number[]): Access => ({
+        arena,
+        storage: "f32",
+        offset: scene.place(arena, "f32", values),
+        strides: [1],
+      });
       const tensors: Record<string, Access> = { grads: flat("io", real(-1)) };
       for (const slot of ["params", ...slots]) {
         const offset = scene.result("state", "f32", count);
@@ -316,8 +384,12 @@ export function optimizerScenes(): Scene[] {
         const outputs = [{ value: 0, access: tensors[slot] }];
         scene.add({ family: "map", label: `start ${slot}`, dims: [count], accesses: [start], instructions: [load], outputs });
       }
-      for (let step = 0; step < 3; step++) scene.add({ family: "optimizer", name, label: name, count, tensors, scalars, flags: { nesterov } });
-      return scene.done(`${name}${nesterov ? ", nesterov" : ""}${slots.length === 1 ? ", momentum" : ""}${scaled ? ", scaled" : ""}, ${count} elements`, bound);
+      for (let step = 0; step < 3; step++)
+        scene.add({ family: "optimizer", name, label: name, count, tensors, scalars, flags: { nesterov } });
+      return scene.done(
+        `${name}${nesterov ? ", nesterov" : ""}${slots.length === 1 ? ", momentum" : ""}${scaled ? ", scaled" : ""}, ${count} elements`,
+        bound,
+      );
     }),
   );
 }

@@ -119,16 +119,24 @@ describe.skipIf(host === undefined)("the machine on WebGPU", () => {
     const plan = counter();
     const huge = 2 ** 45;
     const refusal = machine.compile({ ...plan, bytes: { ...plan.bytes, work: huge } });
-    await expect(refusal).rejects.toThrow(`expected at most ${host?.info.maxArenaBytes} bytes for "work", the limit of this adapter, got ${huge}`);
+    await expect(refusal).rejects.toThrow(
+      `expected at most ${host?.info.maxArenaBytes} bytes for "work", the limit of this adapter, got ${huge}`,
+    );
     expect(await codeOf(() => openWebGpuMachine(host as GpuHost, { state: huge, rows: 0 }))).toBe("E_OOM");
   });
 
   it("names the kernel that the compiler refuses, and goes on", async () => {
     const plan = counter("layer 1 bias");
     const [kernel] = plan.kernels as [MapKernel];
-    const wrong: MapKernel = { ...kernel, instructions: [load(0), { op: "const", value: 1, dtype: "f32" }, kernel.instructions[2] as Instruction] };
-    const refusal = machine.compile({ ...plan, kernels: [wrong] });
-    await expect(refusal).rejects.toThrow(/^layer 1 bias: the GPU refuses the kernel; expected it to compile, got ".+" at "let v2 = \(v0 \+ v1\);"$/);
+    const wrong: MapKernel = {
+      ...kernel,
+      instructions: [load(0), { op: "const", value: 1, dtype: "f32" }, kernel.instructions[2] as Instruction],
+    };
+    await expect(machine.compile({ ...plan, kernels: [wrong] })).rejects.toMatchObject({
+      code: "E_BACKEND",
+      message: expect.stringMatching(/^layer 1 bias: the GPU refuses the kernel; expected it to compile, got ".+"$/),
+      context: { code: expect.stringContaining("let v2 = (v0 + v1);") },
+    });
     expect(await codeOf(() => machine.run(program))).toBe("no error");
   });
 
@@ -138,7 +146,12 @@ describe.skipIf(host === undefined)("the machine on WebGPU", () => {
     const runs = Array.from({ length: 5 }, () => codeOf(() => closing.run(own)));
     closing.close();
     expect(await Promise.all(runs)).toEqual(runs.map(() => "E_STATE"));
-    for (const call of [() => closing.run(own), () => closing.compile(counter()), () => closing.write("state", 0, words(1)), () => closing.read("state", 0, 4)]) {
+    for (const call of [
+      () => closing.run(own),
+      () => closing.compile(counter()),
+      () => closing.write("state", 0, words(1)),
+      () => closing.read("state", 0, 4),
+    ]) {
       expect(await codeOf(call)).toBe("E_STATE");
     }
     closing.close();
@@ -191,7 +204,12 @@ describe.skipIf(host === undefined)("a device on WebGPU", () => {
 
 describe("the search for an adapter", () => {
   const limits = { maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2 ** 27 };
-  const adapter = (fields: object): object => ({ limits, features: new Set(), requestDevice: async () => Promise.reject(new Error("no device")), ...fields });
+  const adapter = (fields: object): object => ({
+    limits,
+    features: new Set(),
+    requestDevice: async () => Promise.reject(new Error("no device")),
+    ...fields,
+  });
   const gpuOf = (found: object | null): GPU => ({ requestAdapter: async () => found }) as unknown as GPU;
 
   it.each([

@@ -24,7 +24,9 @@ export async function allocate(host: GpuHost, wanted: readonly Wanted[]): Promis
     refuse(`expected at most ${info.maxArenaBytes} bytes for "${label}", the limit of this adapter, got ${size}`);
   }
   device.pushErrorScope("out-of-memory");
-  const buffers = wanted.map(({ label, size, usage }) => device.createBuffer({ label, size: Math.max(16, Math.ceil(size / 4) * 4), usage }));
+  const buffers = wanted.map(({ label, size, usage }) =>
+    device.createBuffer({ label, size: Math.max(16, Math.ceil(size / 4) * 4), usage }),
+  );
   const error = await device.popErrorScope();
   if (error === null) return buffers;
   for (const buffer of buffers) buffer.destroy();
@@ -45,7 +47,10 @@ function refuse(what: string): never {
  */
 export function checkRange(buffer: GPUBuffer, byteOffset: number, byteLength: number): void {
   if (byteOffset % 4 === 0 && byteLength % 4 === 0 && byteOffset >= 0 && byteOffset + byteLength <= buffer.size) return;
-  fail("E_STATE", `webgpu: bytes are not in "${buffer.label}"; expected words within ${buffer.size} bytes, got ${byteLength} at ${byteOffset}`);
+  fail(
+    "E_STATE",
+    `webgpu: bytes are not in "${buffer.label}"; expected words within ${buffer.size} bytes, got ${byteLength} at ${byteOffset}`,
+  );
 }
 
 let pending = 0;

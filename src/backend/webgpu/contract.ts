@@ -2,18 +2,32 @@
 
 /** The bindings, overrides and structs of one shader. */
 export interface ShaderContract {
-  readonly bindings: readonly { readonly group: number; readonly binding: number; readonly name: string; readonly access: "read" | "read_write" | "uniform"; readonly type: string }[];
+  readonly bindings: readonly {
+    readonly group: number;
+    readonly binding: number;
+    readonly name: string;
+    readonly access: "read" | "read_write" | "uniform";
+    readonly type: string;
+  }[];
   readonly overrides: readonly string[];
   /** Numbers or names of overrides, the same for every entry point; empty where there is none. */
   readonly workgroupSize: readonly (number | string)[];
   /** Those reachable from a binding. */
-  readonly structs: Readonly<Record<string, { readonly size: number; readonly members: readonly (readonly [name: string, type: string, offset: number])[] }>>;
+  readonly structs: Readonly<
+    Record<string, { readonly size: number; readonly members: readonly (readonly [name: string, type: string, offset: number])[] }>
+  >;
 }
 
 /** The arenas in the order of their bindings. */
 export const arenas = ["state", "rows", "io", "work"] as const;
 
-const bindings: ShaderContract["bindings"] = arenas.map((name, binding) => ({ group: 0, binding, name, access: "read_write", type: "array<u32>" }));
+const bindings: ShaderContract["bindings"] = arenas.map((name, binding) => ({
+  group: 0,
+  binding,
+  name,
+  access: "read_write",
+  type: "array<u32>",
+}));
 const elementwise = { bindings, workgroupSize: [64], structs: {} };
 const library = { bindings: [], overrides: [], workgroupSize: [], structs: {} };
 

@@ -95,7 +95,9 @@ async function findGpu(): Promise<{ gpu: GPU } | { refused: string }> {
 
 function describeAdapter(adapter: Partial<GPUAdapterInfo> | undefined, from: GPUAdapter | GPUDevice): GpuInfo {
   const { vendor = "", architecture = "", device = "", description = "" } = adapter ?? {};
-  const named = /swiftshader|llvmpipe|lavapipe|software|microsoft basic render/i.test([vendor, architecture, device, description].join(" "));
+  const named = /swiftshader|llvmpipe|lavapipe|software|microsoft basic render/i.test(
+    [vendor, architecture, device, description].join(" "),
+  );
   const fallback = adapter?.isFallbackAdapter ?? (from as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
   const { maxBufferSize, maxStorageBufferBindingSize } = from.limits;
   const maxArenaBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize, MOST_BYTES);
@@ -117,7 +119,11 @@ function adopt(device: GPUDevice, info: GpuInfo, owned: boolean): GpuHost {
   const hear = (event: GPUUncapturedErrorEvent): void => {
     // The library never prints, and what nobody hears the runtime prints.
     event.preventDefault();
-    tell({ code: "E_BACKEND", message: `webgpu: the device reports an error; expected none, got "${event.error.message}"`, cause: event.error });
+    tell({
+      code: "E_BACKEND",
+      message: `webgpu: the device reports an error; expected none, got "${event.error.message}"`,
+      cause: event.error,
+    });
   };
   device.addEventListener("uncapturederror", hear);
   device.lost.then(({ reason, message }) => {

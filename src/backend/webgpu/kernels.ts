@@ -1,5 +1,14 @@
 /** From the kernels of a plan to what a device dispatches: WGSL text, override constants and a number of groups. */
-import type { Body, Instruction, Kernel, MapKernel, MatmulKernel, OptimizerKernel, ReduceKernel, ScatterKernel } from "../../program/plan.ts";
+import type {
+  Body,
+  Instruction,
+  Kernel,
+  MapKernel,
+  MatmulKernel,
+  OptimizerKernel,
+  ReduceKernel,
+  ScatterKernel,
+} from "../../program/plan.ts";
 import { emitLoad, emitPoint, emitStore, emitValues, type Point } from "./emit.ts";
 import { fillTemplate } from "./template.ts";
 
@@ -67,7 +76,12 @@ function lowerReduce(kernel: ReduceKernel): Dispatch | undefined {
   const merged = outputs.map(({ op }, o) => (op === "sum" ? `a.f${o} + b.f${o}` : `max(a.f${o}, b.f${o})`));
   const code = fillTemplate("reduce", {
     Fold: outputs.map(({ value }, o) => `f${o}: ${(instructions[value] as Instruction).dtype},`).join("\n"),
-    value: [keptPoint.text, reducedPoint.text, emitValues(kernel, point), `return Fold(${outputs.map(({ value }) => `v${value}`).join(", ")});`].join("\n"),
+    value: [
+      keptPoint.text,
+      reducedPoint.text,
+      emitValues(kernel, point),
+      `return Fold(${outputs.map(({ value }) => `v${value}`).join(", ")});`,
+    ].join("\n"),
     merge: `return Fold(${merged.join(", ")});`,
     store: [keptPoint.text, ...outputs.map(({ access }, o) => emitStore(access, keptPoint.point, `fold.f${o}`))].join("\n"),
   });

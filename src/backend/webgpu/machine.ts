@@ -71,12 +71,18 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
 
   function programOf(executable: Executable): Program {
     const program = executable as Program;
-    if (!buffers.has(program.io)) fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
+    if (!buffers.has(program.io))
+      fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
     return program;
   }
 
   /** Resolves to the first bytes of the staging buffer that `start` submits work for. */
-  function readBack(byteLength: number, ready: () => boolean, start: () => GPUBuffer, release: (staging: GPUBuffer) => void): Promise<Uint8Array> {
+  function readBack(
+    byteLength: number,
+    ready: () => boolean,
+    start: () => GPUBuffer,
+    release: (staging: GPUBuffer) => void,
+  ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       rejects.add(reject);
       enqueue({
@@ -101,6 +107,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
 
   /** A refused map means a lost device, whose own report, if it comes, is the better one. */
   async function lose(cause: unknown): Promise<void> {
+    if (failure !== undefined) return;
     await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
     stop({ code: "E_DEVICE_LOST", message: `webgpu: a result cannot be read; expected a mapped buffer, got "${String(cause)}"`, cause });
   }
@@ -179,7 +186,12 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
         queue.submit([encoder.finish()]);
         return staging;
       };
-      return readBack(byteLength, () => true, copy, (staging) => staging.destroy());
+      return readBack(
+        byteLength,
+        () => true,
+        copy,
+        (staging) => staging.destroy(),
+      );
     },
     close() {
       stop({ code: "E_STATE", message: "webgpu: the machine is closed; expected an open one, got a call after close" });

@@ -46,7 +46,11 @@ function pipelinesOf(device: GPUDevice): Pipelines {
   return pipelines;
 }
 
-async function compile(device: GPUDevice, layout: GPUPipelineLayout, { label, code, entryPoint, constants }: Dispatch): Promise<GPUComputePipeline> {
+async function compile(
+  device: GPUDevice,
+  layout: GPUPipelineLayout,
+  { label, code, entryPoint, constants }: Dispatch,
+): Promise<GPUComputePipeline> {
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ label, code });
   const invalid = device.popErrorScope();
@@ -56,8 +60,11 @@ async function compile(device: GPUDevice, layout: GPUPipelineLayout, { label, co
     return pipeline;
   } catch (cause) {
     const [error, info] = await Promise.all([invalid, module.getCompilationInfo()]);
-    const first = info.messages.find((message) => message.type === "error");
-    const said = first === undefined ? (error?.message ?? String(cause)) : `${first.message}" at "${code.split("\n")[first.lineNum - 1]?.trim()}`;
-    fail("E_BACKEND", `${label}: the GPU refuses the kernel; expected it to compile, got "${said}"`, { context: { code, constants }, cause });
+    const errors = info.messages.filter(({ type }) => type === "error");
+    const log = errors.map(({ message }) => message.trim()).join("\n") || (error?.message ?? String(cause));
+    fail("E_BACKEND", `${label}: the GPU refuses the kernel; expected it to compile, got "${log.split("\n")[0]}"`, {
+      context: { log, code, constants },
+      cause,
+    });
   }
 }

@@ -1,0 +1,95 @@
+/** What a graph means, node by node in f64: shares nothing with fusion, layout or the backends but the `reference` column of the op table. */
+import type { Graph, Tensor } from "../../src/program/graph.ts";
+import { ops } from "../../src/program/ops.ts";
+import { denseStrides, sizeOf } from "../../src/program/shape.ts";
+import { reachable } from "../../src/program/views.ts";
+
+/** Numbers of the leaves, by name. */
+export type Leaves = Readonly<Record<string, ArrayLike<number>>>;
+
+/** Returns the elements of every live node, in row-major order. */
+export function evaluate(graph: Graph, leaves: Leaves): Map<Tensor, Float64Array> {
+  const values = new Map<Tensor, Float64Array>();
+  for (const node of reachable(graph)) {
+    const inputs = node.inputs.map((input) => values.get(input) as Float64Array);
+    values.set(node, Float64Array.from({ length: sizeOf(node.shape) }, elementOf(node, inputs, leaves)));
+  }
+  return values;
+}
+
+/** Returns the elements of each output. */
+export function outputsOf(graph: Graph, leaves: Leaves): Record<string, Float64Array> {
+  const values = evaluate(graph, leaves);
+  return Object.fromEntries([...graph.outputs].map(([name, node]) => [name, values.get(node) as Float64Array]));
+}
+
+function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves): (_: unknown, i: number) => number {
+  const [a, b] = inputs as [Float64Array, Float64Array];
+  const [first, second] = node.inputs as [Tensor, Tensor];
+  const strides = denseStrides(node.shape);
+  const index = (i: number): number[] => strides.map((stride, d) => Math.floor(i / stride) % (node.shape[d] as number));
+  const at = (shape: readonly number[], point: readonly number[]): number => denseStrides(shape).reduce((sum, stride, d) => sum + stride * (point[d] as number), 0);
+  switch (node.op) {
+    case "const":
+      return () => node.attributes.value as number;
+    case "input":
+    case "scalar":
+    case "state":
+      return (_, i) => (leaves[node.attributes.name as string] as ArrayLike<number>)[i] as number;
+    case "iota":
+      return (_, i) => i;
+    case "reshape":
+    case "detach":
+      return (_, i) => a[i] as number;
+    case "permute": {
+      const order = node.attributes.order as readonly number[];
+      return (_, i) => {
+        const point = index(i);
+        return a[at(first.shape, first.shape.map((__, d) => point[order.indexOf(d)] as number))] as number;
+      };
+    }
+    case "expand":
+      return (_, i) => a[at(first.shape, index(i).map((p, d) => (first.shape[d] === 1 ? 0 : p)))] as number;
+    case "pack": {
+      const all = inputs.flatMap((part) => [...part]);
+      return (_, i) => all[i] as number;
+    }
+    case "gather": {
+      const size = sizeOf(first.shape.slice(1));
+      return (_, i) => a[Math.min(b[Math.floor(i / size)] as number, (first.shape[0] as number) - 1) * size + (i % size)] as number;
+    }
+    case "matmul": {
+      const k = first.shape.at(-1) as number;
+      return (_, i) => {
+        const point = index(i);
+        const lead = point.slice(0, -2);
+        let sum = 0;
+        for (let j = 0; j < k; j++) sum += (a[at(first.shape, [...lead, point.at(-2) as number, j])] as number) * (b[at(second.shape, [...lead, j, point.at(-1) as number])] as number);
+        return sum;
+      };
+    }
+    case "reduce": {
+      const folded = new Map<number, number>();
+      const sum = node.attributes.op === "sum";
+      const inner = denseStrides(first.shape);
+      for (const [i, value] of a.entries()) {
+        const point = inner.map((stride, d) => (node.shape[d] === 1 ? 0 : Math.floor(i / stride) % (first.shape[d] as number)));
+        const key = at(node.shape, point);
+        const old = folded.get(key);
+        folded.set(key, old === undefined ? value : sum ? old + value : Math.max(old, value));
+      }
+      return (_, i) => folded.get(i) ?? (sum ? 0 : Number.NEGATIVE_INFINITY);
+    }
+    default: {
+      const op = ops[node.op];
+      if (op === undefined) throw new Error(`the oracle does not know ${node.op}`);
+      return (_, i) => {
+        const value = op.reference(
+          inputs.map((input) => input[i] as number),
+          first.dtype === "u32" && node.op !== "toF32" ? "u32" : node.dtype,
+        );
+        return node.dtype === "u32" ? value >>> 0 : value;
+      };
+    }
+  }
+}
