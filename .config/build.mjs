@@ -3,6 +3,7 @@
  * The option `--no-types` leaves out the .d.ts files, which take most of the time.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,7 +74,7 @@ async function readContract() {
 /** `src/` → the library, its lazily loaded chunks and the command. */
 async function bundle() {
   await esbuild.build({
-    entryPoints: { index: "src/index.ts", cli: "src/cli/index.ts" },
+    entryPoints: { index: "src/index.ts", ...(existsSync("src/cli/index.ts") ? { cli: "src/cli/index.ts" } : {}) },
     outdir: "dist",
     chunkNames: "[name]-[hash]",
     bundle: true,

@@ -1,22 +1,17 @@
-/** Where tests find a GPU: the runtime's own, or Dawn on Node, on the software driver unless the environment names another. */
+/** Where tests find a GPU: the runtime's own, or Dawn on Node. */
 import { acquireGpu, type GpuHost } from "../src/backend/webgpu/index.ts";
 
-const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
-
 /** Returns a WebGPU entry point, or undefined where there is none. */
-export async function findGpu(): Promise<GPU | undefined> {
+async function findGpu(): Promise<GPU | undefined> {
   if (typeof navigator !== "undefined" && navigator.gpu !== undefined) return navigator.gpu;
   if (typeof process === "undefined" || process.versions.node === undefined) return undefined;
   const { existsSync } = await import("node:fs");
-  if (existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES ??= SWIFTSHADER;
-  process.env.XDG_RUNTIME_DIR ??= "/tmp";
   const url = new URL("./runtimes/node_modules/webgpu/index.js", import.meta.url);
   if (!existsSync(url)) return undefined;
-  const kept = globalThis as { palimpsestTestGpu?: GPU };
+  const dawn = (await import(/* @vite-ignore */ url.href)) as { create(options: string[]): GPU };
   // Dawn frees its instance under live devices once this object is collected.
-  kept.palimpsestTestGpu ??= ((await import(/* @vite-ignore */ url.href)) as { create(options: string[]): GPU }).create([
-    "enable-dawn-features=disable_workgroup_init",
-  ]);
+  const kept = globalThis as { palimpsestTestGpu?: GPU };
+  kept.palimpsestTestGpu ??= dawn.create(["enable-dawn-features=disable_workgroup_init"]);
   return kept.palimpsestTestGpu;
 }
 

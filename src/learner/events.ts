@@ -1,10 +1,19 @@
-import type { StepResult } from "./learner.ts";
+/** What one step did. */
+export interface StepResult {
+  /** Steps done, this one included. */
+  readonly step: number;
+  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Parts of the loss by tag, where there are several. */
+  readonly terms: Readonly<Record<string, number>>;
+}
 
 /** What a learner tells, by event name. */
 export interface LearnerEvents {
   /** After each step. */
   step: StepResult;
-  /** When {@link Learner.consolidate} was called, with the number of boundaries so far. */
+  /** When `consolidate` was called, with the number of boundaries so far. */
   boundary: { readonly boundary: number; readonly step: number };
   /** When the state was saved, with its bytes. */
   saved: { readonly step: number; readonly bytes: number };

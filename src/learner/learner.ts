@@ -5,19 +5,8 @@ import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
 import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
 import { Engine } from "./engine.ts";
-import { Emitter, type LearnerEvents } from "./events.ts";
+import { Emitter, type LearnerEvents, type StepResult } from "./events.ts";
 import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
-
-/** What one step did. */
-export interface StepResult {
-  /** Steps done, this one included. */
-  readonly step: number;
-  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
-  readonly loss: number;
-  readonly learningRate: number;
-  /** Parts of the loss by tag, where there are several. */
-  readonly terms: Readonly<Record<string, number>>;
-}
 
 /** Answers for some rows. */
 export interface Prediction {

@@ -44,7 +44,7 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     const dim = (s: Shape, d: number): number => s[s.length - rank + d] ?? 1;
     const pairs = Array.from({ length: rank }, (_, d) => [dim(a, d), dim(b, d)] as const);
     if (pairs.some(([m, n]) => m !== n && m !== 1 && n !== 1)) return undefined;
-    const f = pick([t.add, t.sub, t.mul, t.maximum, t.minimum, (x: Tensor, y: Tensor) => t.select(t.less(x, y), x, t.mul(y, 2))]);
+    const f = pick([t.add, t.sub, t.mul, t.maximum, t.minimum, (x: Tensor, y: Tensor) => t.select(t.less(x, y), t.add(x, x), t.mul(y, 2))]);
     return { shape: pairs.map(([m, n]) => Math.max(m, n)), move: (_g, all) => f(all[i] as Tensor, all[j] as Tensor) };
   }
   function view(a: Shape, _: Shape, i: number): Made {

@@ -39,8 +39,9 @@ function untouched(length: number): boolean {
   });
 }
 
-// A weight [2, 3] and a bias [2] under three fixed gradients: nine digits of a plain implementation in 64-bit floats, cross-checked with SGD
-// and AdamW of torch 1.13. Rates 0.1, 0.1 and 1e-3; momentum 0.9; weight decay 0, 0.01 (L2) and 0.01 (decoupled); betas 0.9, 0.999; eps 1e-8.
+// A weight [2, 3] and a bias [2] under three fixed gradients: nine digits of a plain implementation in 64-bit floats, cross-checked with
+// SGD and AdamW of torch 1.13. Rates 0.1, 0.1 and 1e-3; momentum 0.9; weight decay 0, 0.01 (L2) and 0.01 (decoupled); betas 0.9, 0.999;
+// eps 1e-8.
 const start = [0.5, -0.3, 0.8, -0.2, 0.1, -0.6, 0.05, -0.1];
 const gradients = [
   [0.1, -0.2, 0.05, 0.3, -0.1, 0.02, 0.01, -0.03],

@@ -2,8 +2,8 @@
 import { fail } from "../../errors.ts";
 import type { GpuHost } from "./host.ts";
 
-/** Bits of `GPUBufferUsage` (storage, copy from, copy to; map, copy to), which Node does not have as a global. */
-export const usage = { arena: 0x80 | 0x4 | 0x8, staging: 0x1 | 0x8 } as const;
+/** Bits of `GPUBufferUsage`, which Node does not have as a global: storage and copies both ways; mapping and copies to it. */
+export const usage = { arena: 0x8c, staging: 0x9 } as const;
 
 /** A buffer to be had. */
 export interface Wanted {

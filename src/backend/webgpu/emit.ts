@@ -87,7 +87,7 @@ function emitAffine(offset: number, strides: readonly number[], point: Point): s
 }
 
 /** Returns a literal; what no WGSL constant may be (NaN, ±∞, subnormals) goes through a call, which is never a constant expression. */
-export function emitConstant(value: number, dtype: DType): string {
+function emitConstant(value: number, dtype: DType): string {
   if (dtype === "u32") return emitWord(value);
   const rounded = Math.fround(value);
   if (Math.abs(rounded) >= 2 ** -126 && Number.isFinite(rounded)) return `${rounded}f`;

@@ -1,3 +1,3 @@
 /** The WebGPU backend: loaded on its own, where there is a GPU. */
-export { acquireGpu, type GpuHost, type GpuInfo, type GpuOptions } from "./host.ts";
+export { acquireGpu, type GpuHost } from "./host.ts";
 export { openWebGpuMachine } from "./machine.ts";

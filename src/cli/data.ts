@@ -1,0 +1,126 @@
+import { readdir } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { fail } from "../errors.ts";
+import { RandomStream } from "../random.ts";
+import { stores } from "../store/index.ts";
+import { type Dataset, glyphs, gunzip, type Idx, labelled, readIdx, select, type TrainTest } from "../stream/index.ts";
+
+/** A labelled set under the name that people know it by. */
+export interface NamedData extends TrainTest {
+  readonly name: string;
+}
+
+const kinds = { images: "idx3", labels: "idx1" } as const;
+
+/**
+ * Returns the set whose IDX files, named as those of MNIST, lie in a folder. Where only one part is there, a sixth of it becomes the test
+ * part, the same rows each time.
+ * @throws E_PATH where the folder or a file is missing; E_FORMAT, E_DATA where a file cannot be used
+ */
+export async function readFolder(folder: string): Promise<NamedData> {
+  const names = await list(folder);
+  const [train, test] = [await readPart(folder, names, "train"), await readPart(folder, names, "t10k")];
+  const only = train ?? test;
+  if (only === undefined) {
+    const expected = ["train", "t10k"].map((part) => fileName(part, "images")).join(" or ");
+    fail("E_PATH", `--data: no set lies in ${folder}; expected ${expected}, got ${some(names)}`, {
+      hint: "Give the folder that holds the IDX files themselves.",
+    });
+  }
+  const classes = 1 + [train, test].reduce((most, part) => part?.labels.data.reduce((a: number, b: number) => Math.max(a, b), most) ?? most, 1);
+  const setOf = ({ images, labels }: Part): Dataset => labelled(images, labels, { classes });
+  const name = basename(resolve(folder));
+  if (train !== undefined && test !== undefined) return { name, train: setOf(train), test: setOf(test) };
+  return { name, ...divide(setOf(only)) };
+}
+
+/** Returns glyphs, `count` of them to learn and an eighth to test. */
+export function drawGlyphs(count: number): NamedData {
+  return { name: "glyphs", train: glyphs({ count }), test: glyphs({ count: Math.ceil(count / 8), name: "test" }) };
+}
+
+/** Returns at most `count` rows of a set; of sets of one size, the same ones. */
+export function sample(dataset: Dataset, count: number): Dataset {
+  return dataset.count <= count ? dataset : select(dataset, shuffled(dataset.count).subarray(0, count).sort());
+}
+
+/**
+ * Returns the `scale` and `offset` that give a set mean 0 and standard deviation 1 over all its values together.
+ * @throws E_NONFINITE naming the row
+ */
+export function standardize(dataset: Dataset): { scale: number; offset: number } {
+  const mean = average(dataset, (value) => value);
+  if (!Number.isFinite(mean)) {
+    const bad = dataset.x.findIndex((value) => !Number.isFinite(value));
+    const row = Math.floor(bad / (dataset.x.length / dataset.y.length));
+    fail("E_NONFINITE", `${dataset.name}: row ${row} holds no number; expected finite values, got ${dataset.x[bad]}`, { hint: "Repair the file." });
+  }
+  const deviation = Math.sqrt(average(dataset, (value) => (value - mean) * (value - mean)));
+  const scale = deviation === 0 ? 1 : 1 / deviation;
+  return { scale, offset: -mean * scale };
+}
+
+interface Part {
+  readonly images: Idx;
+  readonly labels: Idx;
+}
+
+async function readPart(folder: string, names: readonly string[], part: string): Promise<Part | undefined> {
+  const find = (kind: keyof typeof kinds): string | undefined =>
+    names.find((name) => [part, kind, kinds[kind]].every((word) => name.includes(word)) && pattern(part, kind).test(name));
+  const [images, labels] = [find("images"), find("labels")];
+  if (images === undefined && labels === undefined) return undefined;
+  if (images === undefined || labels === undefined) {
+    const missing = fileName(part, images === undefined ? "images" : "labels");
+    fail("E_PATH", `--data: ${missing} is missing in ${folder}; expected it beside ${images ?? labels}, got ${some(names)}`, {
+      hint: "Fetch the missing file.",
+    });
+  }
+  return { images: await readFile(join(folder, images)), labels: await readFile(join(folder, labels)) };
+}
+
+function pattern(part: string, kind: keyof typeof kinds): RegExp {
+  return new RegExp(`^${part}-${kind}[-.]${kinds[kind]}-ubyte(\\.gz)?$`);
+}
+
+function fileName(part: string, kind: keyof typeof kinds): string {
+  return `${part}-${kind}-${kinds[kind]}-ubyte[.gz]`;
+}
+
+async function readFile(path: string): Promise<Idx> {
+  const bytes = (await stores.file(path).read()) ?? new Uint8Array(0);
+  return readIdx(await gunzip(bytes, path), path);
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (cause) {
+    fail("E_PATH", `--data: the folder cannot be read; expected a folder of IDX files, got ${folder}`, { hint: "Check the path.", cause });
+  }
+}
+
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(", ");
+  return names.length === 0 ? "an empty folder" : names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}
+
+function divide(whole: Dataset): TrainTest {
+  const order = shuffled(whole.count);
+  const tests = Math.ceil(whole.count / 6);
+  return { train: select(whole, order.subarray(tests).sort()), test: select(whole, order.subarray(0, tests).sort(), `${whole.name}, test part`) };
+}
+
+function shuffled(count: number): Uint32Array {
+  return new RandomStream(0, "cli/sample").shuffle(Uint32Array.from({ length: count }, (_, row) => row));
+}
+
+function average({ x, y, rows, count }: Dataset, of: (value: number) => number): number {
+  const size = x.length / y.length;
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const start = (rows === undefined ? i : (rows[i] as number)) * size;
+    for (let p = start; p < start + size; p++) sum += of(x[p] as number);
+  }
+  return sum / (count * size);
+}

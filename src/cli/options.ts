@@ -1,0 +1,110 @@
+import { checkChoice, checkKeys, checkNumber, describe, fail, type NumberRange } from "../errors.ts";
+
+/** One option of a command. */
+export interface Option<T> {
+  /** What stands for its value in the help; a flag has none. */
+  readonly value?: string;
+  /** What it does, for the help. */
+  readonly text: string;
+  /** What it is when it is not given. */
+  readonly fallback: T;
+  /** Returns what `given` means. @throws E_CONFIG */
+  readonly read: (where: string, flag: string, given: string) => T;
+}
+
+/** The options of a command by the names of its settings: `replayBatch` is given as `--replay-batch`. */
+export type Options<S> = { readonly [K in keyof S]: Option<S[K]> };
+
+/** Returns an option without a value, which is on once it is given. */
+export function flag(text: string): Option<boolean> {
+  return { text, fallback: false, read: () => true };
+}
+
+/** Returns an option whose value is taken as it is. */
+export function text(value: string, text: string): Option<string | undefined> {
+  return { value, text, fallback: undefined, read: (_where, _flag, given) => given };
+}
+
+/** Returns an option that takes one of a few words. */
+export function choice<T extends string>(choices: readonly T[], fallback: T, text: string): Option<T> {
+  return { value: choices.join("|"), text, fallback, read: (where, flag, given) => checkChoice(where, flag, given, choices) };
+}
+
+/** Returns an option that takes a number. */
+export function number<F extends number | undefined>(range: NumberRange, fallback: F, text: string): Option<number | F> {
+  return { value: range.integer ? "N" : "X", text, fallback, read: (where, flag, given) => readNumber(where, flag, given, range) };
+}
+
+/** Returns an option that takes numbers between commas. */
+export function numbers(range: NumberRange, fallback: readonly number[], text: string): Option<readonly number[]> {
+  const read = (where: string, flag: string, given: string): number[] => given.split(",").map((part) => readNumber(where, flag, part, range));
+  return { value: "N,N…", text, fallback, read };
+}
+
+/**
+ * Returns the settings that the words of a command line mean; an option given twice counts the last time.
+ * @throws E_CONFIG naming the option, with the nearest known one
+ */
+export function parse<S extends object>(where: string, options: Options<S>, words: readonly string[]): S {
+  const keys = new Map(keysOf(options).map((key) => [flagOf(key), key]));
+  const settings = defaults(options);
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] === "-h" ? "--help" : (words[at] as string);
+    const [flag, inline] = word.startsWith("-") ? divide(word) : [undefined, undefined];
+    if (flag === undefined) {
+      fail("E_CONFIG", `${where}: a word stands alone; expected options, got ${describe(word)}`, { hint: "Options look like --name value." });
+    }
+    checkKeys(where, { [flag]: word }, [...keys.keys()]);
+    const key = keys.get(flag) as keyof S & string;
+    const option = options[key];
+    if (option.value === undefined) {
+      if (inline !== undefined) fail("E_CONFIG", `${where}: option "${flag}" takes no value; expected it alone, got ${describe(inline)}`);
+      settings[key] = option.read(where, flag, "");
+      continue;
+    }
+    const given = inline ?? words[++at];
+    if (given === undefined || given === "" || (inline === undefined && given.startsWith("--"))) {
+      const got = given === undefined ? "nothing" : describe(given);
+      fail("E_CONFIG", `${where}: option "${flag}" has no value; expected ${option.value}, got ${got}`, { hint: `Give ${flag} ${option.value}.` });
+    }
+    settings[key] = option.read(where, flag, given);
+  }
+  return settings;
+}
+
+/** Returns the settings of a command without options. */
+export function defaults<S extends object>(options: Options<S>): S {
+  return Object.fromEntries(keysOf(options).map((key) => [key, options[key].fallback])) as S;
+}
+
+/** Returns the lines of the help that tell of the options. */
+export function describeOptions<S extends object>(options: Options<S>): string {
+  return keysOf(options)
+    .map((key) => {
+      const { value, text, fallback } = options[key];
+      const name = value === undefined ? flagOf(key) : `${flagOf(key)} ${value}`;
+      const without = value === undefined || fallback === undefined ? "" : ` (default ${fallback})`;
+      return `  ${name.padEnd(44)} ${text}${without}\n`;
+    })
+    .join("");
+}
+
+/** Returns the name that a setting has on the command line. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function keysOf<S extends object>(options: Options<S>): (keyof S & string)[] {
+  return Object.keys(options) as (keyof S & string)[];
+}
+
+function divide(word: string): readonly [flag: string, inline: string | undefined] {
+  const equals = word.indexOf("=");
+  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+/** What is no number is passed on as it was given, for the message to show it. */
+function readNumber(where: string, flag: string, given: string, range: NumberRange): number {
+  const value = given.trim() === "" ? Number.NaN : Number(given);
+  return checkNumber(where, flag, Number.isNaN(value) ? given : value, range);
+}
