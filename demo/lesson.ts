@@ -1,4 +1,4 @@
-import { Learner, type LearnerOptions, memory, nn, optim, type Runtime, stores, strategies, streams } from "palimpsest";
+import { Learner, type LearnerOptions, memory, nn, optim, type Runtime, type Store, stores, strategies, streams } from "palimpsest";
 import { classes, seed, side } from "./course.ts";
 
 /** How a student is taught. */
@@ -30,7 +30,7 @@ export interface Student {
   readonly history: History;
 }
 
-/** What is needed, beside the stores of the learners, to take a lesson up again. */
+/** What is needed, beside what the learners saved, to take a lesson up again. */
 export interface Bookmark {
   readonly settings: Settings;
   readonly step: number;
@@ -173,11 +173,6 @@ export class Lesson {
   }
 }
 
-/** Removes what {@link Lesson.keep} saved. */
-export async function forgetKept({ settings }: Bookmark): Promise<void> {
-  for (const strategy of settings.strategies) await storeOf(strategy).remove();
-}
-
 function optionsOf(strategy: Strategy, capacity: number): LearnerOptions {
   return {
     model: nn.sequential(nn.flatten(), nn.linear(128), nn.relu(), nn.classifier({ capacity: classes })),
@@ -191,7 +186,8 @@ function optionsOf(strategy: Strategy, capacity: number): LearnerOptions {
   };
 }
 
-const storeOf = (strategy: Strategy) => stores.auto(`palimpsest-demo-${strategy}`);
+/** Returns where a student's learner is saved. */
+export const storeOf = (strategy: Strategy): Store => stores.auto(`palimpsest-demo-${strategy}`);
 
 function* batchesFrom(tasks: readonly streams.Task[], step: number, stepsPerTask: number): Generator<streams.Batch, void, void> {
   for (let task = Math.floor(step / stepsPerTask); task < tasks.length; task++) {

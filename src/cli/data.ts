@@ -10,6 +10,9 @@ export interface NamedData extends TrainTest {
   readonly name: string;
 }
 
+/** More than any classifier here could hold; a file with larger labels is of something else. */
+const mostClasses = 65_536;
+
 const kinds = { images: "idx3", labels: "idx1" } as const;
 
 /**
@@ -28,6 +31,9 @@ export async function readFolder(folder: string): Promise<NamedData> {
     });
   }
   const classes = 1 + [train, test].reduce((most, part) => part?.labels.data.reduce((a: number, b: number) => Math.max(a, b), most) ?? most, 1);
+  if (classes > mostClasses) {
+    fail("E_DATA", `--data: the labels in ${folder} are no classes; expected numbers below ${mostClasses}, got ${classes - 1}`);
+  }
   const setOf = ({ images, labels }: Part): Dataset => labelled(images, labels, { classes });
   const name = basename(resolve(folder));
   if (train !== undefined && test !== undefined) return { name, train: setOf(train), test: setOf(test) };
@@ -66,8 +72,7 @@ interface Part {
 }
 
 async function readPart(folder: string, names: readonly string[], part: string): Promise<Part | undefined> {
-  const find = (kind: keyof typeof kinds): string | undefined =>
-    names.find((name) => [part, kind, kinds[kind]].every((word) => name.includes(word)) && pattern(part, kind).test(name));
+  const find = (kind: keyof typeof kinds): string | undefined => names.find((name) => pattern(part, kind).test(name));
   const [images, labels] = [find("images"), find("labels")];
   if (images === undefined && labels === undefined) return undefined;
   if (images === undefined || labels === undefined) {

@@ -157,6 +157,11 @@ export class Learner {
     this.#events.emit("saved", { step: this.step, bytes });
   }
 
+  /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
+  async checkpoint(): Promise<Uint8Array> {
+    return this.#alone("checkpoint", () => encodeState(this.#engine));
+  }
+
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
   async stateHash(): Promise<string> {
     return this.#alone("stateHash", () => hashState(this.#engine));

@@ -8,7 +8,7 @@ import type { Effect, Graph, Tensor } from "./graph.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { bufferWalk, identity, isBufferLeaf, isTransposed, isView, reachable, splitsDims, strideOnes, underViews } from "./views.ts";
+import { bufferWalk, identity, isBufferLeaf, isMatrix, isTransposed, isView, reachable, splitsDims, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 8;
@@ -134,7 +134,7 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     if (node.op === "matmul") {
       for (const operand of node.inputs) {
         needBuffer(operand);
-        if (!strideOnes(operand)) stored.add(operand);
+        if (!isMatrix(operand)) stored.add(operand);
       }
       // Backends have no kernel for two transposed operands.
       if (node.inputs.every(isTransposed)) stored.add(node.inputs[0] as Tensor);

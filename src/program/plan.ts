@@ -85,7 +85,7 @@ export interface ReduceKernel extends Body {
 /**
  * `product[b, i, j] = Σ_k a[b, i, k] · b[b, k, j]`, then the epilogue at each (b, i, j). Dims are [batch, m, n]; `batch` may be 1.
  * Operands are f32 without a gather. `a` walks [batch, m, k], `b` walks [batch, k, n]; in each, one of the last two strides is 1 unless its dim
- * is 1, and in at least one of them it is the last.
+ * is 1, and in at least one of them it is the last; a stride of 0 stands in a dim of 1 or the batch only.
  */
 export interface MatmulKernel extends Body {
   readonly family: "matmul";

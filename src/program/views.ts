@@ -120,12 +120,13 @@ function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
   return groups;
 }
 
-/** Returns whether a matmul operand, a view of a dense buffer, has stride 1 (or length 1) in one of its last two dims. */
-export function strideOnes(operand: Tensor): boolean {
+/** Returns whether a matmul operand walks a buffer as a matrix: stride 1 (or length 1) in one of its last two dims, and no repeats in either. */
+export function isMatrix(operand: Tensor): boolean {
   const rank = operand.shape.length;
   const walk = bufferWalk(operand, identity(operand.shape), rank);
   if (walk === undefined) return false;
-  return [rank - 2, rank - 1].some((d) => operand.shape[d] === 1 || walk.strides[d] === 1);
+  const dims = [rank - 2, rank - 1];
+  return dims.some((d) => operand.shape[d] === 1 || walk.strides[d] === 1) && dims.every((d) => operand.shape[d] === 1 || walk.strides[d] !== 0);
 }
 
 /** Returns whether a matmul operand runs down its columns. */

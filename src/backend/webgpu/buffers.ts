@@ -53,19 +53,21 @@ export function checkRange(buffer: GPUBuffer, byteOffset: number, byteLength: nu
   );
 }
 
-let pending = 0;
+/** Maps under way where they need nudging. */
+const pending = new Map<GPUBuffer, GPUDevice>();
 let channel: MessageChannel | undefined;
+let nudging = false;
 
 /** Resolves when a staging buffer is mapped for reading. */
 export async function watchMap(device: GPUDevice, staging: GPUBuffer): Promise<void> {
   const mapped = staging.mapAsync(1);
   if (!pollsSlowly()) return mapped;
-  pending++;
-  if (pending === 1) nudge(device);
+  pending.set(staging, device);
+  if (!nudging) nudge();
   try {
     await mapped;
   } finally {
-    pending--;
+    pending.delete(staging);
   }
 }
 
@@ -74,13 +76,15 @@ function pollsSlowly(): boolean {
   return (globalThis as { navigator?: Navigator }).navigator?.userAgent?.includes("Firefox/") === true;
 }
 
-function nudge(device: GPUDevice): void {
+function nudge(): void {
   channel ??= new MessageChannel();
   const { port1, port2 } = channel;
   port1.onmessage = () => {
-    if (pending === 0) return;
-    device.queue.submit([]);
+    nudging = pending.size > 0;
+    if (!nudging) return;
+    for (const device of new Set(pending.values())) device.queue.submit([]);
     port2.postMessage(0);
   };
+  nudging = true;
   port2.postMessage(0);
 }

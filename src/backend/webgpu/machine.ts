@@ -71,9 +71,8 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
 
   function programOf(executable: Executable): Program {
     const program = executable as Program;
-    if (!buffers.has(program.io))
-      fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
-    return program;
+    if (buffers.has(program.io)) return program;
+    fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
   }
 
   /** Resolves to the first bytes of the staging buffer that `start` submits work for. */
@@ -90,8 +89,8 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
         start() {
           const staging = start();
           const done = (): void => {
-            // What stopped the machine has rejected this already, and its buffers are gone.
-            if (!rejects.has(reject)) return;
+            // What stopped the machine has rejected this already.
+            if (!rejects.has(reject)) return staging.destroy();
             const bytes = new Uint8Array(staging.getMappedRange()).slice(0, byteLength);
             staging.unmap();
             rejects.delete(reject);
@@ -119,7 +118,10 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       fail("E_PLAN", `webgpu: the plan reaches beyond the ${name} arena; expected at most ${sizes[name]} bytes, got ${plan.bytes[name]}`);
     }
     const lowered = plan.kernels.flatMap((kernel) => lower(kernel) ?? []);
-    const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch)));
+    const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch))).catch((error: unknown) => {
+      check();
+      throw error;
+    });
     const outputBytes = plan.bytes.io - (plan.outputs[0]?.byteOffset ?? plan.bytes.io);
     const outputOffset = outputBytes === 0 ? 0 : plan.bytes.io - outputBytes;
     const [io, work, ...idle] = (await allocate(host, [

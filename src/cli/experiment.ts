@@ -1,0 +1,190 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import type { Runtime } from "../backend/runtime.ts";
+import { fail } from "../errors.ts";
+import type { LearnerOptions } from "../learner/config.ts";
+import { Learner } from "../learner/learner.ts";
+import type { RunRecord } from "../metrics/index.ts";
+import { RandomStream } from "../random.ts";
+import type { Store } from "../store/index.ts";
+import { batchCount, batches, type Dataset, type Scenario } from "../stream/index.ts";
+import { sample } from "./data.ts";
+import { type Journal, keeping, newJournal, readJournal } from "./journal.ts";
+
+/** A run: what is learned, by what, and how. */
+export interface Setup {
+  readonly name: string;
+  readonly scenario: Scenario;
+  /** The learner, but for its store. */
+  readonly learner: LearnerOptions;
+  /** Samples in a step. */
+  readonly batch: number;
+  /** Passes over each task. */
+  readonly epochs: number;
+  readonly seed: number;
+  /** Everything that decides the run, as plain data by the names of its options. */
+  readonly options: Journal["options"];
+}
+
+/** How a run is kept and stopped. */
+export interface Control {
+  /** Where it is saved, and continued from when something is there. */
+  readonly store?: Store | undefined;
+  /** Aborted to stop the run after the step under way. */
+  readonly stop?: AbortSignal;
+  /** Seconds between two saves within a task. Default 30. */
+  readonly saveEvery?: number;
+}
+
+/** What a finished run came to. */
+export interface Outcome {
+  readonly record: RunRecord;
+  readonly steps: number;
+  readonly samples: number;
+  /** Time spent in steps. */
+  readonly seconds: number;
+  readonly stateHash: string;
+}
+
+/** What happens in a run, in order; `accuracies` are by task. */
+export type RunEvent =
+  | { readonly type: "start"; readonly step: number; readonly steps: number; readonly tasks: readonly string[] }
+  | { readonly type: "step"; readonly step: number; readonly task: number; readonly loss: number; readonly learningRate: number }
+  | { readonly type: "evaluation"; readonly step: number; readonly task: number; readonly accuracies: readonly number[] }
+  | { readonly type: "task"; readonly step: number; readonly task: number; readonly name: string; readonly accuracies: readonly number[] }
+  | { readonly type: "interrupted"; readonly step: number; readonly saved: boolean }
+  | { readonly type: "end"; readonly outcome: Outcome };
+
+/** Rows of each task's test part that are asked between the ends of tasks, and how often at most within a task. */
+const probe = { rows: 200, most: 12 } as const;
+/** Rows asked for each row learned: an answer costs a third of a lesson, so this costs a tenth of the time. */
+const askedPerLearned = 0.3;
+/** Milliseconds after which a run lets signals and timers have their turn: a Wasm step does not. */
+const breath = 50;
+
+/**
+ * Yields what happens while the tasks of a run are learned one after another; the last event is "end", or "interrupted" when it was
+ * stopped. A run that is stopped and continued from its store ends as one that never stopped.
+ * @throws E_MISMATCH where the store holds another run; E_DIVERGED; what the learner and the store throw
+ */
+export async function* experiment(runtime: Runtime, setup: Setup, control: Control = {}): AsyncGenerator<RunEvent, void, void> {
+  const { store, stop, saveEvery = 30 } = control;
+  const { tasks } = setup.scenario;
+  const ends = taskEnds(setup.scenario, setup.batch, setup.epochs);
+  const { learner, journal } = await begin(runtime, setup, store);
+  try {
+    yield { type: "start", step: learner.step, steps: ends.at(-1) as number, tasks: tasks.map(({ name }) => name) };
+    const tests = tasks.map(({ test }) => test);
+    const probes = tests.map((test) => sample(test, probe.rows));
+    if (journal.baseline === undefined) {
+      const accuracies = await accuraciesOf(learner, tests);
+      journal.baseline = accuracies;
+      journal.curve.push({ step: 0, accuracies });
+      yield { type: "evaluation", step: 0, task: 0, accuracies };
+    }
+    let saved = performance.now();
+    let breathed = saved;
+    for (let task = journal.matrix.length; task < tasks.length; task++) {
+      const { name, train } = tasks[task] as Scenario["tasks"][number];
+      const start = ends[task - 1] ?? 0;
+      const end = ends[task] as number;
+      const asked = probeSteps(start, end, train.count * setup.epochs, tasks.length);
+      const order = new RandomStream(setup.seed, `cli/order/${task}`).u32();
+      const options = { batchSize: setup.batch, epochs: setup.epochs, seed: order, skip: learner.step - start, task };
+      for (const batch of batches(train, options)) {
+        const now = performance.now();
+        if (now - breathed > breath) {
+          await breathe();
+          breathed = performance.now();
+        }
+        if (stop?.aborted) {
+          if (store !== undefined) await learner.save();
+          yield { type: "interrupted", step: learner.step, saved: store !== undefined };
+          return;
+        }
+        if (store !== undefined && now - saved > saveEvery * 1000) {
+          await learner.save();
+          saved = performance.now();
+        }
+        const before = performance.now();
+        const { step, loss, learningRate } = await learner.observe(batch);
+        journal.seconds += (performance.now() - before) / 1000;
+        if (!Number.isFinite(loss)) diverged(step, loss);
+        journal.losses.push(loss);
+        journal.learningRates.push(learningRate);
+        yield { type: "step", step, task, loss, learningRate };
+        if (asked.has(step)) {
+          const accuracies = await accuraciesOf(learner, probes);
+          journal.curve.push({ step, accuracies });
+          yield { type: "evaluation", step, task, accuracies };
+        }
+      }
+      await learner.consolidate();
+      const accuracies = await accuraciesOf(learner, tests);
+      journal.matrix.push(accuracies);
+      journal.curve.push({ step: end, accuracies });
+      if (store !== undefined) await learner.save();
+      saved = performance.now();
+      yield { type: "task", step: end, task, name, accuracies };
+    }
+    yield { type: "end", outcome: await conclude(runtime, setup, learner, journal, ends) };
+  } finally {
+    await learner.close();
+  }
+}
+
+/** Returns the step after which each task is over. */
+export function taskEnds(scenario: Scenario, batchSize: number, epochs: number): number[] {
+  let end = 0;
+  return scenario.tasks.map(({ train }) => {
+    end += batchCount(train, { batchSize, epochs });
+    return end;
+  });
+}
+
+async function begin(runtime: Runtime, setup: Setup, store: Store | undefined): Promise<{ learner: Learner; journal: Journal }> {
+  const fresh = newJournal(setup.options);
+  if (store === undefined) return { learner: await Learner.create(runtime, setup.learner), journal: fresh };
+  const bytes = await store.read();
+  const journal = bytes === undefined ? fresh : await readJournal(bytes, store.name, setup.options);
+  const kept = keeping(store, journal, bytes);
+  const options = { ...setup.learner, store: kept };
+  return { learner: bytes === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, kept, options), journal };
+}
+
+/** Returns the steps within a task after which the model is asked, evenly spaced, its start and end left out. */
+function probeSteps(start: number, end: number, learned: number, tasks: number): ReadonlySet<number> {
+  const times = Math.min(probe.most, Math.floor((askedPerLearned * learned) / (probe.rows * tasks)));
+  return new Set(Array.from({ length: times }, (_, i) => start + Math.round(((end - start) * (i + 1)) / (times + 1))));
+}
+
+async function accuraciesOf(learner: Learner, tests: readonly Dataset[]): Promise<number[]> {
+  const accuracies: number[] = [];
+  for (const test of tests) accuracies.push((await learner.evaluate(batches(test, { batchSize: 128, shuffle: false }))).accuracy);
+  return accuracies;
+}
+
+async function conclude(runtime: Runtime, setup: Setup, learner: Learner, journal: Journal, ends: readonly number[]): Promise<Outcome> {
+  const { step: steps, samples } = learner;
+  const { seconds, matrix, curve, baseline = [] } = journal;
+  const stateHash = await learner.stateHash();
+  const record: RunRecord = {
+    name: setup.name,
+    options: setup.options,
+    backend: runtime.info.backend,
+    seed: setup.seed,
+    tasks: setup.scenario.tasks.map(({ name }) => name),
+    matrix,
+    baseline,
+    curve,
+    boundaries: ends,
+    training: journal.losses.map((loss, i) => ({ step: i + 1, loss, learningRate: journal.learningRates[i] as number })),
+    summary: { steps, samples, "samples/s": samples / seconds, "seconds in steps": seconds, "state hash": stateHash },
+  };
+  return { record, steps, samples, seconds, stateHash };
+}
+
+function diverged(step: number, loss: number): never {
+  fail("E_DIVERGED", `learn: training diverged at step ${step}; expected a finite loss, got ${loss}`, {
+    hint: "Lower --learning-rate, or bound the gradients with --clip 1.",
+  });
+}

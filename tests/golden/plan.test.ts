@@ -1,0 +1,55 @@
+import { memory, nn, optim, strategies } from "palimpsest";
+import { describe, expect, it } from "vitest";
+import { type LearnerOptions, resolveConfig } from "../../src/learner/config.ts";
+import { layOutState } from "../../src/learner/layout.ts";
+import { inferencePlan, stepPlan } from "../../src/learner/programs.ts";
+import type { Plan } from "../../src/program/plan.ts";
+import { printPlan } from "../../src/program/print.ts";
+
+function planOf(options: Partial<LearnerOptions>, batch: number): Plan {
+  const config = resolveConfig({ model: mlp(256, 128), input: [784], optimizer: optim.adamw(), schedule: 1e-3, ...options });
+  return stepPlan(config, layOutState(config, batch));
+}
+
+const mlp = (...widths: number[]): LearnerOptions["model"] =>
+  nn.sequential(...widths.flatMap((width) => [nn.linear(width), nn.relu()]), nn.classifier({ capacity: 10 }));
+const withReplay: Partial<LearnerOptions> = {
+  model: nn.sequential(nn.linear(512), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 10 })),
+  input: { shape: [784], dtype: "u8", scale: 1 / 255 },
+  memory: memory.classBalanced({ capacity: 1000 }),
+  strategies: [strategies.replay({ batchSize: 10 })],
+};
+
+/** Dispatches of a whole training step, by what they are for. A change here is a change of speed on every GPU. */
+describe("dispatches of a training step", () => {
+  const cases: [string, Partial<LearnerOptions>, number, Record<string, number>][] = [
+    ["MLP 784-256-128-10, AdamW", {}, 32, { map: 3, reduce: 7, matmul: 8, optimizer: 1 }],
+    ["the same by the traced recipe", { update: "recipe" }, 32, { map: 4, reduce: 7, matmul: 8 }],
+    ["784-512-10 with dropout, 10 + 10 replay, SGD", { ...withReplay, optimizer: optim.sgd() }, 10, { map: 3, reduce: 6, matmul: 5, optimizer: 1, scatter: 2 }],
+  ];
+  it.each(cases)("%s", (_, options, batch, expected) => {
+    const counts: Record<string, number> = {};
+    for (const kernel of planOf(options, batch).kernels) counts[kernel.family] = (counts[kernel.family] ?? 0) + 1;
+    expect(counts).toEqual(expected);
+  });
+});
+
+it("the whole plan of a small step with replay stays what it was", async () => {
+  const plan = planOf({ ...withReplay, model: nn.sequential(nn.linear(8), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 3 })), input: { shape: [6], dtype: "u8" }, optimizer: optim.sgd({ momentum: 0.9 }) }, 4);
+  await expect(printPlan(plan)).toMatchFileSnapshot("replay.plan.txt");
+});
+
+it("a learner of batch 1 plans no more memory than it needs", () => {
+  const { bytes } = planOf({}, 1);
+  const params = 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10;
+  expect(bytes.state).toBeLessThan(3 * 4 * params + 64);
+  // Gradients, and little more than the widest activations.
+  expect(bytes.work).toBeLessThan(4 * (params + 4000));
+});
+
+it("inference stores activations and answers only", () => {
+  const config = resolveConfig({ model: mlp(32), input: [16], optimizer: optim.sgd(), schedule: 0.1 });
+  const plan = inferencePlan(config, layOutState(config, 1), 128);
+  expect(plan.outputs.map((slot) => slot.name)).toEqual(["probabilities", "rowLoss"]);
+  expect(plan.kernels.length).toBeLessThanOrEqual(7);
+});
