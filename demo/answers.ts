@@ -6,10 +6,10 @@ import { find, percent } from "./page.ts";
 export interface Answers {
   /** Makes room for these students. */
   reset(students: readonly Strategy[]): void;
-  /** Shows probabilities [classes] of each student, or none. */
-  show(probabilities: readonly Float32Array[] | undefined): void;
+  /** Shows probabilities [classes] of each student; without any, no answer. */
+  show(probabilities: readonly Float32Array[]): void;
   /** Marks the digits that were taught so far. */
-  teach(digits: ReadonlySet<number>): void;
+  teach(digits: readonly number[]): void;
 }
 
 /** Returns the page's answers. */
@@ -42,11 +42,11 @@ export function openAnswers(): Answers {
         });
         row.cells[1]?.replaceChildren(...bars);
       }
-      this.show(undefined);
+      this.show([]);
     },
     show(probabilities) {
       for (const [i, answer] of [...said.children].entries()) {
-        const own = probabilities?.[i];
+        const own = probabilities[i];
         const best = own === undefined ? undefined : own.indexOf(Math.max(...own));
         find("b", answer).textContent = best === undefined ? "–" : String(best);
         find("small", answer).textContent = best === undefined ? "" : ` ${percent(own?.[best] as number)} %`;
@@ -58,7 +58,7 @@ export function openAnswers(): Answers {
       }
     },
     teach(digits) {
-      for (const [digit, row] of rows.entries()) row.classList.toggle("untaught", !digits.has(digit));
+      for (const [digit, row] of rows.entries()) row.classList.toggle("untaught", !digits.includes(digit));
     },
   };
 }

@@ -5,7 +5,7 @@ import { breathe, sleep } from "./breathe.ts";
 import { controls, isSlow, notify, readSettings, type State, showSettings, showState } from "./controls.ts";
 import { drawCourse } from "./course.ts";
 import { showGlyphs } from "./glyphs.ts";
-import { type Bookmark, Lesson } from "./lesson.ts";
+import { Lesson } from "./lesson.ts";
 import { openPad } from "./pad.ts";
 import { find } from "./page.ts";
 import { openPanel, type Panel } from "./panel.ts";
@@ -64,13 +64,156 @@ function inTurn(action: () => Promise<void>): void {
 async function welcome(): Promise<void> {
   try {
     const bookmark = readBookmark();
-    if (bookmark === undefined) return await prepare();
-    showSettings(bookmark.settings);
-    await open(await Lesson.resume(await openBackend(), await course, bookmark));
-    notify("This is the run you kept.");
+    if (bookmark !== undefined) {
+      showSettings(bookmark.settings);
+      await show(await Lesson.resume(await openBackend(), await course, bookmark));
+      return notify("This is the run you kept.");
+    }
   } catch (error) {
     await removeBookmark();
-    await prepare();
-    notify(`The run you kept could not be opened: ${messageOf(error)}`, "warning");
+    notify(`The run you kept cannot be opened: ${messageOf(error)}`, "warning");
   }
+  await prepare();
+}
+
+/** Makes a new lesson ready. */
+async function prepare(): Promise<void> {
+  await leave();
+  await show(await Lesson.begin(await openBackend(), await course, readSettings()));
+}
+
+/** Ends the lesson under way. */
+async function leave(): Promise<void> {
+  wanted = false;
+  await learning;
+  enter("preparing");
+  const old = lesson;
+  lesson = undefined;
+  await asking;
+  await old?.close();
+}
+
+/** Returns the runtime on the backend chosen, opened once. */
+async function openBackend(): Promise<Runtime> {
+  if (runtime !== undefined) return runtime;
+  const backend = controls.backend.value as NonNullable<RuntimeOptions["backend"]>;
+  notify("");
+  runtime = await openRuntime({ backend, onEvent: ({ level, message }) => level === "warning" && notify(message, level) });
+  find("#place").replaceChildren(
+    Object.assign(document.createElement("b"), { textContent: runtime.info.backend }),
+    ` ${runtime.info.reason}`,
+  );
+  return runtime;
+}
+
+async function changeBackend(): Promise<void> {
+  await leave();
+  runtime?.close();
+  runtime = undefined;
+  find("#place").textContent = "";
+  await prepare();
+}
+
+/** Puts a lesson on the page. */
+async function show(next: Lesson): Promise<void> {
+  lesson = next;
+  panels = next.students.map((student) => openPanel(next, student));
+  find("#panels").replaceChildren(...panels.map(({ element }) => element));
+  find("#steps").textContent = next.steps.toLocaleString("en");
+  answers.reset(next.settings.strategies);
+  await taskList;
+  enter(restingState(next));
+  refresh();
+}
+
+function restingState({ step, steps }: Lesson): State {
+  return step === 0 ? "ready" : step < steps ? "stopped" : "finished";
+}
+
+async function start(): Promise<void> {
+  if (state === "finished") await prepare();
+  if (lesson === undefined || wanted) return;
+  wanted = true;
+  enter("running");
+  learning = learn(lesson).catch(report);
+}
+
+async function learn(current: Lesson): Promise<void> {
+  let sliceStart = performance.now();
+  let due = sliceStart;
+  while (wanted && current.step < current.steps) {
+    await current.advance();
+    refresh();
+    const now = performance.now();
+    due = isSlow() ? Math.max(due + 1000 / slowPace, now - mostLagMs) : now;
+    if (due > now) await sleep(due - now);
+    else if (now - sliceStart > sliceMs) await breathe();
+    else continue;
+    sliceStart = performance.now();
+  }
+  wanted = false;
+  enter(restingState(current));
+}
+
+async function startOver(): Promise<void> {
+  await removeBookmark();
+  notify("");
+  await prepare();
+}
+
+async function keep(): Promise<void> {
+  if (lesson === undefined) return;
+  writeBookmark(await lesson.keep());
+  notify("Kept. This run will be here on your next visit.");
+}
+
+/** Asks the students what the drawing is; a drawing that changes meanwhile is asked about afterwards. */
+function ask(): void {
+  askAgain = asking !== undefined;
+  asking ??= answer()
+    .catch(report)
+    .finally(() => {
+      asking = undefined;
+      if (askAgain) ask();
+    });
+}
+
+async function answer(): Promise<void> {
+  const glyph = pad.glyph();
+  const probabilities: Float32Array[] = [];
+  if (glyph !== undefined) {
+    for (const { learner } of lesson?.students ?? []) probabilities.push((await learner.predict(glyph)).probabilities);
+  }
+  answers.show(probabilities);
+}
+
+/** Brings the page up to date before it is next drawn. */
+function refresh(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(async () => {
+    drawing = false;
+    if (lesson === undefined) return;
+    for (const panel of panels) panel.update();
+    find("#step").textContent = lesson.step.toLocaleString("en");
+    find("#speed").textContent = lesson.speed === 0 ? "–" : Math.round(lesson.speed).toLocaleString("en");
+    answers.teach(lesson.step === 0 ? [] : lesson.tasks.slice(0, lesson.task + 1).flatMap((task) => task.classes));
+    (await taskList)(lesson);
+    ask();
+  });
+}
+
+function enter(next: State): void {
+  state = next;
+  showState(next);
+}
+
+function report(error: unknown): void {
+  notify(messageOf(error), "warning");
+  enter("failed");
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof PalimpsestError) return `${error.message}. ${error.hint}`;
+  return error instanceof Error ? error.message : String(error);
 }

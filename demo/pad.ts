@@ -119,7 +119,12 @@ function distanceTo(strokes: readonly Stroke[], x: number, y: number): number {
   let nearest = Number.POSITIVE_INFINITY;
   for (const stroke of strokes) {
     for (let i = 0; i < stroke.length; i += 2) {
-      const [x0, y0, x1, y1] = [stroke[i], stroke[i + 1], stroke[i + 2] ?? stroke[i], stroke[i + 3] ?? stroke[i + 1]] as [number, number, number, number];
+      const [x0, y0, x1, y1] = [stroke[i], stroke[i + 1], stroke[i + 2] ?? stroke[i], stroke[i + 3] ?? stroke[i + 1]] as [
+        number,
+        number,
+        number,
+        number,
+      ];
       const [dx, dy] = [x1 - x0, y1 - y0];
       const along = Math.max(0, Math.min(1, ((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy || 1)));
       nearest = Math.min(nearest, Math.hypot(x - x0 - along * dx, y - y0 - along * dy));

@@ -37,7 +37,9 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
     update() {
       const { capacity } = lesson.settings;
       find(".what", element).textContent =
-        strategy === "naive" ? "learns only what arrives" : `rehearses ${learner.stored} of at most ${capacity.toLocaleString("en")} kept examples`;
+        strategy === "naive"
+          ? "learns only what arrives"
+          : `rehearses ${learner.stored} of at most ${capacity.toLocaleString("en")} kept examples`;
       const { measured, matrix } = history;
       const now = measured.at(-1)?.accuracy ?? [];
       find(".accuracy", element).textContent = `${percent(now.reduce((sum, value) => sum + value, 0) / now.length)} %`;

@@ -11,7 +11,7 @@
 @group(0) @binding(2) var<storage, read_write> io: array<u32>;
 @group(0) @binding(3) var<storage, read_write> work: array<u32>;
 
-// Kept points, reduced points, and invocations in a group.
+// Kept points, reduced points, and invocations in a group: for by_group a power of 2, at most inner.
 override outer: u32;
 override inner: u32;
 override width: u32;
@@ -64,17 +64,12 @@ fn by_group(
   if (kept >= outer) {
     return;
   }
-  var lanes = min(width, inner);
-  if (lane < lanes) {
-    folds[lane] = fold_every(kept, lane, width);
-  }
-  while (lanes > 1u) {
+  folds[lane] = fold_every(kept, lane, width);
+  for (var half = width / 4u; half > 0u; half /= 2u) {
     workgroupBarrier();
-    let half = (lanes + 1u) / 2u;
-    if (lane + half < lanes) {
+    if (lane < half) {
       folds[lane] = merge(folds[lane], folds[lane + half]);
     }
-    lanes = half;
   }
   if (lane == 0u) {
     store(kept, folds[0]);

@@ -30,7 +30,7 @@ export async function readFolder(folder: string): Promise<NamedData> {
       hint: "Give the folder that holds the IDX files themselves.",
     });
   }
-  const classes = 1 + [train, test].reduce((most, part) => part?.labels.data.reduce((a: number, b: number) => Math.max(a, b), most) ?? most, 1);
+  const classes = 1 + Math.max(1, ...[train, test].map((part) => largest(part?.labels.data ?? [])));
   if (classes > mostClasses) {
     fail("E_DATA", `--data: the labels in ${folder} are no classes; expected numbers below ${mostClasses}, got ${classes - 1}`);
   }
@@ -59,7 +59,9 @@ export function standardize(dataset: Dataset): { scale: number; offset: number }
   if (!Number.isFinite(mean)) {
     const bad = dataset.x.findIndex((value) => !Number.isFinite(value));
     const row = Math.floor(bad / (dataset.x.length / dataset.y.length));
-    fail("E_NONFINITE", `${dataset.name}: row ${row} holds no number; expected finite values, got ${dataset.x[bad]}`, { hint: "Repair the file." });
+    fail("E_NONFINITE", `${dataset.name}: row ${row} holds no number; expected finite values, got ${dataset.x[bad]}`, {
+      hint: "Repair the file.",
+    });
   }
   const deviation = Math.sqrt(average(dataset, (value) => (value - mean) * (value - mean)));
   const scale = deviation === 0 ? 1 : 1 / deviation;
@@ -97,6 +99,12 @@ async function readFile(path: string): Promise<Idx> {
   return readIdx(await gunzip(bytes, path), path);
 }
 
+function largest(values: Iterable<number>): number {
+  let most = 0;
+  for (const value of values) most = Math.max(most, value);
+  return most;
+}
+
 async function list(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();
@@ -113,7 +121,10 @@ function some(names: readonly string[]): string {
 function divide(whole: Dataset): TrainTest {
   const order = shuffled(whole.count);
   const tests = Math.ceil(whole.count / 6);
-  return { train: select(whole, order.subarray(tests).sort()), test: select(whole, order.subarray(0, tests).sort(), `${whole.name}, test part`) };
+  return {
+    train: select(whole, order.subarray(tests).sort()),
+    test: select(whole, order.subarray(0, tests).sort(), `${whole.name}, test part`),
+  };
 }
 
 function shuffled(count: number): Uint32Array {

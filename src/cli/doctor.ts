@@ -3,7 +3,6 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { openRuntime, type RuntimeInfo } from "../backend/runtime.ts";
-import { PalimpsestError } from "../errors.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { describeOptions, flag, type Options, parse } from "./options.ts";
 
@@ -18,7 +17,7 @@ const options: Options<DoctorSettings> = { json: flag("tell it as one line of JS
 interface Findings {
   readonly version: string;
   readonly runtime: { readonly name: string; readonly version: string; readonly platform: string };
-  /** What "auto" chooses, and why. */
+  /** What is taken unless another is asked for, and why. */
   readonly backend: Pick<RuntimeInfo, "backend" | "reason">;
   /** The GPU adapter, used or not, or why there is none. */
   readonly adapter: NonNullable<RuntimeInfo["adapter"]> | { readonly missing: string };
@@ -34,7 +33,9 @@ const simdModule = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1,
 export async function doctor(words: readonly string[], { out, version }: Io): Promise<number> {
   const settings = parse("doctor", options, words);
   if (settings.help) {
-    out.write(`Usage: palimpsest doctor [options]\n\nTells what this machine offers and what would be used of it.\n\n${describeOptions(options)}`);
+    out.write(
+      `Usage: palimpsest doctor [options]\n\nTells what this machine offers and what would be used of it.\n\n${describeOptions(options)}`,
+    );
     return 0;
   }
   const findings = await examine(version);
@@ -44,11 +45,10 @@ export async function doctor(words: readonly string[], { out, version }: Io): Pr
 }
 
 async function examine(version: string): Promise<Findings> {
-  const { backend, reason } = await look("auto");
   return {
     version,
     runtime: runtimeOf(),
-    backend: { backend, reason },
+    backend: await chosen(),
     adapter: await adapter(),
     simd: WebAssembly.validate(simdModule),
     threads: { cores: availableParallelism(), sharedMemory: typeof SharedArrayBuffer === "function" },
@@ -71,7 +71,8 @@ function linesOf({ version, runtime, backend, adapter, simd, threads, storage }:
     lines.push(["features", adapter.features.join(", ") || "none"]);
   }
   lines.push(["SIMD", yes(simd)], ["threads", `${threads.cores} cores, shared memory: ${yes(threads.sharedMemory)}`]);
-  const kept = "missing" in storage ? `none: ${storage.missing}` : `files in ${storage.folder}, fsync takes ${storage.fsyncMs.toFixed(2)} ms`;
+  const kept =
+    "missing" in storage ? `none: ${storage.missing}` : `files in ${storage.folder}, fsync takes ${storage.fsyncMs.toFixed(2)} ms`;
   return [...lines, ["storage", kept]];
 }
 
@@ -82,19 +83,19 @@ function runtimeOf(): Findings["runtime"] {
   return { name, version, platform: `${process.platform} ${process.arch}` };
 }
 
-async function look(backend: "auto" | "webgpu"): Promise<RuntimeInfo> {
-  const runtime = await openRuntime({ backend });
+async function chosen(): Promise<Findings["backend"]> {
+  const runtime = await openRuntime();
   runtime.close();
-  return runtime.info;
+  const { backend, reason } = runtime.info;
+  return { backend, reason };
 }
 
 async function adapter(): Promise<Findings["adapter"]> {
-  try {
-    return (await look("webgpu")).adapter ?? { missing: "it does not describe itself" };
-  } catch (error) {
-    if (error instanceof PalimpsestError) return { missing: error.message };
-    throw error;
-  }
+  const { acquireGpu } = await import("../backend/webgpu/index.ts");
+  const found = await acquireGpu({ software: true });
+  if ("refused" in found) return { missing: found.refused };
+  found.host.close();
+  return found.host.info;
 }
 
 /** Measures what a durable write to a folder costs: the median of a few writes of 4 KiB. */

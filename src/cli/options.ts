@@ -37,7 +37,8 @@ export function number<F extends number | undefined>(range: NumberRange, fallbac
 
 /** Returns an option that takes numbers between commas. */
 export function numbers(range: NumberRange, fallback: readonly number[], text: string): Option<readonly number[]> {
-  const read = (where: string, flag: string, given: string): number[] => given.split(",").map((part) => readNumber(where, flag, part, range));
+  const read = (where: string, flag: string, given: string): number[] =>
+    given.split(",").map((part) => readNumber(where, flag, part, range));
   return { value: "N,N…", text, fallback, read };
 }
 
@@ -52,7 +53,9 @@ export function parse<S extends object>(where: string, options: Options<S>, word
     const word = words[at] === "-h" ? "--help" : (words[at] as string);
     const [flag, inline] = word.startsWith("-") ? divide(word) : [undefined, undefined];
     if (flag === undefined) {
-      fail("E_CONFIG", `${where}: a word stands alone; expected options, got ${describe(word)}`, { hint: "Options look like --name value." });
+      fail("E_CONFIG", `${where}: a word stands alone; expected options, got ${describe(word)}`, {
+        hint: "Options look like --name value.",
+      });
     }
     checkKeys(where, { [flag]: word }, [...keys.keys()]);
     const key = keys.get(flag) as keyof S & string;
@@ -65,7 +68,9 @@ export function parse<S extends object>(where: string, options: Options<S>, word
     const given = inline ?? words[++at];
     if (given === undefined || given === "" || (inline === undefined && given.startsWith("--"))) {
       const got = given === undefined ? "nothing" : describe(given);
-      fail("E_CONFIG", `${where}: option "${flag}" has no value; expected ${option.value}, got ${got}`, { hint: `Give ${flag} ${option.value}.` });
+      fail("E_CONFIG", `${where}: option "${flag}" has no value; expected ${option.value}, got ${got}`, {
+        hint: `Give ${flag} ${option.value}.`,
+      });
     }
     settings[key] = option.read(where, flag, given);
   }

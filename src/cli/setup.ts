@@ -43,7 +43,9 @@ export function setUp(settings: LearnSettings, data: NamedData): Setup {
 /** Refuses a learning rate of more than one optimizer's options. */
 function optimizerOf({ optimizer, momentum, weightDecay, clip }: LearnSettings): Optimizer {
   if (optimizer === "adamw" && momentum !== undefined) {
-    fail("E_CONFIG", `learn: option "--momentum" has no effect on adamw; expected --optimizer sgd, got adamw`, { hint: "Remove --momentum." });
+    fail("E_CONFIG", `learn: option "--momentum" has no effect on adamw; expected --optimizer sgd, got adamw`, {
+      hint: "Remove --momentum.",
+    });
   }
   const decay = weightDecay === undefined ? {} : { weightDecay };
   const rule = optimizer === "sgd" ? sgd({ ...decay, ...(momentum !== undefined && { momentum }) }) : adamw(decay);

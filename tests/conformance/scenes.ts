@@ -206,9 +206,12 @@ export function reduceScenes(): Scene[] {
     const dims = [...keptDims, ...reduced];
     const grown = grow(scene, dims);
     const count = 1 + (seed % 3);
-    const folded = grown.values
-      .flatMap(({ dtype, limit }, value) => (dtype === "u32" || limit * Math.max(1, product(reduced)) < 2 ** 24 ? [value] : []))
-      .slice(-count);
+    const exact = grown.values.flatMap(({ dtype, limit }, value) =>
+      dtype === "u32" || limit * Math.max(1, product(reduced)) < 2 ** 24 ? [value] : [],
+    );
+    // A float first: the maximum of none is −∞ for floats only.
+    const float = exact.findLast((value) => grown.values[value]?.dtype === "f32") as number;
+    const folded = [float, ...exact.filter((value) => value !== float).reverse()].slice(0, count);
     const outputs = folded.map((value, o) => {
       const dtype = (grown.values[value] as Value).dtype;
       const access = destination(scene, keptDims, dtype, scene.pick(["state", "io"] as const));
@@ -298,8 +301,10 @@ export function scatterScenes(count: number): Scene[] {
     const { dtype } = grown.values[value] as Value;
     const arena = scene.pick(["state", "rows"] as const);
     const rows = scene.random.shuffle(Array.from({ length: height }, (_, row) => row));
-    const index = indexOver(scene, dims, 0, (i) => (scene.chance(0.8) ? (rows[i] ?? height + i) : 0xffffffff));
+    const index = indexOver(scene, dims, 0, (i) => (scene.chance(0.8) ? (rows[i] ?? height) : scene.pick([height, 0xffffffff])));
     const offset = scene.result(arena, dtype, height * width);
+    // What a row past the end would overwrite.
+    scene.place(arena, "u32", Array.from({ length: width }, () => scene.random.u32()));
     const target: Access = { arena, storage: dtype, offset, strides: [0, 1], gather: { index, stride: width, size: height } };
     scene.add({ family: "scatter", label: "scatter", dims, ...grown, value, target });
     return scene.done(`scatter ${seed}: ${put} into ${height} rows of ${width}`);
@@ -407,8 +412,15 @@ export function wideScenes(): Scene[] {
   map.add({ family: "map", label: "wide", dims: [points], accesses: [], instructions: [iota([3])], outputs: all });
 
   const reduce = builder("wide reduce", 0);
-  const sums = [{ value: 0, op: "sum", access: to(reduce, "u32", folds, [1, 0]) }] as const;
-  reduce.add({ family: "reduce", label: "wide", dims: [folds, 64], kept: 1, accesses: [], instructions: [iota([1, 1])], outputs: sums });
+  const row = reduce.place("io", "u32", Array.from({ length: 64 }, () => reduce.random.u32()));
+  const accesses: Access[] = [{ arena: "io", storage: "u32", offset: row, strides: [0, 1] }];
+  const values: Instruction[] = [
+    { op: "load", access: 0, dtype: "u32" },
+    iota([1, 0]),
+    { op: "apply", name: "xor", args: [0, 1], dtype: "u32" },
+  ];
+  const sums = [{ value: 2, op: "sum", access: to(reduce, "u32", folds, [1, 0]) }] as const;
+  reduce.add({ family: "reduce", label: "wide", dims: [folds, 64], kept: 1, accesses, instructions: values, outputs: sums });
 
   // Without depth, so that only the epilogue tells the tiles apart.
   const matmul = builder("wide matmul", 0);
