@@ -22,7 +22,7 @@ export function map(kernel: usize): void {
       fetch(kernel, start, m);
       execute(kernel, m);
       for (let walk = results, end = results + <usize>count * WALK_BYTES; walk < end; walk += WALK_BYTES) {
-        const slot = <usize>load<i32>(kernel, 76) + (<usize>load<i32>(walk, 72) << 3);
+        const slot = <usize>load<i32>(kernel, 76) + ((<usize>load<i32>(walk, 72)) << 3);
         if (load<i32>(walk, 68) == 0) putRun(walk, <usize>load<i32>(slot), load<i32>(slot, 4), start, m);
         else put(walk, <usize>load<i32>(slot), load<i32>(slot, 4), start, m);
       }
@@ -38,13 +38,13 @@ export function execute(kernel: usize, n: i32): void {
   for (const end = at + <usize>load<i32>(kernel, 12) * 24; at < end; at += 24) {
     const op = load<i32>(at);
     const flags = load<i32>(at, 4);
-    const to = <usize>load<i32>(table + (<usize>load<i32>(at, 8) << 3));
-    const a = table + (<usize>load<i32>(at, 12) << 3);
-    const b = table + (<usize>load<i32>(at, 16) << 3);
-    const c = table + (<usize>load<i32>(at, 20) << 3);
-    let pa = <usize>load<i32>(a);
-    let pb = <usize>load<i32>(b);
-    let pc = <usize>load<i32>(c);
+    const to = <usize>load<i32>(table + ((<usize>load<i32>(at, 8)) << 3));
+    const a = table + ((<usize>load<i32>(at, 12)) << 3);
+    const b = table + ((<usize>load<i32>(at, 16)) << 3);
+    const c = table + ((<usize>load<i32>(at, 20)) << 3);
+    const pa = <usize>load<i32>(a);
+    const pb = <usize>load<i32>(b);
+    const pc = <usize>load<i32>(c);
     const sa = <usize>load<i32>(a, 4);
     const sb = <usize>load<i32>(b, 4);
     const sc = <usize>load<i32>(c, 4);
@@ -55,14 +55,14 @@ export function execute(kernel: usize, n: i32): void {
       apply(op, to, <i32>whole, pa, sa, pb, sb, pc, sc);
       if ((n & 3) == 0) continue;
       apply(op, tail, 1, pa + whole * sa, sa, pb + whole * sb, sb, pc + whole * sc, sc);
-      memory.copy(to + (whole << 4), tail, <usize>(n & 3) << 2);
+      memory.copy(to + (whole << 4), tail, (<usize>(n & 3)) << 2);
     }
   }
 }
 
 /** One operation over `n` vectors; operands step by 16 bytes or stay. */
 function apply(op: i32, to: usize, n: i32, a: usize, sa: usize, b: usize, sb: usize, c: usize, sc: usize): void {
-  const end = to + (<usize>n << 4);
+  const end = to + ((<usize>n) << 4);
   switch (op) {
     case 1:
       for (; to < end; to += 16, a += sa, b += sb) v128.store(to, f32x4.add(v128.load(a), v128.load(b)));
@@ -156,10 +156,10 @@ function apply(op: i32, to: usize, n: i32, a: usize, sa: usize, b: usize, sb: us
       break;
     case 55:
       // Lanes shift by their own amounts, which SIMD does not do.
-      for (let i: usize = 0, words = <usize>n << 2; i < words; i++) {
+      for (let i: usize = 0, words = (<usize>n) << 2; i < words; i++) {
         const at = i & 3;
-        const shift = load<u32>(b + ((i >> 2) * sb) + (at << 2)) & 31;
-        store<u32>(to + (i << 2), load<u32>(a + ((i >> 2) * sa) + (at << 2)) >> shift);
+        const shift = load<u32>(b + (i >> 2) * sb + (at << 2)) & 31;
+        store<u32>(to + (i << 2), load<u32>(a + (i >> 2) * sa + (at << 2)) >> shift);
       }
       break;
     default:

@@ -59,7 +59,7 @@ export function reduceColumns(kernel: usize): void {
 function clear(walk: usize, n: i32): void {
   const start = load<i32>(walk, 88) == MAX ? f32x4.splat(-Infinity) : f32x4.splat(0);
   const partials = <usize>load<i32>(walk, 76);
-  for (let i = 0; i < n; i += 4) v128.store(partials + (<usize>i << 2), start);
+  for (let i = 0; i < n; i += 4) v128.store(partials + ((<usize>i) << 2), start);
 }
 
 /** Folds one block of every result into its partials; lanes past n keep what they were. */
@@ -68,11 +68,11 @@ function accumulate(kernel: usize, start: i32, n: i32, results: usize, end: usiz
   execute(kernel, n);
   const table = <usize>load<i32>(kernel, 76);
   for (let walk = results; walk < end; walk += WALK_BYTES) {
-    const slot = table + (<usize>load<i32>(walk, 72) << 3);
+    const slot = table + ((<usize>load<i32>(walk, 72)) << 3);
     let value = <usize>load<i32>(slot);
     const step = <usize>load<i32>(slot, 4);
     let to = <usize>load<i32>(walk, 76);
-    const whole = to + (<usize>(n >> 2) << 4);
+    const whole = to + ((<usize>(n >> 2)) << 4);
     const op = load<i32>(walk, 88);
     if (op == SUM) for (; to < whole; to += 16, value += step) v128.store(to, f32x4.add(v128.load(to), v128.load(value)));
     else for (; to < whole; to += 16, value += step) v128.store(to, fold(op, v128.load(to), v128.load(value)));
@@ -95,7 +95,7 @@ function combine(walk: usize, partials: usize, n: i32): void {
   if (n == 0) return;
   const op = load<i32>(walk, 88);
   let total = v128.load(partials);
-  for (let i = 4; i < n; i += 4) total = fold(op, total, v128.load(partials + (<usize>i << 2)));
+  for (let i = 4; i < n; i += 4) total = fold(op, total, v128.load(partials + ((<usize>i) << 2)));
   total = fold(op, total, i8x16.shuffle(total, total, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
   total = fold(op, total, i8x16.shuffle(total, total, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   v128.store(partials, total);

@@ -11,7 +11,7 @@ import { adamw, sgd } from "./optimizer";
 import { reduceColumns, reduceRows } from "./reduce";
 
 export function run(list: usize, count: i32): void {
-  for (const end = list + (<usize>count << 3); list < end; list += 8) {
+  for (const end = list + ((<usize>count) << 3); list < end; list += 8) {
     const block = <usize>load<i32>(list, 4);
     switch (load<i32>(list)) {
       case 0:
@@ -71,9 +71,21 @@ function product(block: usize): void {
   let b = <usize>load<i32>(block, 32);
   let c = <usize>load<i32>(block, 44);
   for (let i = 0, batch = load<i32>(block, 4); i < batch; i++) {
-    matmul(load<i32>(block), m, n, load<i32>(block, 16), a, load<i32>(block, 24), b, load<i32>(block, 36), c, n, <usize>load<i32>(block, 48));
-    a += <usize>load<i32>(block, 28) << 2;
-    b += <usize>load<i32>(block, 40) << 2;
-    c += <usize>(m * n) << 2;
+    matmul(
+      load<i32>(block),
+      m,
+      n,
+      load<i32>(block, 16),
+      a,
+      load<i32>(block, 24),
+      b,
+      load<i32>(block, 36),
+      c,
+      n,
+      <usize>load<i32>(block, 48),
+    );
+    a += (<usize>load<i32>(block, 28)) << 2;
+    b += (<usize>load<i32>(block, 40)) << 2;
+    c += (<usize>(m * n)) << 2;
   }
 }

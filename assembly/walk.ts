@@ -33,13 +33,13 @@ export function innerLength(kernel: usize): i32 {
 
 /** Sets counters `from`… to 0. */
 export function rewind(kernel: usize, from: i32): void {
-  for (let d = from; d < 5; d++) store<i32>(kernel + (<usize>d << 2), 0, 44);
+  for (let d = from; d < 5; d++) store<i32>(kernel + ((<usize>d) << 2), 0, 44);
 }
 
 /** Steps the odometer of dims `from` to `to` − 1; returns false once it has come round. */
 export function advance(kernel: usize, from: i32, to: i32): bool {
   for (let d = to - 1; d >= from; d--) {
-    const at = kernel + (<usize>d << 2);
+    const at = kernel + ((<usize>d) << 2);
     const next = load<i32>(at, 44) + 1;
     if (next < load<i32>(at, 24)) {
       store<i32>(at, next, 44);
@@ -58,8 +58,8 @@ export function seek(kernel: usize, walks: usize, count: i32): void {
     let index: i32 = 0;
     const indexBase = load<i32>(walk, 32);
     for (let d = 0; d < rank; d++) {
-      const i = load<i32>(kernel + (<usize>d << 2), 44);
-      const at = walk + (<usize>d << 2);
+      const i = load<i32>(kernel + ((<usize>d) << 2), 44);
+      const at = walk + ((<usize>d) << 2);
       elements += i * load<i32>(at, 12);
       if (indexBase != 0) index += i * load<i32>(at, 40);
     }
@@ -73,9 +73,9 @@ export function seek(kernel: usize, walks: usize, count: i32): void {
 /** Returns the address of element `i` of a walk's row as it was found by `seek`; a row number past the table reads the last row. */
 function element(walk: usize, i: i32): usize {
   const shift = load<i32>(walk, 4);
-  const address = <usize>load<i32>(walk, 80) + (<usize>(i * load<i32>(walk, 8)) << shift);
+  const address = <usize>load<i32>(walk, 80) + ((<usize>(i * load<i32>(walk, 8))) << shift);
   if (load<i32>(walk, 32) == 0) return address;
-  const row = load<u32>(<usize>load<i32>(walk, 84) + (<usize>(i * load<i32>(walk, 36)) << 2));
+  const row = load<u32>(<usize>load<i32>(walk, 84) + ((<usize>(i * load<i32>(walk, 36))) << 2));
   const last = <u32>load<i32>(walk, 64) - 1;
   return address + ((<usize>(row < last ? row : last) * <usize>load<i32>(walk, 60)) << shift);
 }
@@ -85,7 +85,7 @@ export function fetch(kernel: usize, start: i32, n: i32): void {
   const table = <usize>load<i32>(kernel, 76);
   const walks = <usize>load<i32>(kernel, 64);
   for (let walk = walks, end = walks + <usize>load<i32>(kernel, 8) * WALK_BYTES; walk < end; walk += WALK_BYTES) {
-    const slot = table + (<usize>load<i32>(walk, 72) << 3);
+    const slot = table + ((<usize>load<i32>(walk, 72)) << 3);
     const scratch = <usize>load<i32>(walk, 76);
     const kind = load<i32>(walk, 68);
     if (kind == PLACE) {
@@ -97,7 +97,7 @@ export function fetch(kernel: usize, start: i32, n: i32): void {
     else if (kind == IOTA) {
       const step = load<i32>(walk, 8);
       let value = load<i32>(walk, 80) + start * step;
-      for (let i = 0; i < n; i++, value += step) store<i32>(scratch + (<usize>i << 2), value);
+      for (let i = 0; i < n; i++, value += step) store<i32>(scratch + ((<usize>i) << 2), value);
     } else random(walk, scratch, start, n);
     store<i32>(slot, <i32>scratch);
   }
@@ -112,11 +112,12 @@ function copy(walk: usize, to: usize, start: i32, n: i32): void {
     // Bytes of one row, the common case of u8 images.
     let from = element(walk, 0) + start;
     let i = 0;
-    for (; i + 4 <= n; i += 4, from += 4) v128.store(to + (<usize>i << 2), i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
-    for (; i < n; i++, from++) store<u32>(to + (<usize>i << 2), <u32>load<u8>(from));
+    for (; i + 4 <= n; i += 4, from += 4)
+      v128.store(to + ((<usize>i) << 2), i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
+    for (; i < n; i++, from++) store<u32>(to + ((<usize>i) << 2), <u32>load<u8>(from));
     return;
   }
-  for (let i = 0; i < n; i++) store<u32>(to + (<usize>i << 2), read(walk, element(walk, start + i)));
+  for (let i = 0; i < n; i++) store<u32>(to + ((<usize>i) << 2), read(walk, element(walk, start + i)));
 }
 
 function random(walk: usize, to: usize, start: i32, n: i32): void {
@@ -128,7 +129,7 @@ function random(walk: usize, to: usize, start: i32, n: i32): void {
   const step0 = load<u32>(words, 8);
   const step1 = load<u32>(words, 12);
   if (stride == 1) fillBits(to, n, first, key0, key1, step0, step1);
-  else for (let i = 0; i < n; i++) fillBits(to + (<usize>i << 2), 1, first + i * stride, key0, key1, step0, step1);
+  else for (let i = 0; i < n; i++) fillBits(to + ((<usize>i) << 2), 1, first + i * stride, key0, key1, step0, step1);
 }
 
 /** Writes elements `start` to `start + n` of a value to where a result walk says; a row number past the table is dropped. */
@@ -137,7 +138,7 @@ export function put(walk: usize, value: usize, step: i32, start: i32, n: i32): v
   const scattered = load<i32>(walk, 32) != 0;
   for (let i = 0; i < n; i++, value += <usize>(step >> 2)) {
     if (scattered) {
-      const row = load<u32>(<usize>load<i32>(walk, 84) + (<usize>((start + i) * load<i32>(walk, 36)) << 2));
+      const row = load<u32>(<usize>load<i32>(walk, 84) + ((<usize>((start + i) * load<i32>(walk, 36))) << 2));
       if (row >= <u32>load<i32>(walk, 64)) continue;
     }
     const to = element(walk, start + i);
@@ -149,6 +150,6 @@ export function put(walk: usize, value: usize, step: i32, start: i32, n: i32): v
 /** Copies a contiguous value to a contiguous place. */
 export function putRun(walk: usize, value: usize, step: i32, start: i32, n: i32): void {
   const to = element(walk, start);
-  if (step != 0) memory.copy(to, value, <usize>n << 2);
-  else for (let i = 0; i < n; i++) store<u32>(to + (<usize>i << 2), load<u32>(value));
+  if (step != 0) memory.copy(to, value, (<usize>n) << 2);
+  else for (let i = 0; i < n; i++) store<u32>(to + ((<usize>i) << 2), load<u32>(value));
 }

@@ -49,7 +49,7 @@ export function openAnswers(): Answers {
         const own = probabilities[i];
         const best = own === undefined ? undefined : own.indexOf(Math.max(...own));
         find("b", answer).textContent = best === undefined ? "–" : String(best);
-        find("small", answer).textContent = best === undefined ? "" : ` ${percent(own?.[best] as number)} %`;
+        find("small", answer).textContent = best === undefined ? "" : ` ${percent(own?.[best] as number)}%`;
         for (const [digit, row] of rows.entries()) {
           const bar = row.cells[1]?.children[i] as HTMLElement;
           bar.style.setProperty("--share", String(own?.[digit] ?? 0));

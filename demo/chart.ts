@@ -22,7 +22,7 @@ export interface ChartOptions {
 }
 
 const width = 420;
-const margin = { left: 38, right: 8, top: 8, bottom: 20 };
+const margin = { left: 40, right: 4, top: 8, bottom: 24 };
 
 /** Returns an empty chart; line `i` has the class `line c<i>`. */
 export function openChart({ label, height, steps, parts, ticks, format }: ChartOptions): Chart {
@@ -35,7 +35,7 @@ export function openChart({ label, height, steps, parts, ticks, format }: ChartO
   for (const tick of ticks) {
     const y = atY(tick);
     element.append(
-      svg("line", { class: tick === 0 ? "axis" : "grid", x1: margin.left, x2: right, y1: y, y2: y }),
+      svg("line", { class: "grid", x1: margin.left, x2: right, y1: y, y2: y }),
       svg("text", { class: "end", x: margin.left - 7, y: y + 4 }, format(tick)),
     );
   }
@@ -43,8 +43,8 @@ export function openChart({ label, height, steps, parts, ticks, format }: ChartO
     const start = atX((i * steps) / parts.length);
     const end = atX(((i + 1) * steps) / parts.length);
     element.append(
-      svg("line", { class: `part c${i}`, x1: start + 1, x2: end - 1, y1: bottom, y2: bottom }),
-      svg("text", { class: "middle", x: (start + end) / 2, y: height - 5 }, part),
+      svg("line", { class: `part c${i}`, x1: start + 1, x2: end - 1, y1: bottom + 5, y2: bottom + 5 }),
+      svg("text", { class: "middle", x: (start + end) / 2, y: height - 4 }, part),
     );
     if (i > 0) element.append(svg("line", { class: "boundary", x1: start, x2: start, y1: margin.top, y2: bottom }));
   }

@@ -62,7 +62,7 @@ export function openPad(canvas: HTMLCanvasElement, onChange: () => void): Pad {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
 
   return {
-    glyph: () => (strokes.length === 0 ? undefined : render(fit(strokes))),
+    glyph: () => (strokes.length === 0 ? undefined : render(framed(strokes))),
     clear() {
       older = strokes;
       strokes = [];
@@ -84,7 +84,7 @@ function trace(context: CanvasRenderingContext2D, strokes: readonly Stroke[], sc
 }
 
 /** Returns the strokes in pixels of a glyph: their box centred and as large as the course draws a digit. */
-function fit(strokes: readonly Stroke[]): Stroke[] {
+function framed(strokes: readonly Stroke[]): Stroke[] {
   const [left, right] = extent(strokes, 0);
   const [top, bottom] = extent(strokes, 1);
   const height = Math.max(bottom - top, smallest);

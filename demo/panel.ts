@@ -22,11 +22,11 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
   const accuracies = openChart({
     ...axis,
     label: `Accuracy of each task over time, ${strategy}`,
-    height: 190,
+    height: 194,
     ticks: [0, 0.5, 1],
-    format: (tick) => `${percent(tick)} %`,
+    format: (tick) => `${percent(tick)}%`,
   });
-  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 96, ticks: [0, 2, 4], format: String });
+  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 100, ticks: [0, 3, 6], format: String });
   find(".accuracies", element).append(accuracies.element);
   find(".losses", element).append(losses.element);
   const { table, fill } = openMatrix(lesson.tasks.length);
@@ -35,16 +35,13 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
   return {
     element,
     update() {
-      const { capacity } = lesson.settings;
       find(".what", element).textContent =
-        strategy === "naive"
-          ? "learns only what arrives"
-          : `rehearses ${learner.stored} of at most ${capacity.toLocaleString("en")} kept examples`;
+        strategy === "naive" ? "learns only what arrives" : `replays from ${learner.stored.toLocaleString("en")} kept examples`;
       const { measured, matrix } = history;
       const now = measured.at(-1)?.accuracy ?? [];
-      find(".accuracy", element).textContent = `${percent(now.reduce((sum, value) => sum + value, 0) / now.length)} %`;
+      find(".accuracy", element).textContent = `${percent(now.reduce((sum, value) => sum + value, 0) / now.length)}%`;
       const forgotten = metrics.forgetting(matrix, "first");
-      find(".forgetting", element).textContent = forgotten === undefined ? "–" : `${percent(forgotten)} %`;
+      find(".forgetting", element).textContent = forgotten === undefined ? "–" : `${percent(forgotten)}%`;
       accuracies.draw(
         lesson.tasks.map((_, task) =>
           measured.flatMap(({ step, accuracy }) => (accuracy[task] === undefined ? [] : [[step, accuracy[task]] as const])),

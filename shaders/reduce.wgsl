@@ -65,7 +65,7 @@ fn by_group(
     return;
   }
   folds[lane] = fold_every(kept, lane, width);
-  for (var half = width / 4u; half > 0u; half /= 2u) {
+  for (var half = width / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
       folds[lane] = merge(folds[lane], folds[lane + half]);

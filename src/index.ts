@@ -1,16 +1,25 @@
 /** The public names of Palimpsest. */
+
+import { classBalanced, reservoir } from "./memory/policies.ts";
+import * as metrics from "./metrics/index.ts";
 import * as nn from "./nn/index.ts";
 import { adamw } from "./optim/adamw.ts";
 import { chain, clipByGlobalNorm } from "./optim/clip.ts";
 import { constant, cosine, infinite, rewarm } from "./optim/schedules.ts";
 import { sgd } from "./optim/sgd.ts";
-import { classBalanced, reservoir } from "./memory/policies.ts";
-import { replay } from "./strategy/index.ts";
 import * as tensor from "./program/tensor.ts";
+import { replay } from "./strategy/index.ts";
 import * as streams from "./stream/index.ts";
-import * as metrics from "./metrics/index.ts";
 
-export { type CompiledFunction, openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions, type Signature } from "./backend/runtime.ts";
+export {
+  type CompiledFunction,
+  openRuntime,
+  type Runtime,
+  type RuntimeEvent,
+  type RuntimeInfo,
+  type RuntimeOptions,
+  type Signature,
+} from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerEvents, StepResult } from "./learner/events.ts";
@@ -20,7 +29,7 @@ export type { Layer, LayerConfig } from "./nn/layer.ts";
 export type { Optimizer } from "./optim/optimizer.ts";
 export type { Schedule } from "./optim/schedules.ts";
 export type { Graph, Tensor } from "./program/graph.ts";
-export { type Store, stores } from "./store/index.ts";
+export { readSafetensors, type Safetensors, type Store, type StoredTensor, stores, writeSafetensors } from "./store/index.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
 export type { Batch, Dataset, Scenario, Stream } from "./stream/index.ts";
 export { metrics, nn, streams, tensor };

@@ -1,6 +1,6 @@
-import { streamKey } from "../random.ts";
 import type { Plan, Slot } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
+import { streamKey } from "../random.ts";
 
 /** The inputs of one program, filled on the host and written in one piece, and the reading of its outputs. */
 export class ProgramIo {

@@ -76,7 +76,8 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
     info,
     tell,
     async open(sizes, wasm) {
-      if (closed) fail("E_STATE", "runtime: it is closed; expected an open runtime, got a call after close()", { hint: "Open a new runtime." });
+      if (closed)
+        fail("E_STATE", "runtime: it is closed; expected an open runtime, got a call after close()", { hint: "Open a new runtime." });
       const own = wasm ?? (await openWasm());
       if (host === undefined) return { machine: openWasmMachine(own, sizes), wasm: own };
       const { openWebGpuMachine } = await import("./webgpu/index.ts");
@@ -110,11 +111,17 @@ async function choose(
   const adapter = host.info;
   const name = adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";
   if (adapter.software) tell({ level: "warning", message: `webgpu: ${name} computes on the CPU; Wasm is faster` });
-  const reason = device !== undefined ? "the device given" : wanted === "webgpu" ? `asked for by name: ${name}` : `hardware adapter: ${name}`;
+  const reason =
+    device !== undefined ? "the device given" : wanted === "webgpu" ? `asked for by name: ${name}` : `hardware adapter: ${name}`;
   return { host, info: { backend: "webgpu", reason, adapter } };
 }
 
-async function compileFunction(runtime: Runtime, build: Parameters<Runtime["compile"]>[0], signature: Signature, seed: number): Promise<CompiledFunction> {
+async function compileFunction(
+  runtime: Runtime,
+  build: Parameters<Runtime["compile"]>[0],
+  signature: Signature,
+  seed: number,
+): Promise<CompiledFunction> {
   const entries = Object.entries(signature).map(([name, value]) => {
     const { shape, dtype = "f32" } = "shape" in value ? value : { shape: value };
     return { name, shape, dtype };
@@ -132,7 +139,10 @@ async function compileFunction(runtime: Runtime, build: Parameters<Runtime["comp
       for (const { name, shape, dtype } of entries) {
         const given = inputs[name];
         if (given === undefined || given.length !== sizeOf(shape)) {
-          fail("E_SHAPE", `run: input "${name}" does not fit; expected ${sizeOf(shape)} numbers of ${showShape(shape)}, got ${describe(given)}`);
+          fail(
+            "E_SHAPE",
+            `run: input "${name}" does not fit; expected ${sizeOf(shape)} numbers of ${showShape(shape)}, got ${describe(given)}`,
+          );
         }
         // An argument that the function does not use has no place.
         if (io.has(name)) (dtype === "f32" ? io.f32(name) : io.u32(name)).set(given);

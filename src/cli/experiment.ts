@@ -45,7 +45,7 @@ export interface Outcome {
   readonly stateHash: string;
 }
 
-/** What happens in a run, in order; `accuracies` are by task. */
+/** What happens in a run, in order; `accuracies` are by task, of an evaluation within a task only on those so far. */
 export type RunEvent =
   | { readonly type: "start"; readonly step: number; readonly steps: number; readonly tasks: readonly string[] }
   | { readonly type: "step"; readonly step: number; readonly task: number; readonly loss: number; readonly learningRate: number }
@@ -54,10 +54,10 @@ export type RunEvent =
   | { readonly type: "interrupted"; readonly step: number; readonly saved: boolean }
   | { readonly type: "end"; readonly outcome: Outcome };
 
-/** Rows of each task's test part that are asked between the ends of tasks, and how often at most within a task. */
-const probe = { rows: 200, most: 12 } as const;
-/** Rows asked for each row learned: an answer costs a third of a lesson, so this costs a tenth of the time. */
-const askedPerLearned = 0.3;
+/** Rows of the test part of each task so far that are asked within a task, and how often at most in one task. */
+const probe = { rows: 100, most: 12 } as const;
+/** Rows asked for each row learned: to answer costs a third to a half of what it costs to learn, so this takes a tenth of the time. */
+const askedPerLearned = 0.25;
 /** Milliseconds after which a run lets signals and timers have their turn: a Wasm step does not. */
 const breath = 50;
 
@@ -87,7 +87,7 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
       const { name, train } = tasks[task] as Scenario["tasks"][number];
       const start = ends[task - 1] ?? 0;
       const end = ends[task] as number;
-      const asked = probeSteps(start, end, train.count * setup.epochs, tasks.length);
+      const asked = probeSteps(start, end, (askedPerLearned * train.count * setup.epochs) / (task + 1));
       const order = new RandomStream(setup.seed, `cli/order/${task}`).u32();
       const options = { batchSize: setup.batch, epochs: setup.epochs, seed: order, skip: learner.step - start, task };
       for (const batch of batches(train, options)) {
@@ -113,7 +113,7 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
         journal.learningRates.push(learningRate);
         yield { type: "step", step, task, loss, learningRate };
         if (asked.has(step)) {
-          const accuracies = await accuraciesOf(learner, probes);
+          const accuracies = await accuraciesOf(learner, probes.slice(0, task + 1));
           journal.curve.push({ step, accuracies });
           yield { type: "evaluation", step, task, accuracies };
         }
@@ -151,10 +151,10 @@ async function begin(runtime: Runtime, setup: Setup, store: Store | undefined): 
   return { learner: bytes === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, kept, options), journal };
 }
 
-/** Returns the steps within a task after which the model is asked, evenly spaced, its start and end left out. */
-function probeSteps(start: number, end: number, learned: number, tasks: number): ReadonlySet<number> {
-  const times = Math.min(probe.most, Math.floor((askedPerLearned * learned) / (probe.rows * tasks)));
-  return new Set(Array.from({ length: times }, (_, i) => start + Math.round(((end - start) * (i + 1)) / (times + 1))));
+/** Returns the steps within a task after which it and those before it are asked: most at first, where most changes. */
+function probeSteps(start: number, end: number, rows: number): ReadonlySet<number> {
+  const times = Math.min(probe.most, Math.floor(rows / probe.rows));
+  return new Set(Array.from({ length: times }, (_, i) => start + Math.ceil((end - start) * ((i + 1) / (times + 1)) ** 2)));
 }
 
 async function accuraciesOf(learner: Learner, tests: readonly Dataset[]): Promise<number[]> {

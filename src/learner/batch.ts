@@ -28,7 +28,10 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
   const type = dtype === "u8" ? Uint8Array : Float32Array;
   if (!(x instanceof type) && !(dtype === "u8" && x instanceof Uint8ClampedArray)) {
     fail("E_DATA", `${where}: x has another dtype; expected ${type.name}, got ${describe(x)}`, {
-      hint: dtype === "u8" ? "Give bytes, or declare input: { shape, dtype: \"f32\" }." : "Give a Float32Array, or declare input: { shape, dtype: \"u8\" }.",
+      hint:
+        dtype === "u8"
+          ? 'Give bytes, or declare input: { shape, dtype: "f32" }.'
+          : 'Give a Float32Array, or declare input: { shape, dtype: "u8" }.',
       context: { field: "x" },
     });
   }
@@ -36,15 +39,22 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
   const expected = count ?? rows.length / size;
   if (rows.length !== expected * size || !Number.isInteger(expected) || expected === 0) {
     const want = count === undefined ? `a multiple of ${size} above 0` : `${count} rows × ${size} = ${count * size}`;
-    fail("E_DATA", `${where}: x has the wrong length; expected ${want}, got ${rows.length}`, { hint: "x holds whole rows, flattened one after another.", context: { field: "x" } });
+    fail("E_DATA", `${where}: x has the wrong length; expected ${want}, got ${rows.length}`, {
+      hint: "x holds whole rows, flattened one after another.",
+      context: { field: "x" },
+    });
   }
   if (dtype === "f32") {
     const bad = rows.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
-      fail("E_DATA", `${where}: row ${Math.floor(bad / size)} of x holds ${rows[bad]}; expected finite numbers, got ${rows[bad]} at element ${bad % size}`, {
-        hint: "Drop or repair the row.",
-        context: { field: "x", row: Math.floor(bad / size), element: bad % size },
-      });
+      fail(
+        "E_DATA",
+        `${where}: row ${Math.floor(bad / size)} of x holds ${rows[bad]}; expected finite numbers, got ${rows[bad]} at element ${bad % size}`,
+        {
+          hint: "Drop or repair the row.",
+          context: { field: "x", row: Math.floor(bad / size), element: bad % size },
+        },
+      );
     }
   }
   return rows;
@@ -52,7 +62,8 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
 
 function checkLabels(where: string, y: unknown, classes: number): Uint32Array {
   const length = (y as ArrayLike<number> | undefined)?.length;
-  if (y === null || typeof y !== "object" || typeof length !== "number") fail("E_DATA", `${where}: y is not a list of labels; expected whole numbers, got ${describe(y)}`);
+  if (y === null || typeof y !== "object" || typeof length !== "number")
+    fail("E_DATA", `${where}: y is not a list of labels; expected whole numbers, got ${describe(y)}`);
   if (length === 0) fail("E_DATA", `${where}: the batch is empty; expected at least one row, got none`, { hint: "Skip empty batches." });
   const given = y as ArrayLike<number>;
   for (let row = 0; row < given.length; row++) {
@@ -67,10 +78,15 @@ function checkLabels(where: string, y: unknown, classes: number): Uint32Array {
 }
 
 function checkWeight(where: string, weight: ArrayLike<number>, count: number): Float32Array {
-  if (weight.length !== count) fail("E_DATA", `${where}: weight has the wrong length; expected ${count}, got ${weight.length}`, { context: { field: "weight" } });
+  if (weight.length !== count)
+    fail("E_DATA", `${where}: weight has the wrong length; expected ${count}, got ${weight.length}`, { context: { field: "weight" } });
   const weights = Float32Array.from(weight);
   const bad = weights.findIndex((value) => !(Number.isFinite(value) && value >= 0));
-  if (bad >= 0) fail("E_DATA", `${where}: weight of row ${bad} is not allowed; expected a finite number ≥ 0, got ${weights[bad]}`, { context: { field: "weight", row: bad } });
-  if (!weights.some((value) => value > 0)) fail("E_DATA", `${where}: all weights are 0; expected at least one above 0, got none`, { context: { field: "weight" } });
+  if (bad >= 0)
+    fail("E_DATA", `${where}: weight of row ${bad} is not allowed; expected a finite number ≥ 0, got ${weights[bad]}`, {
+      context: { field: "weight", row: bad },
+    });
+  if (!weights.some((value) => value > 0))
+    fail("E_DATA", `${where}: all weights are 0; expected at least one above 0, got none`, { context: { field: "weight" } });
   return weights;
 }

@@ -2,7 +2,7 @@ import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.t
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
 import { fromConfig } from "../nn/config.ts";
 import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf } from "../nn/layer.ts";
-import { optimizerConfig, type OptimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
+import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -70,14 +70,17 @@ export function resolveConfig(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
   for (const key of ["model", "input", "optimizer", "schedule"] as const) {
-    if (options[key] === undefined) fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
+    if (options[key] === undefined)
+      fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
   }
   const input = resolveInput(options.input);
   const built = options.model.build(input.shape, "");
   const params = paramsOf(built);
   const classes = built.output[0] as number;
   if (built.output.length !== 1 || classes < 2) {
-    fail("E_SHAPE", `${where}: the model's output is not logits; expected [classes], got ${showShape(built.output)}`, { hint: "End the model with nn.classifier." });
+    fail("E_SHAPE", `${where}: the model's output is not logits; expected [classes], got ${showShape(built.output)}`, {
+      hint: "End the model with nn.classifier.",
+    });
   }
   if (params.size === 0) fail("E_CONFIG", `${where}: the model has no parameters; expected at least one, got none`);
   const strategies = options.strategies ?? [];
@@ -93,7 +96,10 @@ export function resolveConfig(options: LearnerOptions): Config {
     memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
     strategies,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
-    batchSize: options.batchSize === undefined ? undefined : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
+    batchSize:
+      options.batchSize === undefined
+        ? undefined
+        : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
   };
@@ -122,13 +128,15 @@ function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy |
       });
     }
     if (strategy.store !== undefined) {
-      if (storing !== undefined) fail("E_CONFIG", `strategies: "${storing}" and "${strategy.name}" both decide what is stored; expected one, got two`);
+      if (storing !== undefined)
+        fail("E_CONFIG", `strategies: "${storing}" and "${strategy.name}" both decide what is stored; expected one, got two`);
       storing = strategy.name;
     }
     for (const group of strategy.draw?.groups ?? []) {
       checkNumber(`strategies: "${strategy.name}": group "${group.name}"`, "size", group.size, { min: 1, max: 2 ** 20, integer: true });
       const other = groups.get(group.name);
-      if (other !== undefined) fail("E_CONFIG", `strategies: "${strategy.name}" and "${other}" both have a group "${group.name}"; expected distinct names`);
+      if (other !== undefined)
+        fail("E_CONFIG", `strategies: "${strategy.name}" and "${other}" both have a group "${group.name}"; expected distinct names`);
       groups.set(group.name, strategy.name);
     }
   }

@@ -67,7 +67,11 @@ export class Engine {
   }
 
   /** Returns an engine, ready where the batch size is known. */
-  static async open(runtime: Runtime, config: Config, saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined }): Promise<Engine> {
+  static async open(
+    runtime: Runtime,
+    config: Config,
+    saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined },
+  ): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
     const engine = new Engine(runtime, config, await openWasm(), saved?.state ?? { state: freshState(config), rows: new Map() }, counters);
     if (saved?.index !== undefined) engine.memory?.load(saved.index);
@@ -208,7 +212,10 @@ export class Engine {
     const state = await this.machine.read("state", 0, stateBytes);
     const rows = new Map<string, Uint8Array>();
     for (const column of [x, y]) {
-      rows.set(column.name, stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes));
+      rows.set(
+        column.name,
+        stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes),
+      );
     }
     return { state, rows };
   }

@@ -1,6 +1,6 @@
-import type { Config } from "./config.ts";
 import { sizeOf } from "../program/shape.ts";
 import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";
+import type { Config } from "./config.ts";
 
 /** Where everything a learner owns lies. */
 export interface StateLayout {

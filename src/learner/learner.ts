@@ -63,7 +63,10 @@ export class Learner {
    */
   static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
     const bytes = await store.read();
-    if (bytes === undefined) fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, { hint: "Use Learner.create." });
+    if (bytes === undefined)
+      fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
+        hint: "Use Learner.create.",
+      });
     const given = options === undefined ? undefined : resolveConfig(options);
     const decoded = await decodeState(bytes, store.name, given);
     if (given !== undefined) checkSame(decoded.saved, given, store.name);
@@ -148,7 +151,9 @@ export class Learner {
 
   /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */
   async save(): Promise<void> {
-    const store = this.#store ?? fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
+    const store =
+      this.#store ??
+      fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
     const bytes = await this.#alone("save", async () => {
       const encoded = await encodeState(this.#engine);
       await store.write(encoded);
@@ -176,14 +181,19 @@ export class Learner {
   }
 
   #alive(call: string): void {
-    if (this.#closed) fail("E_STATE", `${call}: the learner is closed; expected an open learner, got a call after close()`, { hint: "Open it again with Learner.open." });
+    if (this.#closed)
+      fail("E_STATE", `${call}: the learner is closed; expected an open learner, got a call after close()`, {
+        hint: "Open it again with Learner.open.",
+      });
   }
 
   /** Runs what must not meet another of its kind. */
   async #alone<T>(call: string, action: () => Promise<T>): Promise<T> {
     this.#alive(call);
     if (this.#busy !== undefined) {
-      fail("E_STATE", `${call}: ${this.#busy} is under way; expected one call at a time, got a second`, { hint: `Await ${this.#busy}() first.` });
+      fail("E_STATE", `${call}: ${this.#busy} is under way; expected one call at a time, got a second`, {
+        hint: `Await ${this.#busy}() first.`,
+      });
     }
     this.#busy = call;
     try {
@@ -198,7 +208,8 @@ function argmax(probabilities: Float32Array, classes: number): Uint32Array {
   const labels = new Uint32Array(probabilities.length / classes);
   for (let row = 0; row < labels.length; row++) {
     let best = 0;
-    for (let c = 1; c < classes; c++) if ((probabilities[row * classes + c] as number) > (probabilities[row * classes + best] as number)) best = c;
+    for (let c = 1; c < classes; c++)
+      if ((probabilities[row * classes + c] as number) > (probabilities[row * classes + best] as number)) best = c;
     labels[row] = best;
   }
   return labels;

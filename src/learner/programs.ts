@@ -42,7 +42,9 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
     const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
-    const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: weightedMean(rowLoss, weight) }, ...terms];
+    const all: Term[] = terms.some((term) => term.tag === "task")
+      ? terms
+      : [{ tag: "task", value: weightedMean(rowLoss, weight) }, ...terms];
 
     const total = sumOf(all.map((term) => term.value));
     graph.outputs.set("loss", total);
@@ -57,7 +59,12 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     if (config.memory !== undefined) {
       const keep = graph.input("keep", [layout.staging], "u32");
       for (const column of [layout.x, layout.y]) {
-        graph.effects.push({ kind: "put", target: columnWords(graph, column, "stored"), index: keep, value: columnWords(graph, column, "staged") });
+        graph.effects.push({
+          kind: "put",
+          target: columnWords(graph, column, "stored"),
+          index: keep,
+          value: columnWords(graph, column, "staged"),
+        });
       }
     }
   });
@@ -90,7 +97,8 @@ function decode(stored: Tensor, { input }: Config): Tensor {
 
 function restrict(weight: Tensor, groups: readonly PlacedGroup[], name: string): Tensor {
   const group = groups.find((candidate) => candidate.name === name);
-  if (group === undefined) fail("E_TRACE", `strategies: no group called "${name}"; expected one of ${groups.map((g) => g.name).join(", ")}`);
+  if (group === undefined)
+    fail("E_TRACE", `strategies: no group called "${name}"; expected one of ${groups.map((g) => g.name).join(", ")}`);
   // Unsigned subtraction wraps, so one comparison bounds both sides.
   const inside = less(sub(weight.graph.iota(weight.shape[0] as number), group.first), group.size);
   return select(inside, weight, 0);

@@ -1,7 +1,7 @@
 import { fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, sha256Hex, type StoredTensor } from "../store/index.ts";
 import type { Column } from "../state/arena.ts";
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import { type Config, type SavedConfig, saveConfig, signatureOf } from "./config.ts";
 import type { Counters, Engine, StateBytes } from "./engine.ts";
 import { layOutState } from "./layout.ts";
@@ -48,12 +48,20 @@ export interface DecodedState {
 
 /** Returns the state in a checkpoint. @throws E_FORMAT E_CORRUPT E_VERSION, and E_MISMATCH when `config` is of another model */
 export async function decodeState(bytes: Uint8Array, file: string, config: Config | undefined): Promise<DecodedState> {
-  const { tensors, meta } = await decodeCheckpoint(bytes, file, config === undefined ? {} : { model: signatureOf(config.model.config, config.input) });
+  const { tensors, meta } = await decodeCheckpoint(
+    bytes,
+    file,
+    config === undefined ? {} : { model: signatureOf(config.model.config, config.input) },
+  );
   const counters = meta.counters as unknown as Counters;
   return {
     saved: meta.config as SavedConfig,
     counters,
-    restore: (target) => ({ state: restoreArenas(tensors, target, file), counters: { ...counters }, index: tensors.get("memory/index")?.data.slice() }),
+    restore: (target) => ({
+      state: restoreArenas(tensors, target, file),
+      counters: { ...counters },
+      index: tensors.get("memory/index")?.data.slice(),
+    }),
   };
 }
 

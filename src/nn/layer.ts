@@ -52,7 +52,8 @@ export function plain(output: Shape, apply: (x: Tensor, context: LayerContext) =
 export function paramsOf(layer: BuiltLayer, path = ""): Map<string, ParamSpec> {
   const found = new Map<string, ParamSpec>();
   for (const [name, spec] of Object.entries(layer.params)) found.set(join(path, name), spec);
-  for (const [name, child] of Object.entries(layer.children)) for (const [key, spec] of paramsOf(child, join(path, name))) found.set(key, spec);
+  for (const [name, child] of Object.entries(layer.children))
+    for (const [key, spec] of paramsOf(child, join(path, name))) found.set(key, spec);
   return found;
 }
 

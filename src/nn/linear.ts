@@ -23,7 +23,9 @@ export function linear(units: number, options: LinearOptions = {}): Layer {
     config: { kind: "linear", units, bias },
     build(input, path) {
       if (input.length !== 1) {
-        fail("E_SHAPE", `${path}: linear takes rows of one dim; expected [features], got ${showShape(input)}`, { hint: "Put nn.flatten() before it." });
+        fail("E_SHAPE", `${path}: linear takes rows of one dim; expected [features], got ${showShape(input)}`, {
+          hint: "Put nn.flatten() before it.",
+        });
       }
       const [features] = input as [number];
       const fill = (values: Float32Array, random: RandomStream): void => fillUniform(values, random, 1 / Math.sqrt(features));
@@ -54,6 +56,6 @@ export function classifier(options: ClassifierOptions): Layer {
 }
 
 /** Fills with numbers uniform on (−bound, bound). */
-export function fillUniform(values: Float32Array, random: RandomStream, bound: number): void {
+function fillUniform(values: Float32Array, random: RandomStream, bound: number): void {
   for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
 }

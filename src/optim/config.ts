@@ -2,7 +2,17 @@ import { fail } from "../errors.ts";
 import { type AdamwOptions, adamw } from "./adamw.ts";
 import { type ClipOptions, chain, clipByGlobalNorm } from "./clip.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { type ConstantOptions, type CosineOptions, constant, cosine, type InfiniteOptions, infinite, type RewarmOptions, rewarm, type Schedule } from "./schedules.ts";
+import {
+  type ConstantOptions,
+  type CosineOptions,
+  constant,
+  cosine,
+  type InfiniteOptions,
+  infinite,
+  type RewarmOptions,
+  rewarm,
+  type Schedule,
+} from "./schedules.ts";
 import { type SgdOptions, sgd } from "./sgd.ts";
 
 /** Plain data from which an optimizer can be made again. */

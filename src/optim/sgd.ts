@@ -25,7 +25,9 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   const weightDecay = checkNumber(where, "weightDecay", options.weightDecay ?? 0, { min: 0 });
   const nesterov = options.nesterov ?? false;
   if (nesterov && momentum === 0) {
-    fail("E_CONFIG", `${where}: option "nesterov" needs a velocity; expected momentum > 0, got 0`, { hint: "Set momentum, 0.9 for instance." });
+    fail("E_CONFIG", `${where}: option "nesterov" needs a velocity; expected momentum > 0, got 0`, {
+      hint: "Set momentum, 0.9 for instance.",
+    });
   }
   const moving = momentum > 0;
   return {

@@ -21,7 +21,13 @@ export function recordUpdate(optimizer: Optimizer, inputs: UpdateInputs, form: U
   if (form === "kernel") {
     const used = Object.fromEntries(Object.entries(scalars).filter(([name]) => optimizer.name !== "adamw" || name !== "learningRate"));
     const all = factor === undefined ? used : { ...used, gradScale: factor };
-    effects.push({ kind: "optimizer", name: optimizer.kernel.name, tensors: { params, grads, ...slots }, scalars: all, flags: optimizer.kernel.flags });
+    effects.push({
+      kind: "optimizer",
+      name: optimizer.kernel.name,
+      tensors: { params, grads, ...slots },
+      scalars: all,
+      flags: optimizer.kernel.flags,
+    });
     return;
   }
   const result = optimizer.update({ params, grads: factor === undefined ? grads : mul(grads, factor), slots, scalars });

@@ -57,9 +57,13 @@ export function fuse(graph: Graph): Fused {
     if (hazard === undefined) return fused;
     const fresh = hazard.roots.map((root) => root.value).filter((value) => !forced.has(value));
     if (fresh.length === 0) {
-      fail("E_TRACE", "program: a range of the state is used after the same program changed it; expected all reads before, got a later one", {
-        hint: "Read the state once and pass the new value on, or split the program in two.",
-      });
+      fail(
+        "E_TRACE",
+        "program: a range of the state is used after the same program changed it; expected all reads before, got a later one",
+        {
+          hint: "Read the state once and pass the new value on, or split the program in two.",
+        },
+      );
     }
     for (const value of fresh) forced.add(value);
   }
@@ -70,7 +74,12 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
   const stored = chooseStored(graph, live, forced);
   const homes = new Map<Tensor, Destination>();
   const specs: Spec[] = [];
-  const map = (value: Tensor, destination: Destination): Spec => ({ family: "map", shape: value.shape, axes: [], roots: [{ value, destination }] });
+  const map = (value: Tensor, destination: Destination): Spec => ({
+    family: "map",
+    shape: value.shape,
+    axes: [],
+    roots: [{ value, destination }],
+  });
 
   const late: Spec[] = [];
   for (const [name, value] of graph.outputs) {
@@ -104,7 +113,13 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
   for (const effect of graph.effects) {
     if (effect.kind === "assign") specs.push(map(effect.value, { kind: "state", leaf: effect.target }));
     else if (effect.kind === "put") {
-      specs.push({ family: "scatter", shape: effect.value.shape, axes: [], roots: [{ value: effect.value, destination: { kind: "state", leaf: effect.target } }], effect });
+      specs.push({
+        family: "scatter",
+        shape: effect.value.shape,
+        axes: [],
+        roots: [{ value: effect.value, destination: { kind: "state", leaf: effect.target } }],
+        effect,
+      });
     } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect });
   }
   return { specs: absorbProducts(mergeSiblings(specs, stored), stored, homes), stored, homes };
@@ -128,7 +143,8 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
   };
   for (const effect of graph.effects) {
     if (effect.kind === "put") needBuffer(effect.index);
-    if (effect.kind === "optimizer") for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
+    if (effect.kind === "optimizer")
+      for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
   }
   for (const node of live) {
     if (node.op === "matmul") {
@@ -175,7 +191,8 @@ export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): Set<Tensor> {
   for (const root of spec.roots) visit(root.value, root.destination.kind === "buffer" && root.destination.node === root.value);
   for (const operand of spec.product?.inputs ?? []) visit(operand, false);
   if (spec.effect?.kind === "put") visit(spec.effect.index, false);
-  if (spec.effect?.kind === "optimizer") for (const t of [...Object.values(spec.effect.tensors), ...Object.values(spec.effect.scalars)]) visit(t, false);
+  if (spec.effect?.kind === "optimizer")
+    for (const t of [...Object.values(spec.effect.tensors), ...Object.values(spec.effect.scalars)]) visit(t, false);
   if (spec.product !== undefined) reads.delete(spec.product);
   return reads;
 }
@@ -185,7 +202,9 @@ export function writesOf(spec: Spec): Tensor[] {
   if (spec.effect?.kind === "optimizer") {
     return Object.entries(spec.effect.tensors).flatMap(([name, tensor]) => (name === "grads" ? [] : [tensor]));
   }
-  return spec.roots.flatMap(({ destination: d }) => (d.kind === "buffer" ? [d.node] : d.kind === "state" ? [d.leaf] : d.kind === "part" ? [d.pack] : []));
+  return spec.roots.flatMap(({ destination: d }) =>
+    d.kind === "buffer" ? [d.node] : d.kind === "state" ? [d.leaf] : d.kind === "part" ? [d.pack] : [],
+  );
 }
 
 /** Returns whether two nodes share memory: the same node, or state ranges that overlap. */
@@ -217,7 +236,9 @@ function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spe
           if (![...reads].some((node) => other.reads.has(node))) return false;
           // Moving the later kernel up must not pass a writer of what it reads, nor a reader or writer of what it writes.
           if (clash(reads, other.writes)) return false;
-          return merged.slice(i + 1).every((between) => !clash(reads, between.writes) && !clash(writes, between.reads) && !clash(writes, between.writes));
+          return merged
+            .slice(i + 1)
+            .every((between) => !clash(reads, between.writes) && !clash(writes, between.reads) && !clash(writes, between.writes));
         })
       : -1;
     const other = merged[home];
@@ -255,7 +276,8 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
 function onlyElementwise(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>, asRoot: boolean): boolean {
   if (node === product) return true;
   if (!asRoot && stored.has(node)) return true;
-  if (isView(node) && underViews(node) !== underViews(product)) return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
+  if (isView(node) && underViews(node) !== underViews(product))
+    return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
   if (isView(node)) return false;
   return node.inputs.every((input) => onlyElementwise(input, product, stored, false));
 }

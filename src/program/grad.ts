@@ -11,9 +11,13 @@ import { vjps } from "./primitives.ts";
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const { graph } = loss;
   if (loss.dtype !== "f32" || loss.shape.some((n) => n !== 1)) {
-    fail("E_TRACE", `${graph.where("grad")}: the loss is not a single number; expected f32 of one element, got ${loss.dtype} [${loss.shape.join(", ")}]`, {
-      hint: "Sum or average the loss first.",
-    });
+    fail(
+      "E_TRACE",
+      `${graph.where("grad")}: the loss is not a single number; expected f32 of one element, got ${loss.dtype} [${loss.shape.join(", ")}]`,
+      {
+        hint: "Sum or average the loss first.",
+      },
+    );
   }
   const needed = reaching(loss, new Set(wrt));
   const gradients = new Map<Tensor, Tensor>([[loss, graph.constant(1, loss.shape, "f32")]]);
@@ -52,7 +56,8 @@ function reaching(root: Tensor, sources: ReadonlySet<Tensor>): Set<Tensor> {
       continue;
     }
     stack.pop();
-    if (!known.has(node)) known.set(node, sources.has(node) || (node.op !== "detach" && node.inputs.some((input) => known.get(input) === true)));
+    if (!known.has(node))
+      known.set(node, sources.has(node) || (node.op !== "detach" && node.inputs.some((input) => known.get(input) === true)));
   }
   return new Set([...known].filter(([, reaches]) => reaches).map(([node]) => node));
 }

@@ -120,7 +120,8 @@ export class Graph {
 
   /** Returns uniform u32 bits from the stream called `stream` at the run's step. */
   random(stream: string, shape: Shape): Tensor {
-    if (sizeOf(shape) > 2 ** 32) fail("E_SHAPE", `${this.where("random")}: too large; expected at most 2^32 elements, got ${sizeOf(shape)}`);
+    if (sizeOf(shape) > 2 ** 32)
+      fail("E_SHAPE", `${this.where("random")}: too large; expected at most 2^32 elements, got ${sizeOf(shape)}`);
     return this.node("random", [], { stream }, shape, "u32");
   }
 

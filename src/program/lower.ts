@@ -13,7 +13,9 @@ import { type Affine, bufferWalk, combine, identity, isBufferLeaf, isView, throu
 export function lower(graph: Graph): Plan {
   const fused = fuse(graph);
   const layout = layOut(graph, fused);
-  const kernels = fused.specs.filter((spec) => !spec.roots.every((root) => sizeOf(root.value.shape) === 0) || spec.family === "optimizer" || spec.family === "reduce");
+  const kernels = fused.specs.filter(
+    (spec) => !spec.roots.every((root) => sizeOf(root.value.shape) === 0) || spec.family === "optimizer" || spec.family === "reduce",
+  );
   const lowered = kernels.map((spec) => collapse(lowerSpec(spec, fused, layout))).filter((kernel) => kernel !== undefined);
   return verify({ kernels: lowered, bytes: arenaBytes(graph, layout), inputs: layout.inputs, outputs: layout.outputs });
 }
@@ -25,11 +27,16 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
   const order = [...spec.shape.keys()].filter((d) => !spec.axes.includes(d)).concat(spec.axes);
   const lead = spec.family === "matmul" ? 3 - spec.shape.length : 0;
   const rank = spec.shape.length + lead;
-  const index: Affine[] = spec.shape.map((_, d) => ({ offset: 0, strides: Array.from({ length: rank }, (__, i) => (i === order.indexOf(d) + lead ? 1 : 0)) }));
+  const index: Affine[] = spec.shape.map((_, d) => ({
+    offset: 0,
+    strides: Array.from({ length: rank }, (__, i) => (i === order.indexOf(d) + lead ? 1 : 0)),
+  }));
   const dims = [...new Array<number>(lead).fill(1), ...order.map((d) => spec.shape[d] as number)];
   const body = new BodyBuilder(fused, layout, rank, spec.product);
   const values = spec.roots.map((root) => body.value(root.value, index, isOwn(root)));
-  const outputs = spec.roots.map((root, i): Output => ({ value: values[i] as number, access: outputAccess(root, index, rank, spec, layout) }));
+  const outputs = spec.roots.map(
+    (root, i): Output => ({ value: values[i] as number, access: outputAccess(root, index, rank, spec, layout) }),
+  );
 
   if (spec.family === "reduce") {
     const folds = outputs.map((output, i) => ({ ...output, op: (spec.roots[i] as Root).op as "sum" | "max" }));
@@ -39,7 +46,11 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
     const { target, index: rows } = spec.effect;
     const [value] = values as [number];
     const at = body.rowAccess(target, index.slice(rows.shape.length));
-    const gather = { index: body.bufferAccess(rows, index.slice(0, rows.shape.length)), stride: rowStride(target), size: target.shape[0] as number };
+    const gather = {
+      index: body.bufferAccess(rows, index.slice(0, rows.shape.length)),
+      stride: rowStride(target),
+      size: target.shape[0] as number,
+    };
     return { family: "scatter", label, dims, ...body.done(), value, target: { ...at, gather } };
   }
   if (spec.product !== undefined) {
@@ -48,7 +59,16 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
       const walk = body.bufferAccess(t, identity(t.shape), t.shape.length);
       return { ...walk, strides: [...new Array<number>(lead).fill(0), ...walk.strides] };
     };
-    return { family: "matmul", label, dims: dims as [number, number, number], k: a.shape.at(-1) as number, a: operand(a), b: operand(b), ...body.done(), outputs };
+    return {
+      family: "matmul",
+      label,
+      dims: dims as [number, number, number],
+      k: a.shape.at(-1) as number,
+      a: operand(a),
+      b: operand(b),
+      ...body.done(),
+      outputs,
+    };
   }
   return { family: "map", label, dims, ...body.done(), outputs };
 }
@@ -134,7 +154,8 @@ class BodyBuilder {
   #at(source: Tensor, walk: Affine): Access {
     const storage = storageOf(source);
     const place = this.#layout.places.get(source);
-    if (place !== undefined) return { arena: place.arena, storage: source.dtype, offset: place.byteOffset / 4 + walk.offset, strides: walk.strides };
+    if (place !== undefined)
+      return { arena: place.arena, storage: source.dtype, offset: place.byteOffset / 4 + walk.offset, strides: walk.strides };
     const start = (source.attributes.byteOffset as number) / elementBytes(storage);
     return { arena: source.attributes.arena as "state" | "rows", storage, offset: start + walk.offset, strides: walk.strides };
   }
@@ -164,7 +185,12 @@ function outputAccess(root: Root, index: readonly Affine[], rank: number, spec: 
     const strides = denseStrides(d.leaf.shape);
     if (strides.length > 0) strides[0] = rowStride(d.leaf);
     const walk = spec.effect?.kind === "put" ? combine([], [], rank) : combine(index, strides, rank);
-    return { arena: d.leaf.attributes.arena as "state" | "rows", storage, offset: (d.leaf.attributes.byteOffset as number) / elementBytes(storage) + walk.offset, strides: walk.strides };
+    return {
+      arena: d.leaf.attributes.arena as "state" | "rows",
+      storage,
+      offset: (d.leaf.attributes.byteOffset as number) / elementBytes(storage) + walk.offset,
+      strides: walk.strides,
+    };
   }
   const place = placeOf(d, layout);
   const kept = spec.shape.map((n, dim) => (spec.axes.includes(dim) ? 1 : n));
@@ -179,11 +205,22 @@ function placeOf(d: Exclude<Destination, { kind: "state" }>, layout: Layout): Pl
   return { arena: "io", byteOffset: slot?.byteOffset as number };
 }
 
-function lowerOptimizer(effect: Extract<Spec["effect"], { kind: "optimizer" }>, label: string, fused: Fused, layout: Layout): OptimizerKernel {
+function lowerOptimizer(
+  effect: Extract<Spec["effect"], { kind: "optimizer" }>,
+  label: string,
+  fused: Fused,
+  layout: Layout,
+): OptimizerKernel {
   const count = sizeOf((effect.tensors.params as Tensor).shape);
   const flat = new BodyBuilder(fused, layout, 1, undefined);
   const access = (tensor: Tensor): Access => flat.bufferAccess(tensor, identity(tensor.shape));
-  const scalar = (tensor: Tensor): Access => ({ ...flat.bufferAccess(tensor, tensor.shape.map(() => ({ offset: 0, strides: [0] }))), strides: [0] });
+  const scalar = (tensor: Tensor): Access => ({
+    ...flat.bufferAccess(
+      tensor,
+      tensor.shape.map(() => ({ offset: 0, strides: [0] })),
+    ),
+    strides: [0],
+  });
   return {
     family: "optimizer",
     name: effect.name,

@@ -59,8 +59,26 @@ function call(name: string): Op["wgsl"] {
 
 /** The table of elementwise operations, by name. */
 export const ops: Readonly<Record<string, Op>> = {
-  add: { arity: 2, code: 1, dtype: same, wgsl: infix("+"), reference: (a, d) => round(at(a, 0) + at(a, 1), d), domain: [wide, wide], vjp: (g) => [g, g], bound: exact },
-  sub: { arity: 2, code: 2, dtype: same, wgsl: infix("-"), reference: (a, d) => round(at(a, 0) - at(a, 1), d), domain: [wide, wide], vjp: (g) => [g, negate(g)], bound: exact },
+  add: {
+    arity: 2,
+    code: 1,
+    dtype: same,
+    wgsl: infix("+"),
+    reference: (a, d) => round(at(a, 0) + at(a, 1), d),
+    domain: [wide, wide],
+    vjp: (g) => [g, g],
+    bound: exact,
+  },
+  sub: {
+    arity: 2,
+    code: 2,
+    dtype: same,
+    wgsl: infix("-"),
+    reference: (a, d) => round(at(a, 0) - at(a, 1), d),
+    domain: [wide, wide],
+    vjp: (g) => [g, negate(g)],
+    bound: exact,
+  },
   mul: {
     arity: 2,
     code: 3,
@@ -68,11 +86,39 @@ export const ops: Readonly<Record<string, Op>> = {
     wgsl: infix("*"),
     reference: (a, d) => (d === "u32" ? Math.imul(at(a, 0), at(a, 1)) >>> 0 : at(a, 0) * at(a, 1)),
     domain: [wide, wide],
-    vjp: (g, [a, b]) => [times(g, b), times(g, a)], bound: exact,
+    vjp: (g, [a, b]) => [times(g, b), times(g, a)],
+    bound: exact,
   },
-  div: { arity: 2, code: 4, dtype: float, wgsl: infix("/"), reference: (a) => at(a, 0) / at(a, 1), domain: [wide, [0.25, 8]], vjp: (g, [, b], out) => [over(g, b), negate(over(times(g, out), b))], bound: near },
-  max: { arity: 2, code: 5, dtype: same, wgsl: call("max"), reference: (a) => Math.max(at(a, 0), at(a, 1)), domain: [wide, wide], vjp: (g, [a, b]) => split(g, apply("less", [b as Tensor, a as Tensor]), apply("equal", [a as Tensor, b as Tensor])), bound: exact },
-  min: { arity: 2, code: 6, dtype: same, wgsl: call("min"), reference: (a) => Math.min(at(a, 0), at(a, 1)), domain: [wide, wide], vjp: (g, [a, b]) => split(g, apply("less", [a as Tensor, b as Tensor]), apply("equal", [a as Tensor, b as Tensor])), bound: exact },
+  div: {
+    arity: 2,
+    code: 4,
+    dtype: float,
+    wgsl: infix("/"),
+    reference: (a) => at(a, 0) / at(a, 1),
+    domain: [wide, [0.25, 8]],
+    vjp: (g, [, b], out) => [over(g, b), negate(over(times(g, out), b))],
+    bound: near,
+  },
+  max: {
+    arity: 2,
+    code: 5,
+    dtype: same,
+    wgsl: call("max"),
+    reference: (a) => Math.max(at(a, 0), at(a, 1)),
+    domain: [wide, wide],
+    vjp: (g, [a, b]) => split(g, apply("less", [b as Tensor, a as Tensor]), apply("equal", [a as Tensor, b as Tensor])),
+    bound: exact,
+  },
+  min: {
+    arity: 2,
+    code: 6,
+    dtype: same,
+    wgsl: call("min"),
+    reference: (a) => Math.min(at(a, 0), at(a, 1)),
+    domain: [wide, wide],
+    vjp: (g, [a, b]) => split(g, apply("less", [a as Tensor, b as Tensor]), apply("equal", [a as Tensor, b as Tensor])),
+    bound: exact,
+  },
   less: {
     arity: 2,
     code: 7,
@@ -99,17 +145,109 @@ export const ops: Readonly<Record<string, Op>> = {
     wgsl: (args) => `select(${args[2]}, ${args[1]}, ${args[0]} != 0u)`,
     reference: (a) => (at(a, 0) !== 0 ? at(a, 1) : at(a, 2)),
     domain: [[0, 1], wide, wide],
-    vjp: (g, [condition]) => [undefined, apply("select", [condition as Tensor, g, zeros(g)]), apply("select", [condition as Tensor, zeros(g), g])], bound: exact,
+    vjp: (g, [condition]) => [
+      undefined,
+      apply("select", [condition as Tensor, g, zeros(g)]),
+      apply("select", [condition as Tensor, zeros(g), g]),
+    ],
+    bound: exact,
   },
-  neg: { arity: 1, code: 10, dtype: float, wgsl: (args) => `(-${args[0]})`, reference: (a) => -at(a, 0), domain: [wide], vjp: (g) => [negate(g)], bound: exact },
-  abs: { arity: 1, code: 11, dtype: float, wgsl: call("abs"), reference: (a) => Math.abs(at(a, 0)), domain: [wide], vjp: (g, [a]) => [apply("select", [apply("less", [a as Tensor, zeros(g)]), negate(g), apply("select", [apply("equal", [a as Tensor, zeros(g)]), zeros(g), g])])], bound: exact },
-  floor: { arity: 1, code: 12, dtype: float, wgsl: call("floor"), reference: (a) => Math.floor(at(a, 0)), domain: [wide], vjp: (g) => [zeros(g)], bound: exact },
-  sqrt: { arity: 1, code: 13, dtype: float, wgsl: call("sqrt"), reference: (a) => Math.sqrt(at(a, 0)), domain: [[0.01, 64]], vjp: (g, _, out) => [over(times(g, fill(g, 0.5)), out)], bound: near },
-  exp: { arity: 1, code: 14, dtype: float, wgsl: call("p_exp"), reference: (a) => Math.exp(at(a, 0)), domain: [[-20, 20]], vjp: (g, _, out) => [times(g, out)], bound: polynomial },
-  log: { arity: 1, code: 15, dtype: float, wgsl: call("p_log"), reference: (a) => Math.log(at(a, 0)), domain: [[0.001, 1000]], vjp: (g, [a]) => [over(g, a)], bound: polynomial },
-  tanh: { arity: 1, code: 16, dtype: float, wgsl: call("p_tanh"), reference: (a) => Math.tanh(at(a, 0)), domain: [wide], vjp: (g, _, out) => [times(g, apply("sub", [fill(g, 1), times(out, out)]))], bound: polynomial },
-  sin: { arity: 1, code: 17, dtype: float, wgsl: call("p_sin"), reference: (a) => Math.sin(at(a, 0)), domain: [wide], vjp: (g, [a]) => [times(g, apply("cos", [a as Tensor]))], bound: polynomial },
-  cos: { arity: 1, code: 18, dtype: float, wgsl: call("p_cos"), reference: (a) => Math.cos(at(a, 0)), domain: [wide], vjp: (g, [a]) => [negate(times(g, apply("sin", [a as Tensor])))], bound: polynomial },
+  neg: {
+    arity: 1,
+    code: 10,
+    dtype: float,
+    wgsl: (args) => `(-${args[0]})`,
+    reference: (a) => -at(a, 0),
+    domain: [wide],
+    vjp: (g) => [negate(g)],
+    bound: exact,
+  },
+  abs: {
+    arity: 1,
+    code: 11,
+    dtype: float,
+    wgsl: call("abs"),
+    reference: (a) => Math.abs(at(a, 0)),
+    domain: [wide],
+    vjp: (g, [a]) => [
+      apply("select", [
+        apply("less", [a as Tensor, zeros(g)]),
+        negate(g),
+        apply("select", [apply("equal", [a as Tensor, zeros(g)]), zeros(g), g]),
+      ]),
+    ],
+    bound: exact,
+  },
+  floor: {
+    arity: 1,
+    code: 12,
+    dtype: float,
+    wgsl: call("floor"),
+    reference: (a) => Math.floor(at(a, 0)),
+    domain: [wide],
+    vjp: (g) => [zeros(g)],
+    bound: exact,
+  },
+  sqrt: {
+    arity: 1,
+    code: 13,
+    dtype: float,
+    wgsl: call("sqrt"),
+    reference: (a) => Math.sqrt(at(a, 0)),
+    domain: [[0.01, 64]],
+    vjp: (g, _, out) => [over(times(g, fill(g, 0.5)), out)],
+    bound: near,
+  },
+  exp: {
+    arity: 1,
+    code: 14,
+    dtype: float,
+    wgsl: call("p_exp"),
+    reference: (a) => Math.exp(at(a, 0)),
+    domain: [[-20, 20]],
+    vjp: (g, _, out) => [times(g, out)],
+    bound: polynomial,
+  },
+  log: {
+    arity: 1,
+    code: 15,
+    dtype: float,
+    wgsl: call("p_log"),
+    reference: (a) => Math.log(at(a, 0)),
+    domain: [[0.001, 1000]],
+    vjp: (g, [a]) => [over(g, a)],
+    bound: polynomial,
+  },
+  tanh: {
+    arity: 1,
+    code: 16,
+    dtype: float,
+    wgsl: call("p_tanh"),
+    reference: (a) => Math.tanh(at(a, 0)),
+    domain: [wide],
+    vjp: (g, _, out) => [times(g, apply("sub", [fill(g, 1), times(out, out)]))],
+    bound: polynomial,
+  },
+  sin: {
+    arity: 1,
+    code: 17,
+    dtype: float,
+    wgsl: call("p_sin"),
+    reference: (a) => Math.sin(at(a, 0)),
+    domain: [wide],
+    vjp: (g, [a]) => [times(g, apply("cos", [a as Tensor]))],
+    bound: polynomial,
+  },
+  cos: {
+    arity: 1,
+    code: 18,
+    dtype: float,
+    wgsl: call("p_cos"),
+    reference: (a) => Math.cos(at(a, 0)),
+    domain: [wide],
+    vjp: (g, [a]) => [negate(times(g, apply("sin", [a as Tensor])))],
+    bound: polynomial,
+  },
   /** u32 → f32, rounded to nearest. */
   toF32: {
     arity: 1,
@@ -130,8 +268,24 @@ export const ops: Readonly<Record<string, Op>> = {
     domain: [[0, 2 ** 20]],
     bound: exact,
   },
-  and: { arity: 2, code: 21, dtype: unsigned, wgsl: infix("&"), reference: (a) => (at(a, 0) & at(a, 1)) >>> 0, domain: [wide, wide], bound: exact },
-  xor: { arity: 2, code: 22, dtype: unsigned, wgsl: infix("^"), reference: (a) => (at(a, 0) ^ at(a, 1)) >>> 0, domain: [wide, wide], bound: exact },
+  and: {
+    arity: 2,
+    code: 21,
+    dtype: unsigned,
+    wgsl: infix("&"),
+    reference: (a) => (at(a, 0) & at(a, 1)) >>> 0,
+    domain: [wide, wide],
+    bound: exact,
+  },
+  xor: {
+    arity: 2,
+    code: 22,
+    dtype: unsigned,
+    wgsl: infix("^"),
+    reference: (a) => (at(a, 0) ^ at(a, 1)) >>> 0,
+    domain: [wide, wide],
+    bound: exact,
+  },
   shr: {
     arity: 2,
     code: 23,
@@ -166,14 +320,19 @@ export function apply(name: string, args: readonly Tensor[]): Tensor {
   return simplify(name, args) ?? graph.node(name, args, {}, shape, dtype);
 }
 
-const constantOf = (tensor: Tensor | undefined): number | undefined => (tensor?.op === "const" ? (tensor.attributes.value as number) : undefined);
+const constantOf = (tensor: Tensor | undefined): number | undefined =>
+  tensor?.op === "const" ? (tensor.attributes.value as number) : undefined;
 
 /** Neutral elements, double negation, and folding where f32 gives what f64 rounds to; the polynomials are left to the backend. */
 function simplify(name: string, args: readonly Tensor[]): Tensor | undefined {
   const [a, b, c] = args as [Tensor, Tensor, Tensor];
   const x = constantOf(a);
   const y = constantOf(b);
-  if (x !== undefined && (args.length === 1 || y !== undefined) && ["add", "sub", "mul", "div", "neg", "max", "min", "sqrt", "less", "equal"].includes(name)) {
+  if (
+    x !== undefined &&
+    (args.length === 1 || y !== undefined) &&
+    ["add", "sub", "mul", "div", "neg", "max", "min", "sqrt", "less", "equal"].includes(name)
+  ) {
     const op = ops[name] as Op;
     const dtype = op.dtype(args.map((arg) => arg.dtype)) as DType;
     return a.graph.constant(op.reference([x, y ?? 0], a.dtype), a.shape, dtype);

@@ -7,7 +7,10 @@ import { normalAxes, type Shape, sameShape, showShape, sizeOf } from "./shape.ts
 /** Returns the same elements, in row-major order, under another shape. @throws E_SHAPE */
 export function reshape(a: Tensor, shape: Shape): Tensor {
   if (sizeOf(shape) !== sizeOf(a.shape)) {
-    fail("E_SHAPE", `${a.graph.where("reshape")}: sizes differ; expected ${sizeOf(a.shape)} elements as in ${showShape(a.shape)}, got ${showShape(shape)}`);
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("reshape")}: sizes differ; expected ${sizeOf(a.shape)} elements as in ${showShape(a.shape)}, got ${showShape(shape)}`,
+    );
   }
   if (sameShape(shape, a.shape)) return a;
   if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
@@ -18,7 +21,10 @@ export function reshape(a: Tensor, shape: Shape): Tensor {
 /** Returns the tensor with its dims in another order: dim i of the result is dim `order[i]` of `a`. @throws E_SHAPE */
 export function permute(a: Tensor, order: readonly number[]): Tensor {
   if (order.length !== a.shape.length || [...order].sort((x, y) => x - y).some((axis, i) => axis !== i)) {
-    fail("E_SHAPE", `${a.graph.where("permute")}: not an order of the dims; expected 0 to ${a.shape.length - 1} each once, got ${showShape(order)}`);
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("permute")}: not an order of the dims; expected 0 to ${a.shape.length - 1} each once, got ${showShape(order)}`,
+    );
   }
   if (order.every((axis, i) => axis === i)) return a;
   const shape = order.map((axis) => a.shape[axis] as number);
@@ -36,7 +42,10 @@ export function permute(a: Tensor, order: readonly number[]): Tensor {
 /** Returns the tensor with dims of length 1 repeated to `shape`, of the same rank. @throws E_SHAPE */
 export function expand(a: Tensor, shape: Shape): Tensor {
   if (shape.length !== a.shape.length || a.shape.some((n, i) => n !== shape[i] && n !== 1)) {
-    fail("E_SHAPE", `${a.graph.where("expand")}: only dims of length 1 repeat; expected a shape like ${showShape(a.shape)}, got ${showShape(shape)}`);
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("expand")}: only dims of length 1 repeat; expected a shape like ${showShape(a.shape)}, got ${showShape(shape)}`,
+    );
   }
   if (sameShape(shape, a.shape)) return a;
   if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
@@ -65,7 +74,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     a.dtype === "f32" &&
     b.dtype === "f32";
   if (!fits) {
-    fail("E_SHAPE", `${where}: shapes do not fit; expected f32 [..., m, k] and [..., k, n], got ${a.dtype} ${showShape(a.shape)} and ${b.dtype} ${showShape(b.shape)}`);
+    fail(
+      "E_SHAPE",
+      `${where}: shapes do not fit; expected f32 [..., m, k] and [..., k, n], got ${a.dtype} ${showShape(a.shape)} and ${b.dtype} ${showShape(b.shape)}`,
+    );
   }
   const shape = [...a.shape.slice(0, -1), b.shape[rank - 1] as number];
   if (rank > 3) {
@@ -78,7 +90,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 /** Returns the rows of `table` [rows, ...row] named by the u32 tensor `index`: shape [...index, ...row]. @throws E_SHAPE */
 export function gather(table: Tensor, index: Tensor): Tensor {
   if (table.shape.length === 0 || index.dtype !== "u32") {
-    fail("E_SHAPE", `${table.graph.where("gather")}: operands do not fit; expected a table of rows and u32 row numbers, got ${showShape(table.shape)} and ${index.dtype}`);
+    fail(
+      "E_SHAPE",
+      `${table.graph.where("gather")}: operands do not fit; expected a table of rows and u32 row numbers, got ${showShape(table.shape)} and ${index.dtype}`,
+    );
   }
   return table.graph.node("gather", [table, index], {}, [...index.shape, ...table.shape.slice(1)], table.dtype);
 }

@@ -35,11 +35,14 @@ export function printPlan(plan: Plan): string {
 
 function printKernel(kernel: Kernel): string[] {
   if (kernel.family === "optimizer") {
-    const parts = [...Object.entries(kernel.tensors), ...Object.entries(kernel.scalars)].map(([name, access]) => `  ${name} = ${printAccess(access)}`);
+    const parts = [...Object.entries(kernel.tensors), ...Object.entries(kernel.scalars)].map(
+      ([name, access]) => `  ${name} = ${printAccess(access)}`,
+    );
     return [`${kernel.name} "${kernel.label}" over [${kernel.count}]`, ...parts];
   }
   const body = printBody(kernel);
-  if (kernel.family === "scatter") return [`scatter "${kernel.label}" over [${kernel.dims}]`, ...body, `  ${printAccess(kernel.target)} = v${kernel.value}`];
+  if (kernel.family === "scatter")
+    return [`scatter "${kernel.label}" over [${kernel.dims}]`, ...body, `  ${printAccess(kernel.target)} = v${kernel.value}`];
   const stores = kernel.outputs.map((o) => `  ${printAccess(o.access)} = ${"op" in o ? `${o.op} ` : ""}v${o.value}`);
   if (kernel.family === "map") return [`map "${kernel.label}" over [${kernel.dims}]`, ...body, ...stores];
   if (kernel.family === "reduce") {
@@ -71,6 +74,7 @@ function printInstruction(i: Instruction, body: Body): string {
 }
 
 function printAccess(access: Access): string {
-  const gather = access.gather === undefined ? "" : ` row ${printAccess(access.gather.index)} of ${access.gather.size} by ${access.gather.stride}`;
+  const gather =
+    access.gather === undefined ? "" : ` row ${printAccess(access.gather.index)} of ${access.gather.size} by ${access.gather.stride}`;
   return `${access.arena}.${access.storage}@${access.offset} (${access.strides})${gather}`;
 }

@@ -50,7 +50,9 @@ export function normalAxes(where: string, axes: number | readonly number[], rank
   const list = (typeof axes === "number" ? [axes] : [...axes]).map((axis) => (axis < 0 ? axis + rank : axis));
   for (const axis of list) {
     if (!Number.isInteger(axis) || axis < 0 || axis >= rank) {
-      fail("E_SHAPE", `${where}: no such axis; expected a whole number from ${-rank} to ${rank - 1}, got ${axes}`, { context: { axes, rank } });
+      fail("E_SHAPE", `${where}: no such axis; expected a whole number from ${-rank} to ${rank - 1}, got ${axes}`, {
+        context: { axes, rank },
+      });
     }
   }
   return [...new Set(list)].sort((x, y) => x - y);

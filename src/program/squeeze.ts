@@ -18,7 +18,8 @@ export function collapse(kernel: Kernel): Kernel | undefined {
     if (size === 1) continue;
     const reduced = d >= kept;
     const group = groups.at(-1);
-    const joins = group !== undefined && group.reduced === reduced && walks.every((w) => w.strides[group.last] === (w.strides[d] as number) * size);
+    const joins =
+      group !== undefined && group.reduced === reduced && walks.every((w) => w.strides[group.last] === (w.strides[d] as number) * size);
     if (joins) groups[groups.length - 1] = { last: d, size: group.size * size, reduced };
     else groups.push({ last: d, size, reduced });
   }
@@ -31,7 +32,8 @@ export function collapse(kernel: Kernel): Kernel | undefined {
   const body: Body = { accesses: kernel.accesses.map(access), instructions: kernel.instructions.map(instruction) };
   const dims = groups.map((group) => group.size);
   if (kernel.family === "scatter") return { ...kernel, ...body, dims, target: access(kernel.target) };
-  if (kernel.family === "map") return { ...kernel, ...body, dims, outputs: kernel.outputs.map((o) => ({ ...o, access: access(o.access) })) };
+  if (kernel.family === "map")
+    return { ...kernel, ...body, dims, outputs: kernel.outputs.map((o) => ({ ...o, access: access(o.access) })) };
   const outputs = kernel.outputs.map((o) => ({ ...o, access: access(o.access) }));
   return { ...kernel, ...body, dims, kept: groups.filter((group) => !group.reduced).length, outputs };
 }

@@ -16,9 +16,13 @@ export function trace(build: (graph: Graph) => void): Graph {
   const [a, b] = [printGraph(first).split("\n"), printGraph(second).split("\n")];
   const line = a.findIndex((text, i) => text !== b[i]);
   if (line >= 0 || a.length !== b.length) {
-    fail("E_TRACE", `program: two traces of the function differ; expected the same operations, got "${a[line]?.trim()}" and then "${b[line]?.trim()}"`, {
-      hint: "Do not use random numbers, dates or outside counters in a traced function; use graph.random or an input.",
-    });
+    fail(
+      "E_TRACE",
+      `program: two traces of the function differ; expected the same operations, got "${a[line]?.trim()}" and then "${b[line]?.trim()}"`,
+      {
+        hint: "Do not use random numbers, dates or outside counters in a traced function; use graph.random or an input.",
+      },
+    );
   }
   return first;
 }

@@ -19,7 +19,8 @@ export function verify(plan: Plan): Plan {
     if (kernel.family !== "optimizer") checkBody(where, kernel.instructions, kernel.accesses.length, kernel.family === "matmul");
     for (const store of stores) {
       for (const load of loads) {
-        if (store.access.gather === undefined && clashes(store, load)) fail("E_PLAN", `${where}: stores to what another point of the kernel loads`);
+        if (store.access.gather === undefined && clashes(store, load))
+          fail("E_PLAN", `${where}: stores to what another point of the kernel loads`);
       }
       const range = rangeOf(store.access, store.dims);
       if (store.access.arena === "work" && range !== undefined) written.push(range);
@@ -36,7 +37,14 @@ interface Use {
 /** Returns every access of a kernel with the dims it walks. */
 function accessesOf(kernel: Kernel): { loads: Use[]; stores: Use[] } {
   const uses = (accesses: readonly Access[], dims: readonly number[]): Use[] =>
-    accesses.flatMap((access) => (access.gather === undefined ? [{ access, dims }] : [{ access, dims }, { access: access.gather.index, dims }]));
+    accesses.flatMap((access) =>
+      access.gather === undefined
+        ? [{ access, dims }]
+        : [
+            { access, dims },
+            { access: access.gather.index, dims },
+          ],
+    );
   if (kernel.family === "optimizer") {
     const dims = [kernel.count];
     const tensors = Object.values(kernel.tensors);
@@ -72,7 +80,8 @@ function rangeOf(access: Access, dims: readonly number[]): [number, number] | un
 }
 
 function checkRange(where: string, access: Access, dims: readonly number[], plan: Plan): void {
-  if (access.strides.length !== dims.length) fail("E_PLAN", `${where}: an access walks ${access.strides.length} dims; expected ${dims.length}`);
+  if (access.strides.length !== dims.length)
+    fail("E_PLAN", `${where}: an access walks ${access.strides.length} dims; expected ${dims.length}`);
   if (access.gather !== undefined && access.gather.size < 1) fail("E_PLAN", `${where}: gathers from a table without rows`);
   const range = rangeOf(access, dims);
   if (range === undefined) return;
@@ -93,19 +102,23 @@ function clashes(store: Use, load: Use): boolean {
   const a = rangeOf(store.access, store.dims);
   const b = rangeOf(load.access, load.dims);
   if (store.access.arena !== load.access.arena || a === undefined || b === undefined || a[0] >= b[1] || b[0] >= a[1]) return false;
-  const samePoint = store.access.offset === load.access.offset && store.access.strides.every((s, d) => s === load.access.strides[d] || store.dims[d] === 1);
+  const samePoint =
+    store.access.offset === load.access.offset && store.access.strides.every((s, d) => s === load.access.strides[d] || store.dims[d] === 1);
   return !samePoint;
 }
 
 function checkBody(where: string, body: readonly Instruction[], accesses: number, epilogue: boolean): void {
   for (const [i, instruction] of body.entries()) {
-    if (instruction.op === "load" && instruction.access >= accesses) fail("E_PLAN", `${where}: value ${i} loads an access that is not there`);
+    if (instruction.op === "load" && instruction.access >= accesses)
+      fail("E_PLAN", `${where}: value ${i} loads an access that is not there`);
     if (instruction.op === "product" && !epilogue) fail("E_PLAN", `${where}: value ${i} is a product outside an epilogue`);
     if (instruction.op !== "apply") continue;
     const op = ops[instruction.name];
     if (op === undefined) fail("E_UNSUPPORTED", `${where}: no operation called "${instruction.name}"`);
-    if (instruction.args.length !== op.arity || instruction.args.some((arg) => arg >= i)) fail("E_PLAN", `${where}: value ${i} uses later values`);
+    if (instruction.args.length !== op.arity || instruction.args.some((arg) => arg >= i))
+      fail("E_PLAN", `${where}: value ${i} uses later values`);
     const dtypes = instruction.args.map((arg) => (body[arg] as Instruction).dtype);
-    if (op.dtype(dtypes) !== instruction.dtype) fail("E_PLAN", `${where}: value ${i} has dtype ${instruction.dtype}; expected ${op.dtype(dtypes)}`);
+    if (op.dtype(dtypes) !== instruction.dtype)
+      fail("E_PLAN", `${where}: value ${i} has dtype ${instruction.dtype}; expected ${op.dtype(dtypes)}`);
   }
 }

@@ -126,7 +126,9 @@ export function isMatrix(operand: Tensor): boolean {
   const walk = bufferWalk(operand, identity(operand.shape), rank);
   if (walk === undefined) return false;
   const dims = [rank - 2, rank - 1];
-  return dims.some((d) => operand.shape[d] === 1 || walk.strides[d] === 1) && dims.every((d) => operand.shape[d] === 1 || walk.strides[d] !== 0);
+  return (
+    dims.some((d) => operand.shape[d] === 1 || walk.strides[d] === 1) && dims.every((d) => operand.shape[d] === 1 || walk.strides[d] !== 0)
+  );
 }
 
 /** Returns whether a matmul operand runs down its columns. */
@@ -149,7 +151,7 @@ export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number,
 }
 
 /** Returns the strides of a node's buffer, in elements: dense but for padded rows. */
-export function bufferStrides(node: Tensor): number[] {
+function bufferStrides(node: Tensor): number[] {
   const strides = denseStrides(node.shape);
   const rowStride = node.op === "state" ? (node.attributes.rowStride as number | undefined) : undefined;
   if (rowStride !== undefined && strides.length > 0) strides[0] = rowStride;

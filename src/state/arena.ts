@@ -71,7 +71,12 @@ export function addColumn(arena: Arena, name: string, length: number, storage: S
 /** Returns all rows of a column [rows, length], to gather from. */
 export function columnLeaf(graph: Graph, column: Column): Tensor {
   const rowStride = column.storage === "u8" ? column.rowBytes : column.rowBytes / 4;
-  return graph.state(column.name, [column.rows, column.length], { arena: "rows", storage: column.storage, byteOffset: column.byteOffset, rowStride });
+  return graph.state(column.name, [column.rows, column.length], {
+    arena: "rows",
+    storage: column.storage,
+    byteOffset: column.byteOffset,
+    rowStride,
+  });
 }
 
 /** Returns the stored rows or the staged rows of a column as words [rows, words], to copy between. */

@@ -10,7 +10,7 @@ import { sha256 } from "./digest.ts";
 import { headerLength, readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
 /** The format that this release writes, and the newest that it reads. */
-export const checkpointFormat = 1;
+const checkpointFormat = 1;
 
 const metaKey = "palimpsest";
 const digestName = "palimpsest.sha256";

@@ -5,16 +5,9 @@ import { memoryStore } from "./memory.ts";
 import { opfsStore } from "./opfs.ts";
 import type { Store } from "./store.ts";
 
-export {
-  type Checkpoint,
-  type CheckpointMeta,
-  checkpointFormat,
-  type DecodeOptions,
-  decodeCheckpoint,
-  encodeCheckpoint,
-} from "./checkpoint.ts";
+export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 export { sha256Hex } from "./digest.ts";
-export { type Dtype, type ReadOptions, readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 export type { Store } from "./store.ts";
 
 /** The places that can keep a model. */

@@ -11,7 +11,16 @@ export interface Kernels {
   rate(kind: number, parameters: number, t: number): number;
   rates(kind: number, parameters: number, first: number, count: number, out: number): void;
   memoryBytes(policy: number, capacity: number, classes: number): number;
-  memoryInit(state: number, policy: number, capacity: number, classes: number, store0: number, store1: number, draw0: number, draw1: number): void;
+  memoryInit(
+    state: number,
+    policy: number,
+    capacity: number,
+    classes: number,
+    store0: number,
+    store1: number,
+    draw0: number,
+    draw1: number,
+  ): void;
   memoryValid(state: number): number;
   memoryCount(state: number, label: number): number;
   memoryStored(state: number): number;

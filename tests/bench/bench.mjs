@@ -31,7 +31,9 @@ for (const name of chosen) {
   for (const row of rows) {
     if (row.workload !== workload) console.log(`\n${row.workload}`);
     workload = row.workload;
-    console.log(`  ${row.name.padEnd(44)} ${row.ms.toFixed(3).padStart(9)} ms ${row.stepsPerSecond.toFixed(0).padStart(7)} steps/s ${row.ratio.toFixed(2).padStart(7)}×`);
+    console.log(
+      `  ${row.name.padEnd(44)} ${row.ms.toFixed(3).padStart(9)} ms ${row.stepsPerSecond.toFixed(0).padStart(7)} steps/s ${row.ratio.toFixed(2).padStart(7)}×`,
+    );
   }
 }
 process.exit(0);

@@ -24,7 +24,8 @@ async function palimpsest(rule, backend) {
   });
   const batches = [...streams.batches(streams.glyphs({ count: 1000, seed: 1 }), { batchSize: 10 })];
   let next = 0;
-  const label = backend === "webgpu" ? `WebGPU (${runtime.info.adapter?.description || runtime.info.adapter?.device || "unnamed"})` : "Wasm";
+  const label =
+    backend === "webgpu" ? `WebGPU (${runtime.info.adapter?.description || runtime.info.adapter?.device || "unnamed"})` : "Wasm";
   return {
     name: `Palimpsest ${label}`,
     /** Returns milliseconds per step over one turn. */
@@ -66,7 +67,11 @@ const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length 
 export async function run({ log = console.error } = {}) {
   const rows = [];
   for (const rule of ["sgd", "adamw"]) {
-    const contenders = [await palimpsest(rule, "wasm"), await palimpsest(rule, "webgpu").catch((error) => void log(`WebGPU left out: ${error.message}`)), await pytorch(rule)];
+    const contenders = [
+      await palimpsest(rule, "wasm"),
+      await palimpsest(rule, "webgpu").catch((error) => void log(`WebGPU left out: ${error.message}`)),
+      await pytorch(rule),
+    ];
     const present = contenders.filter((contender) => contender !== undefined);
     if (contenders[2] === undefined) log("PyTorch left out: python3-torch is not installed");
     const times = new Map(present.map((contender) => [contender, []]));

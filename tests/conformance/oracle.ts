@@ -8,7 +8,7 @@ import { reachable } from "../../src/program/views.ts";
 export type Leaves = Readonly<Record<string, ArrayLike<number>>>;
 
 /** Returns the elements of every live node, in row-major order. */
-export function evaluate(graph: Graph, leaves: Leaves): Map<Tensor, Float64Array> {
+function evaluate(graph: Graph, leaves: Leaves): Map<Tensor, Float64Array> {
   const values = new Map<Tensor, Float64Array>();
   for (const node of reachable(graph)) {
     const inputs = node.inputs.map((input) => values.get(input) as Float64Array);
@@ -28,7 +28,8 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
   const [first, second] = node.inputs as [Tensor, Tensor];
   const strides = denseStrides(node.shape);
   const index = (i: number): number[] => strides.map((stride, d) => Math.floor(i / stride) % (node.shape[d] as number));
-  const at = (shape: readonly number[], point: readonly number[]): number => denseStrides(shape).reduce((sum, stride, d) => sum + stride * (point[d] as number), 0);
+  const at = (shape: readonly number[], point: readonly number[]): number =>
+    denseStrides(shape).reduce((sum, stride, d) => sum + stride * (point[d] as number), 0);
   switch (node.op) {
     case "const":
       return () => node.attributes.value as number;
@@ -45,11 +46,22 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
       const order = node.attributes.order as readonly number[];
       return (_, i) => {
         const point = index(i);
-        return a[at(first.shape, first.shape.map((__, d) => point[order.indexOf(d)] as number))] as number;
+        return a[
+          at(
+            first.shape,
+            first.shape.map((__, d) => point[order.indexOf(d)] as number),
+          )
+        ] as number;
       };
     }
     case "expand":
-      return (_, i) => a[at(first.shape, index(i).map((p, d) => (first.shape[d] === 1 ? 0 : p)))] as number;
+      return (_, i) =>
+        a[
+          at(
+            first.shape,
+            index(i).map((p, d) => (first.shape[d] === 1 ? 0 : p)),
+          )
+        ] as number;
     case "pack": {
       const all = inputs.flatMap((part) => [...part]);
       return (_, i) => all[i] as number;
@@ -64,7 +76,10 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
         const point = index(i);
         const lead = point.slice(0, -2);
         let sum = 0;
-        for (let j = 0; j < k; j++) sum += (a[at(first.shape, [...lead, point.at(-2) as number, j])] as number) * (b[at(second.shape, [...lead, j, point.at(-1) as number])] as number);
+        for (let j = 0; j < k; j++)
+          sum +=
+            (a[at(first.shape, [...lead, point.at(-2) as number, j])] as number) *
+            (b[at(second.shape, [...lead, j, point.at(-1) as number])] as number);
         return sum;
       };
     }

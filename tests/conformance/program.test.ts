@@ -40,7 +40,8 @@ function expectClose(found: Numbers, wanted: Numbers, relative: number, absolute
   for (const [name, values] of Object.entries(wanted)) {
     for (let i = 0; i < values.length; i++) {
       const [got, want] = [found[name]?.[i] as number, values[i] as number];
-      if (!(Math.abs(got - want) <= Math.max(absolute, relative * Math.abs(want)))) expect.fail(`${name}[${i}]: expected ${want}, got ${got}`);
+      if (!(Math.abs(got - want) <= Math.max(absolute, relative * Math.abs(want))))
+        expect.fail(`${name}[${i}]: expected ${want}, got ${got}`);
     }
   }
 }
@@ -75,7 +76,10 @@ function differences(graph: Graph, output: string, inputs: Record<string, Float3
 }
 
 /** Checks the gradient of Σ f·(a fixed weighting) against differences, on Wasm. */
-async function checkGradient(f: (inputs: Record<string, Tensor>, graph: Graph) => Tensor, inputs: Record<string, { shape: number[]; values: Float32Array }>): Promise<void> {
+async function checkGradient(
+  f: (inputs: Record<string, Tensor>, graph: Graph) => Tensor,
+  inputs: Record<string, { shape: number[]; values: Float32Array }>,
+): Promise<void> {
   const graph = trace((g) => {
     const leaves = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, g.input(name, shape, "f32")]));
     const value = f(leaves, g);
@@ -83,13 +87,17 @@ async function checkGradient(f: (inputs: Record<string, Tensor>, graph: Graph) =
     const loss = t.sum(t.mul(value, t.add(weights, 1.5)));
     g.outputs.set("loss", loss);
     const names = Object.keys(inputs);
-    t.grad(loss, names.map((name) => leaves[name] as Tensor)).forEach((part, i) => {
+    t.grad(
+      loss,
+      names.map((name) => leaves[name] as Tensor),
+    ).forEach((part, i) => {
       g.outputs.set(`d/${names[i]}`, part);
     });
   });
   const values = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.values]));
   const found = await runOn(wasm, graph, values);
-  for (const name of Object.keys(inputs)) expectClose({ d: found[`d/${name}`] as ArrayLike<number> }, { d: differences(graph, "loss", values, name) }, 2e-3, 2e-4);
+  for (const name of Object.keys(inputs))
+    expectClose({ d: found[`d/${name}`] as ArrayLike<number> }, { d: differences(graph, "loss", values, name) }, 2e-3, 2e-4);
 }
 
 const draw = (shape: number[], low: number, high: number, seed = 1): { shape: number[]; values: Float32Array } => {
@@ -98,7 +106,9 @@ const draw = (shape: number[], low: number, high: number, seed = 1): { shape: nu
 };
 
 describe("gradients agree with finite differences", () => {
-  const smooth = Object.entries(ops).filter(([name, op]) => op.vjp !== undefined && !["select", "floor", "max", "min", "abs"].includes(name));
+  const smooth = Object.entries(ops).filter(
+    ([name, op]) => op.vjp !== undefined && !["select", "floor", "max", "min", "abs"].includes(name),
+  );
   it.each(smooth.map(([name]) => name))("%s", async (name) => {
     const op = ops[name] as (typeof ops)[string];
     const args = op.domain.map(([low, high], i) => draw([3, 5], Math.max(low, -3), Math.min(high, 3), i));
@@ -132,7 +142,10 @@ describe("gradients agree with finite differences", () => {
 
   it("a gradient can be differentiated again", async () => {
     await checkGradient(({ a: x }) => t.grad(t.sum(t.exp(t.sin(x as Tensor))), [x as Tensor])[0] as Tensor, { a });
-    await checkGradient(({ a: x, w: y }) => t.grad(t.sum(t.square(t.matmul(x as Tensor, y as Tensor))), [y as Tensor])[0] as Tensor, { a, w: draw([3, 2], -1, 1) });
+    await checkGradient(({ a: x, w: y }) => t.grad(t.sum(t.square(t.matmul(x as Tensor, y as Tensor))), [y as Tensor])[0] as Tensor, {
+      a,
+      w: draw([3, 2], -1, 1),
+    });
   });
 
   it("no gradient flows through detach, and none is zero where the loss does not depend", async () => {

@@ -17,7 +17,9 @@ type Move = (graph: Graph, known: Tensor[]) => Tensor;
 export function randomProgram(random: RandomStream, length: number): RandomProgram {
   const pick = <T>(items: readonly T[]): T => items[random.below(items.length)] as T;
   const shapes: Shape[] = Array.from({ length: 3 }, () => Array.from({ length: random.below(4) }, () => pick([1, 2, 3, 4, 5, 8])));
-  const inputs = Object.fromEntries(shapes.map((shape, i) => [`in${i}`, Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1)]));
+  const inputs = Object.fromEntries(
+    shapes.map((shape, i) => [`in${i}`, Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1)]),
+  );
   // Shapes of what is known so far decide which moves are legal, so they are tracked beside the moves.
   const known: Shape[] = [...shapes];
   const moves: Move[] = [];
@@ -36,7 +38,15 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
 
   type Made = { shape: Shape; move: Move } | undefined;
   function unary(a: Shape, _: Shape, i: number): Made {
-    const f = pick([t.neg, t.abs, t.tanh, t.sin, (x: Tensor) => t.mul(x, 0.5), (x: Tensor) => t.exp(t.minimum(x, 1)), (x: Tensor) => t.sqrt(t.add(t.square(x), 0.1))]);
+    const f = pick([
+      t.neg,
+      t.abs,
+      t.tanh,
+      t.sin,
+      (x: Tensor) => t.mul(x, 0.5),
+      (x: Tensor) => t.exp(t.minimum(x, 1)),
+      (x: Tensor) => t.sqrt(t.add(t.square(x), 0.1)),
+    ]);
     return { shape: a, move: (_g, all) => f(all[i] as Tensor) };
   }
   function binary(a: Shape, b: Shape, i: number, j: number): Made {
@@ -67,7 +77,10 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     const axis = random.below(a.length);
     const keepDims = random.below(2) === 0;
     const f = pick([t.mean, t.max]);
-    return { shape: a.flatMap((n, d) => (d !== axis ? [n] : keepDims ? [1] : [])), move: (_g, all) => f(all[i] as Tensor, axis, { keepDims }) };
+    return {
+      shape: a.flatMap((n, d) => (d !== axis ? [n] : keepDims ? [1] : [])),
+      move: (_g, all) => f(all[i] as Tensor, axis, { keepDims }),
+    };
   }
   function product(a: Shape, b: Shape, i: number, j: number): Made {
     if (a.length !== 2 || b.length !== 2) return undefined;

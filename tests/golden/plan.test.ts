@@ -25,7 +25,12 @@ describe("dispatches of a training step", () => {
   const cases: [string, Partial<LearnerOptions>, number, Record<string, number>][] = [
     ["MLP 784-256-128-10, AdamW", {}, 32, { map: 3, reduce: 7, matmul: 8, optimizer: 1 }],
     ["the same by the traced recipe", { update: "recipe" }, 32, { map: 4, reduce: 7, matmul: 8 }],
-    ["784-512-10 with dropout, 10 + 10 replay, SGD", { ...withReplay, optimizer: optim.sgd() }, 10, { map: 3, reduce: 6, matmul: 5, optimizer: 1, scatter: 2 }],
+    [
+      "784-512-10 with dropout, 10 + 10 replay, SGD",
+      { ...withReplay, optimizer: optim.sgd() },
+      10,
+      { map: 3, reduce: 6, matmul: 5, optimizer: 1, scatter: 2 },
+    ],
   ];
   it.each(cases)("%s", (_, options, batch, expected) => {
     const counts: Record<string, number> = {};
@@ -35,7 +40,15 @@ describe("dispatches of a training step", () => {
 });
 
 it("the whole plan of a small step with replay stays what it was", async () => {
-  const plan = planOf({ ...withReplay, model: nn.sequential(nn.linear(8), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 3 })), input: { shape: [6], dtype: "u8" }, optimizer: optim.sgd({ momentum: 0.9 }) }, 4);
+  const plan = planOf(
+    {
+      ...withReplay,
+      model: nn.sequential(nn.linear(8), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 3 })),
+      input: { shape: [6], dtype: "u8" },
+      optimizer: optim.sgd({ momentum: 0.9 }),
+    },
+    4,
+  );
   await expect(printPlan(plan)).toMatchFileSnapshot("replay.plan.txt");
 });
 

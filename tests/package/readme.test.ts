@@ -6,7 +6,9 @@ const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
 
 /** Runs the example as it stands, its last line returned rather than printed. */
 async function run(code: string): Promise<number> {
-  const body = code.replace(/import \{([^}]*)\} from "palimpsest";/, "const {$1} = palimpsest;").replace(/console\.log\(accuracy\);.*/, "return accuracy;");
+  const body = code
+    .replace(/import \{([^}]*)\} from "palimpsest";/, "const {$1} = palimpsest;")
+    .replace(/console\.log\(accuracy\);.*/, "return accuracy;");
   const AsyncFunction = (async () => undefined).constructor as new (name: string, text: string) => (module: unknown) => Promise<number>;
   return new AsyncFunction("palimpsest", body)(await import("palimpsest"));
 }
@@ -22,6 +24,7 @@ describe("README's example", () => {
   });
 
   it("links to what exists", () => {
-    for (const [, path] of readme.matchAll(/\]\(([a-z][^)]*)\)/g)) expect(() => readFileSync(new URL(`../../${path}`, import.meta.url)), path).not.toThrow(/ENOENT/);
+    for (const [, path] of readme.matchAll(/\]\(([a-z][^)]*)\)/g))
+      expect(() => readFileSync(new URL(`../../${path}`, import.meta.url)), path).not.toThrow(/ENOENT/);
   });
 });

@@ -1,5 +1,18 @@
 /** The class-incremental job that every runtime and backend runs: the embedded stream, five tasks of two classes, replay, dropout, momentum. */
-import { type Batch, Learner, type LearnerOptions, memory, nn, optim, type Runtime, schedules, type Strategy, type StepResult, strategies, streams } from "palimpsest";
+import {
+  type Batch,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  optim,
+  type Runtime,
+  type StepResult,
+  type Strategy,
+  schedules,
+  strategies,
+  streams,
+} from "palimpsest";
 
 const BATCH = 10;
 
@@ -34,7 +47,9 @@ export function jobBatches(steps: number): Batch[] {
   const train = streams.glyphs({ count: steps * BATCH * 1.2, size: 14, seed: 3, name: "train" });
   const test = streams.glyphs({ count: 10, size: 14, seed: 3, name: "test" });
   const { tasks } = streams.splitClasses({ train, test }, { tasks: 5 });
-  return tasks.flatMap((task) => [...streams.batches(task.train, { batchSize: BATCH, seed: 5 })].filter((batch) => batch.y.length === BATCH).slice(0, steps / 5));
+  return tasks.flatMap((task) =>
+    [...streams.batches(task.train, { batchSize: BATCH, seed: 5 })].filter((batch) => batch.y.length === BATCH).slice(0, steps / 5),
+  );
 }
 
 /** Runs the job and returns what can be compared. */

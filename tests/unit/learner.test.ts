@@ -1,4 +1,19 @@
-import { Learner, type LearnerOptions, memory, nn, openRuntime, optim, PalimpsestError, type Runtime, schedules, type Strategy, stores, strategies, streams, tensor } from "palimpsest";
+import {
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  PalimpsestError,
+  type Runtime,
+  type Strategy,
+  schedules,
+  stores,
+  strategies,
+  streams,
+  tensor,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let runtime: Runtime;
@@ -28,14 +43,28 @@ async function failure(action: () => unknown): Promise<PalimpsestError> {
 
 describe("a bad batch is refused whole", () => {
   const u8: LearnerOptions = { ...base, input: { shape: [4], dtype: "u8" } };
-  const withMemory: LearnerOptions = { ...base, memory: memory.reservoir({ capacity: 8 }), strategies: [strategies.replay({ batchSize: 2 })] };
+  const withMemory: LearnerOptions = {
+    ...base,
+    memory: memory.reservoir({ capacity: 8 }),
+    strategies: [strategies.replay({ batchSize: 2 })],
+  };
   const cases: [string, LearnerOptions, unknown, RegExp][] = [
     ["wrong row length", base, { x: new Float32Array(7), y: [0, 1] }, /observe: x has the wrong length; expected 2 rows × 4 = 8, got 7/],
     ["wrong dtype", base, { x: new Uint8Array(8), y: [0, 1] }, /x has another dtype; expected Float32Array, got Uint8Array of 8/],
     ["wrong dtype of bytes", u8, { x: new Float32Array(8), y: [0, 1] }, /x has another dtype; expected Uint8Array/],
-    ["NaN", withMemory, { x: Float32Array.of(0, 0, 0, 0, 0, Number.NaN, 0, 0), y: [0, 1] }, /row 1 of x holds NaN; expected finite numbers, got NaN at element 1/],
+    [
+      "NaN",
+      withMemory,
+      { x: Float32Array.of(0, 0, 0, 0, 0, Number.NaN, 0, 0), y: [0, 1] },
+      /row 1 of x holds NaN; expected finite numbers, got NaN at element 1/,
+    ],
     ["infinity", base, { x: Float32Array.of(0, 0, 0, Number.POSITIVE_INFINITY), y: [0] }, /row 0 of x holds Infinity/],
-    ["label out of range", withMemory, { x: new Float32Array(8), y: [0, 3] }, /label of row 1 is no class; expected a whole number from 0 to 2, got 3/],
+    [
+      "label out of range",
+      withMemory,
+      { x: new Float32Array(8), y: [0, 3] },
+      /label of row 1 is no class; expected a whole number from 0 to 2, got 3/,
+    ],
     ["label not whole", base, { x: new Float32Array(4), y: [0.5] }, /label of row 0 is no class/],
     ["empty batch", base, { x: new Float32Array(0), y: [] }, /the batch is empty/],
     ["no batch", base, null, /not a batch; expected { x, y }, got null/],
@@ -59,23 +88,76 @@ describe("a bad batch is refused whole", () => {
 
 describe("bad options are refused by name", () => {
   const cases: [string, () => unknown, string, RegExp, RegExp][] = [
-    ["unknown option", () => Learner.create(runtime, { ...base, optimiser: 1 } as never), "E_CONFIG", /unknown option "optimiser"/, /"optimizer"/],
-    ["missing model", () => Learner.create(runtime, { ...base, model: undefined } as never), "E_CONFIG", /option "model" is missing/, /model/],
-    ["rate NaN", () => Learner.create(runtime, { ...base, schedule: Number.NaN }), "E_CONFIG", /option "rate" is out of range; expected a finite number ≥ 0, got NaN/, /rate/],
+    [
+      "unknown option",
+      () => Learner.create(runtime, { ...base, optimiser: 1 } as never),
+      "E_CONFIG",
+      /unknown option "optimiser"/,
+      /"optimizer"/,
+    ],
+    [
+      "missing model",
+      () => Learner.create(runtime, { ...base, model: undefined } as never),
+      "E_CONFIG",
+      /option "model" is missing/,
+      /model/,
+    ],
+    [
+      "rate NaN",
+      () => Learner.create(runtime, { ...base, schedule: Number.NaN }),
+      "E_CONFIG",
+      /option "rate" is out of range; expected a finite number ≥ 0, got NaN/,
+      /rate/,
+    ],
     ["rate negative", () => schedules.constant(-1), "E_CONFIG", /"rate" is out of range/, /rate/],
-    ["capacity 0", () => memory.reservoir({ capacity: 0 }), "E_CONFIG", /option "capacity" is out of range; expected a whole number ≥ 1/, /capacity/],
-    ["replay without memory", () => Learner.create(runtime, { ...base, strategies: [strategies.replay({ batchSize: 2 })] }), "E_CONFIG", /"replay" draws from a memory/, /memory/],
+    [
+      "capacity 0",
+      () => memory.reservoir({ capacity: 0 }),
+      "E_CONFIG",
+      /option "capacity" is out of range; expected a whole number ≥ 1/,
+      /capacity/,
+    ],
+    [
+      "replay without memory",
+      () => Learner.create(runtime, { ...base, strategies: [strategies.replay({ batchSize: 2 })] }),
+      "E_CONFIG",
+      /"replay" draws from a memory/,
+      /memory/,
+    ],
     [
       "the same group twice",
-      () => Learner.create(runtime, { ...base, memory: memory.reservoir({ capacity: 2 }), strategies: [strategies.replay({ batchSize: 2 }), strategies.replay({ batchSize: 1 })] }),
+      () =>
+        Learner.create(runtime, {
+          ...base,
+          memory: memory.reservoir({ capacity: 2 }),
+          strategies: [strategies.replay({ batchSize: 2 }), strategies.replay({ batchSize: 1 })],
+        }),
       "E_CONFIG",
       /both have a group "replay"/,
       /^$/,
     ],
-    ["momentum 1", () => optim.sgd({ momentum: 1 }), "E_CONFIG", /"momentum" is out of range; expected a finite number ≥ 0 < 1, got 1/, /momentum/],
+    [
+      "momentum 1",
+      () => optim.sgd({ momentum: 1 }),
+      "E_CONFIG",
+      /"momentum" is out of range; expected a finite number ≥ 0 < 1, got 1/,
+      /momentum/,
+    ],
     ["misspelt option", () => optim.adamw({ weightdecay: 0 } as never), "E_CONFIG", /unknown option "weightdecay"/, /"weightDecay"/],
-    ["layer that does not fit", () => Learner.create(runtime, { ...base, input: [2, 2] }), "E_SHAPE", /^0: linear takes rows of one dim; expected \[features\], got \[2, 2\]/, /flatten/],
-    ["model without classes", () => Learner.create(runtime, { ...base, model: nn.linear(1) }), "E_SHAPE", /output is not logits/, /classifier/],
+    [
+      "layer that does not fit",
+      () => Learner.create(runtime, { ...base, input: [2, 2] }),
+      "E_SHAPE",
+      /^0: linear takes rows of one dim; expected \[features\], got \[2, 2\]/,
+      /flatten/,
+    ],
+    [
+      "model without classes",
+      () => Learner.create(runtime, { ...base, model: nn.linear(1) }),
+      "E_SHAPE",
+      /output is not logits/,
+      /classifier/,
+    ],
     ["unknown backend", () => openRuntime({ backend: "webgup" as never }), "E_CONFIG", /option "backend" has no such choice/, /webgpu/],
     ["no store", async () => (await Learner.create(runtime, base)).save(), "E_CONFIG", /the learner has no store/, /stores.auto/],
     ["nothing saved", () => Learner.open(runtime, stores.memory()), "E_STATE", /nothing was saved/, /create/],
@@ -96,7 +178,13 @@ describe("the life of a learner", () => {
     expect([error.code, error.message]).toEqual(["E_STATE", "observe: observe is under way; expected one call at a time, got a second"]);
     expect((await first).step).toBe(1);
     await learner.close();
-    for (const call of [() => learner.observe(good), () => learner.predict(good.x), () => learner.evaluate([good]), () => learner.stateHash(), () => learner.close()]) {
+    for (const call of [
+      () => learner.observe(good),
+      () => learner.predict(good.x),
+      () => learner.evaluate([good]),
+      () => learner.stateHash(),
+      () => learner.close(),
+    ]) {
       expect((await failure(call)).code).toBe("E_STATE");
     }
   });
@@ -170,9 +258,17 @@ describe("hooks", () => {
     const lambda = 0.01;
     const l2: Strategy = {
       name: "l2",
-      terms: ({ params }) => [{ tag: "penalty", value: [...params.values()].map((w) => tensor.mul(tensor.sum(tensor.square(w)), lambda / 2)).reduce((a, b) => tensor.add(a, b)) }],
+      terms: ({ params }) => [
+        {
+          tag: "penalty",
+          value: [...params.values()].map((w) => tensor.mul(tensor.sum(tensor.square(w)), lambda / 2)).reduce((a, b) => tensor.add(a, b)),
+        },
+      ],
     };
-    const [penalised, decayed] = [await losses({ ...glyphs, strategies: [l2] }), await losses({ ...glyphs, optimizer: optim.sgd({ weightDecay: lambda }) })];
+    const [penalised, decayed] = [
+      await losses({ ...glyphs, strategies: [l2] }),
+      await losses({ ...glyphs, optimizer: optim.sgd({ weightDecay: lambda }) }),
+    ];
     const plain = await losses(glyphs);
     // The first step sees the same parameters; later ones must have moved alike, which the task loss shows once the penalty is taken off.
     expect(plain.hash).not.toBe(decayed.hash);
@@ -187,7 +283,12 @@ describe("hooks", () => {
   });
 
   it("a term on one group alone sees that group", async () => {
-    const onlyNew: Strategy = { name: "only-new", terms: ({ rowLoss, weightOf }) => [{ tag: "task", value: tensor.div(tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))), tensor.sum(weightOf("arrival"))) }] };
+    const onlyNew: Strategy = {
+      name: "only-new",
+      terms: ({ rowLoss, weightOf }) => [
+        { tag: "task", value: tensor.div(tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))), tensor.sum(weightOf("arrival"))) },
+      ],
+    };
     const stored = { ...glyphs, memory: memory.reservoir({ capacity: 50 }) };
     const [some, none] = [await losses({ ...stored, strategies: [strategies.replay({ batchSize: 8 }), onlyNew] }), await losses(stored)];
     for (const [i, loss] of some.losses.entries()) expect(loss).toBeCloseTo(none.losses[i] as number, 4);
@@ -196,12 +297,18 @@ describe("hooks", () => {
   it("replay with an empty memory is plain training in the first step, and never replays a row in the step that stores it", async () => {
     const seen: number[] = [];
     const replay = strategies.replay({ batchSize: 8 });
-    const watched: Strategy = { ...replay, draw: { groups: replay.draw?.groups ?? [], select: (context) => {
-      const drawn = replay.draw?.select(context) ?? {};
-      seen.push(drawn.replay?.slots.length ?? -1);
-      for (const slot of Array.from(drawn.replay?.slots ?? [])) expect(slot).toBeLessThan(context.memory?.stored ?? 0);
-      return drawn;
-    } } };
+    const watched: Strategy = {
+      ...replay,
+      draw: {
+        groups: replay.draw?.groups ?? [],
+        select: (context) => {
+          const drawn = replay.draw?.select(context) ?? {};
+          seen.push(drawn.replay?.slots.length ?? -1);
+          for (const slot of Array.from(drawn.replay?.slots ?? [])) expect(slot).toBeLessThan(context.memory?.stored ?? 0);
+          return drawn;
+        },
+      },
+    };
     const options = { ...glyphs, memory: memory.reservoir({ capacity: 100 }) };
     const [replayed, plain] = [await losses({ ...options, strategies: [watched] }), await losses(glyphs)];
     expect(seen.slice(0, 3)).toEqual([0, 8, 8]);
@@ -217,7 +324,10 @@ describe("hooks", () => {
     ["adamw, clipped", optim.chain(optim.clipByGlobalNorm({ maxNorm: 0.1 }), optim.adamw())],
   ])("the kernel of %s gives its recipe's bits", async (_, optimizer) => {
     const schedule = schedules.constant(0.01);
-    const [kernel, recipe] = [await losses({ ...glyphs, optimizer, schedule, update: "kernel" }), await losses({ ...glyphs, optimizer, schedule, update: "recipe" })];
+    const [kernel, recipe] = [
+      await losses({ ...glyphs, optimizer, schedule, update: "kernel" }),
+      await losses({ ...glyphs, optimizer, schedule, update: "recipe" }),
+    ];
     expect(kernel.hash).toBe(recipe.hash);
     expect(kernel.losses.at(-1)).toBeLessThan(kernel.losses[0] as number);
   });

@@ -58,7 +58,8 @@ export function encodeBody(block: Block, memory: Memory): number {
   const slots: number[] = [];
   const code: number[] = [];
   const registers = new Registers();
-  const slot = (pointer: number | undefined, register: number | undefined, step: number): number => table.push({ pointer, register, step }) - 1;
+  const slot = (pointer: number | undefined, register: number | undefined, step: number): number =>
+    table.push({ pointer, register, step }) - 1;
   const spare = memory.words([0, 0, 0, 0]);
   const none = slot(spare, undefined, 0);
   const isUniform = (value: number): boolean => table[slots[value] as number]?.step === 0;
@@ -85,7 +86,8 @@ export function encodeBody(block: Block, memory: Memory): number {
     if (instruction.op !== "apply") continue;
     const uniform = instruction.args.every(isUniform);
     const target = uniform ? undefined : results.find((result) => result.value === i && straight.has(result));
-    if (target === undefined) slots[i] = uniform ? slot(memory.words([0, 0, 0, 0]), undefined, 0) : slot(undefined, registers.take(lastUse[i] as number), 16);
+    if (target === undefined)
+      slots[i] = uniform ? slot(memory.words([0, 0, 0, 0]), undefined, 0) : slot(undefined, registers.take(lastUse[i] as number), 16);
     else {
       slots[i] = slot(0, undefined, 16);
       const walk = accessWalk(target.access, block, memory);
@@ -94,7 +96,12 @@ export function encodeBody(block: Block, memory: Memory): number {
     }
     const u32 = instructions[instruction.args.at(-1) as number]?.dtype === "u32";
     const args = [0, 1, 2].map((a) => slots[instruction.args[a] ?? -1] ?? none);
-    code.push((ops[instruction.name]?.code as number) + (u32 ? 32 : 0), uniform ? UNIFORM : target === undefined ? 0 : STRAIGHT, slots[i] as number, ...args);
+    code.push(
+      (ops[instruction.name]?.code as number) + (u32 ? 32 : 0),
+      uniform ? UNIFORM : target === undefined ? 0 : STRAIGHT,
+      slots[i] as number,
+      ...args,
+    );
   }
   const stored = results.filter((result) => !straight.has(result) || isUniform(result.value));
   const resultWalks = stored.map((result): Walk => {
@@ -118,8 +125,24 @@ export function encodeBody(block: Block, memory: Memory): number {
   if (outerDims.length > MAX_OUTER) throw new RangeError(`a kernel has ${outerDims.length} outer dims`);
   const pad = new Array<number>(MAX_OUTER - outerDims.length).fill(1);
   const length = block.inner === undefined ? 1 : (block.dims[block.inner] as number);
-  const head = [outerDims.length, length, operands.length, code.length / 6, resultWalks.length, block.kept, ...outerDims, ...pad, 0, 0, 0, 0, 0];
-  const addresses = [operands.flatMap((w) => w.words), code, resultWalks.flatMap((w) => w.words), pointers].map((words) => memory.words(words));
+  const head = [
+    outerDims.length,
+    length,
+    operands.length,
+    code.length / 6,
+    resultWalks.length,
+    block.kept,
+    ...outerDims,
+    ...pad,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ];
+  const addresses = [operands.flatMap((w) => w.words), code, resultWalks.flatMap((w) => w.words), pointers].map((words) =>
+    memory.words(words),
+  );
   return memory.words([...head, ...addresses, spare]);
 }
 
@@ -157,8 +180,17 @@ function straightResults(block: Block, lastUse: readonly number[]): Set<Result> 
   return new Set(
     block.results.filter((result) => {
       const { access, value, fold } = result;
-      if (block.instructions[value]?.op !== "apply" || fold !== undefined || access.gather !== undefined || access.storage === "u8" || stride(access) !== 1) return false;
-      const readers = block.instructions.flatMap((i, at) => (i.op === "load" && block.accesses[i.access]?.arena === access.arena ? [lastUse[at] as number] : []));
+      if (
+        block.instructions[value]?.op !== "apply" ||
+        fold !== undefined ||
+        access.gather !== undefined ||
+        access.storage === "u8" ||
+        stride(access) !== 1
+      )
+        return false;
+      const readers = block.instructions.flatMap((i, at) =>
+        i.op === "load" && block.accesses[i.access]?.arena === access.arena ? [lastUse[at] as number] : [],
+      );
       return readers.every((last) => last <= value) && isFirst(result, block.results);
     }),
   );
@@ -190,7 +222,11 @@ function accessWalk(access: Access, block: Block, memory: Memory): Walk {
 function place(base: number, shift: number, strides: readonly number[], gather: Access["gather"], block: Block, memory: Memory): number[] {
   const along = (list: readonly number[]): number[] => {
     const outer = block.outer.map((d) => list[d] as number);
-    return [block.inner === undefined ? 1 : (list[block.inner] as number), ...outer, ...new Array<number>(MAX_OUTER - outer.length).fill(0)];
+    return [
+      block.inner === undefined ? 1 : (list[block.inner] as number),
+      ...outer,
+      ...new Array<number>(MAX_OUTER - outer.length).fill(0),
+    ];
   };
   const index = gather?.index;
   const indexBase = index === undefined ? 0 : memory.address(index.arena) + 4 * index.offset;

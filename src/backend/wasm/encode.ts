@@ -54,7 +54,8 @@ function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
   const column = innermost(dims, keptDims, accesses);
   // A fold of nothing shows in the length of its inner dim.
   const row = reducedDims.find((d) => dims[d] === 0) ?? innermost(dims, reducedDims, accesses);
-  const contiguous = (d: number | undefined): number => (d === undefined ? -1 : accesses.filter((access) => access.strides[d] === 1).length);
+  const contiguous = (d: number | undefined): number =>
+    d === undefined ? -1 : accesses.filter((access) => access.strides[d] === 1).length;
   const columns = !dims.includes(0) && contiguous(column) > contiguous(row);
   const inner = columns ? column : row;
   const outer = [...dims.keys()].filter((d) => d !== inner);
@@ -77,7 +78,14 @@ function innermost(dims: readonly number[], among: readonly number[], walks: rea
 }
 
 /** Returns the form (0 plain, 1 b transposed, 2 a transposed) and leading dims of a product. */
-export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): { form: number; m: number; n: number; k: number; lda: number; ldb: number } {
+export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
+  form: number;
+  m: number;
+  n: number;
+  k: number;
+  lda: number;
+  ldb: number;
+} {
   const plain = (access: Access, columns: number): boolean => access.strides[2] === 1 || columns === 1;
   const stride = (access: Access, rows: boolean): number => access.strides[rows ? 1 : 2] as number;
   const [aPlain, bPlain] = [plain(a, k), plain(b, n)];
@@ -89,12 +97,28 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   const { form, m, n, k, lda, ldb } = formOf(kernel);
   const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
   const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
-  const words = [form, kernel.dims[0], m, n, k, address(a), lda, a.strides[0] as number, address(b), ldb, b.strides[0] as number, address(first.access), scratch];
+  const words = [
+    form,
+    kernel.dims[0],
+    m,
+    n,
+    k,
+    address(a),
+    lda,
+    a.strides[0] as number,
+    address(b),
+    ldb,
+    b.strides[0] as number,
+    address(first.access),
+    scratch,
+  ];
   const product: Entry = { family: MATMUL, block: memory.words(words) };
   const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
   if (outputs.length === 0) return [product];
   // The product waits where the first output will lie, and the epilogue reads it there.
-  const instructions = kernel.instructions.map((i): Instruction => (i.op === "product" ? { op: "load", access: kernel.accesses.length, dtype: "f32" } : i));
+  const instructions = kernel.instructions.map(
+    (i): Instruction => (i.op === "product" ? { op: "load", access: kernel.accesses.length, dtype: "f32" } : i),
+  );
   const accesses = [...kernel.accesses, first.access];
   const epilogue = collapse({ family: "map", label: kernel.label, dims: kernel.dims, accesses, instructions, outputs });
   return [product, encodeMap(epilogue as MapKernel, memory)];
@@ -104,7 +128,16 @@ function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {
   const { tensors, scalars } = kernel;
   const address = (access: Access | undefined): number => (access === undefined ? 0 : memory.address(access.arena) + 4 * access.offset);
   const slots = kernel.name === "sgd" ? [address(tensors.momentum), 0] : [address(tensors.m), address(tensors.v)];
-  const values = scalarOrder[kernel.name].map((name) => (scalars[name] === undefined ? memory.splat(name === "gradScale" ? 1 : 0, false) : address(scalars[name])));
-  const words = [kernel.count, address(tensors.params), address(tensors.grads), ...slots, kernel.flags.nesterov === true ? 1 : 0, ...values];
+  const values = scalarOrder[kernel.name].map((name) =>
+    scalars[name] === undefined ? memory.splat(name === "gradScale" ? 1 : 0, false) : address(scalars[name]),
+  );
+  const words = [
+    kernel.count,
+    address(tensors.params),
+    address(tensors.grads),
+    ...slots,
+    kernel.flags.nesterov === true ? 1 : 0,
+    ...values,
+  ];
   return { family: kernel.name === "sgd" ? SGD : ADAMW, block: memory.words(words) };
 }

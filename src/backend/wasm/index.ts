@@ -81,7 +81,8 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
 
 function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>, registers: number, sizes: MachineSizes): Program {
   for (const arena of ["state", "rows"] as const) {
-    if (plan.bytes[arena] > sizes[arena]) fail("E_PLAN", `machine: the plan touches ${plan.bytes[arena]} bytes of ${arena}; expected at most ${sizes[arena]}`);
+    if (plan.bytes[arena] > sizes[arena])
+      fail("E_PLAN", `machine: the plan touches ${plan.bytes[arena]} bytes of ${arena}; expected at most ${sizes[arena]}`);
   }
   const arenas: Record<ArenaName, number> = { ...shared, io: wasm.alloc(plan.bytes.io), work: wasm.alloc(plan.bytes.work) };
   const store = (words: Int32Array | Float32Array | Uint32Array): number => {
