@@ -9,7 +9,7 @@
  * 6–10 outer dims, 11–15 counters, 16 operand walks, 17 instructions, 18 result walks, 19 pointer table, 20 sixteen bytes for tails.
  * Walk, i32 words: 0 base, 1 log2 of the element's bytes, 2 inner stride, 3–7 outer strides, 8 index base (0: none), 9 index inner stride,
  * 10–14 index outer strides, 15 elements per row, 16 rows, 17 kind, 18 pointer slot, 19 scratch, 20 row (found by `seek`), 21 index row,
- * 22 random words or fold. Pointer table: (pointer, step) per slot.
+ * 22 random words, fold or number of bounds, 23 bounds. Bound, i32 words: offset, inner stride, five outer strides, size. Pointer table: (pointer, step) per slot.
  */
 import { fillBits } from "./random";
 
@@ -22,6 +22,9 @@ const SPLAT: i32 = 1;
 const COPY: i32 = 2;
 const IOTA: i32 = 3;
 const RANDOM: i32 = 4;
+const BOUNDED: i32 = 5;
+/** A result that is added to what is there. */
+const ADD: i32 = 6;
 
 export function outerRank(kernel: usize): i32 {
   return load<i32>(kernel);
@@ -94,6 +97,7 @@ export function fetch(kernel: usize, start: i32, n: i32): void {
     }
     if (kind == SPLAT) v128.store(scratch, v128.splat<u32>(read(walk, element(walk, 0))));
     else if (kind == COPY) copy(walk, scratch, start, n);
+    else if (kind == BOUNDED) copyInside(kernel, walk, scratch, start, n);
     else if (kind == IOTA) {
       const step = load<i32>(walk, 8);
       let value = load<i32>(walk, 80) + start * step;
@@ -120,6 +124,35 @@ function copy(walk: usize, to: usize, start: i32, n: i32): void {
   for (let i = 0; i < n; i++) store<u32>(to + ((<usize>i) << 2), read(walk, element(walk, start + i)));
 }
 
+/** Copies the run of a row that lies inside all bounds, zeros around it: each bound is affine in the inner index, so it cuts an interval. */
+function copyInside(kernel: usize, walk: usize, to: usize, start: i32, n: i32): void {
+  let low = 0;
+  let high = n;
+  const rank = outerRank(kernel);
+  let bound = <usize>load<i32>(walk, 92);
+  for (const end = bound + (<usize>load<i32>(walk, 88) << 5); bound < end; bound += 32) {
+    const step = load<i32>(bound, 4);
+    const size = load<i32>(bound, 28);
+    let first = load<i32>(bound) + start * step;
+    for (let d = 0; d < rank; d++) first += load<i32>(kernel + (<usize>d << 2), 44) * load<i32>(bound + (<usize>d << 2), 8);
+    if (step == 0) {
+      if (first < 0 || first >= size) high = 0;
+    } else if (step > 0) {
+      if (first < 0) low = max(low, (step - 1 - first) / step);
+      high = first < size ? min(high, (size - first + step - 1) / step) : 0;
+    } else {
+      if (first >= size) low = max(low, (first - size) / -step + 1);
+      high = first >= 0 ? min(high, first / -step + 1) : 0;
+    }
+  }
+  low = min(low, n);
+  high = max(low, high);
+  memory.fill(to, 0, <usize>low << 2);
+  memory.fill(to + (<usize>high << 2), 0, <usize>(n - high) << 2);
+  if (load<i32>(walk, 8) == 1 && load<i32>(walk, 4) == 2) memory.copy(to + (<usize>low << 2), element(walk, start + low), <usize>(high - low) << 2);
+  else for (let i = low; i < high; i++) store<u32>(to + (<usize>i << 2), read(walk, element(walk, start + i)));
+}
+
 function random(walk: usize, to: usize, start: i32, n: i32): void {
   const words = <usize>load<i32>(walk, 88);
   const stride = load<i32>(walk, 8);
@@ -132,17 +165,19 @@ function random(walk: usize, to: usize, start: i32, n: i32): void {
   else for (let i = 0; i < n; i++) fillBits(to + ((<usize>i) << 2), 1, first + i * stride, key0, key1, step0, step1);
 }
 
-/** Writes elements `start` to `start + n` of a value to where a result walk says; a row number past the table is dropped. */
+/** Writes (kind ADD: adds, f32) elements `start` to `start + n` of a value to where a result walk says; a row number past the table is dropped. */
 export function put(walk: usize, value: usize, step: i32, start: i32, n: i32): void {
   const shift = load<i32>(walk, 4);
   const scattered = load<i32>(walk, 32) != 0;
+  const adds = load<i32>(walk, 68) == ADD;
   for (let i = 0; i < n; i++, value += <usize>(step >> 2)) {
     if (scattered) {
       const row = load<u32>(<usize>load<i32>(walk, 84) + ((<usize>((start + i) * load<i32>(walk, 36))) << 2));
       if (row >= <u32>load<i32>(walk, 64)) continue;
     }
     const to = element(walk, start + i);
-    if (shift == 0) store<u8>(to, load<u8>(value));
+    if (adds) store<f32>(to, load<f32>(to) + load<f32>(value));
+    else if (shift == 0) store<u8>(to, load<u8>(value));
     else store<u32>(to, load<u32>(value));
   }
 }

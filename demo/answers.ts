@@ -37,7 +37,7 @@ export function openAnswers(): Answers {
       for (const row of rows) {
         const bars = students.map((strategy) => {
           const bar = document.createElement("i");
-          bar.className = strategy;
+          bar.className = `bar ${strategy}`;
           return bar;
         });
         row.cells[1]?.replaceChildren(...bars);

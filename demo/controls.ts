@@ -5,14 +5,21 @@ import { find } from "./page.ts";
 export type State = "preparing" | "failed" | "ready" | "running" | "stopped" | "finished";
 
 /** What the visitor can set and press. */
-export const controls = {
-  toggle: find<HTMLButtonElement>("#toggle"),
-  restart: find<HTMLButtonElement>("#restart"),
-  keep: find<HTMLButtonElement>("#keep"),
+export const controls: {
+  readonly toggle: HTMLButtonElement;
+  readonly restart: HTMLButtonElement;
+  readonly keep: HTMLButtonElement;
+  readonly strategy: HTMLFieldSetElement;
+  readonly memory: HTMLSelectElement;
+  readonly backend: HTMLSelectElement;
+} = {
+  toggle: find("#toggle"),
+  restart: find("#restart"),
+  keep: find("#keep"),
   strategy: find("#strategy"),
-  memory: find<HTMLSelectElement>("#memory"),
-  backend: find<HTMLSelectElement>("#backend"),
-} as const;
+  memory: find("#memory"),
+  backend: find("#backend"),
+};
 
 const both: readonly Strategy[] = ["naive", "replay"];
 const toggleLabels: Readonly<Record<State, string>> = {

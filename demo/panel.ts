@@ -26,7 +26,7 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
     ticks: [0, 0.5, 1],
     format: (tick) => `${percent(tick)}%`,
   });
-  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 100, ticks: [0, 3, 6], format: String });
+  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 100, ticks: [0, 4, 8], format: String });
   find(".accuracies", element).append(accuracies.element);
   find(".losses", element).append(losses.element);
   const { table, fill } = openMatrix(lesson.tasks.length);
@@ -40,7 +40,8 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
       const { measured, matrix } = history;
       const now = measured.at(-1)?.accuracy ?? [];
       find(".accuracy", element).textContent = `${percent(now.reduce((sum, value) => sum + value, 0) / now.length)}%`;
-      const forgotten = metrics.forgetting(matrix, "first");
+      // While a task is under way, what holds now stands for the row of the matrix that is to come.
+      const forgotten = metrics.forgetting(now.length > matrix.length ? [...matrix, now] : matrix, "first");
       find(".forgetting", element).textContent = forgotten === undefined ? "–" : `${percent(forgotten)}%`;
       accuracies.draw(
         lesson.tasks.map((_, task) =>
@@ -56,12 +57,12 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
 function openMatrix(tasks: number): { table: HTMLTableElement; fill: (matrix: readonly (readonly number[])[]) => void } {
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
-  head.append(heading(""), ...Array.from({ length: tasks }, (_, j) => heading(`task ${j + 1}`, `c${j}`)));
+  head.append(heading(""), ...Array.from({ length: tasks }, (_, j) => heading(`task ${j + 1}`, `hued c${j}`)));
   const body = table.createTBody();
   for (let i = 0; i < tasks; i++) {
     const row = body.insertRow();
     row.append(heading(`after ${i + 1}`));
-    for (let j = 0; j < tasks; j++) row.insertCell().className = j > i ? "unseen" : "";
+    for (let j = 0; j < tasks; j++) row.insertCell().className = j > i ? "" : "cell";
   }
   return {
     table,

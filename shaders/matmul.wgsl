@@ -92,7 +92,7 @@ fn main(
     let ia = select(x, y, aDeep);
     tileA[ka * 8u + ia] = column_of_a(batch, top + ia * 4u, front + ka);
     let kb = select(y, x, bDeep);
-    let jb = select(y, x, bDeep);
+    let jb = select(x, y, bDeep);
     tileB[kb * 8u + jb] = row_of_b(batch, front + kb, left + jb * 4u);
     workgroupBarrier();
     for (var k = 0u; k < 8u; k++) {

@@ -65,7 +65,7 @@ function linesOf({ version, runtime, backend, adapter, simd, threads, storage }:
   ];
   if ("missing" in adapter) lines.push(["adapter", `none: ${adapter.missing}`]);
   else {
-    const names = [adapter.vendor, adapter.architecture, adapter.device, adapter.description].filter((name) => name !== "");
+    const names = [adapter.description, adapter.device, adapter.vendor, adapter.architecture].filter((name) => name !== "");
     lines.push(["adapter", `${names.join(", ") || "unnamed"}${adapter.software ? " (computes on the CPU)" : ""}`]);
     lines.push(["limits", `arenas of ${Math.floor(adapter.maxArenaBytes / 2 ** 20)} MiB at most`]);
     lines.push(["features", adapter.features.join(", ") || "none"]);

@@ -67,7 +67,7 @@ const breath = 50;
  * @throws E_MISMATCH where the store holds another run; E_DIVERGED; what the learner and the store throw
  */
 export async function* experiment(runtime: Runtime, setup: Setup, control: Control = {}): AsyncGenerator<RunEvent, void, void> {
-  const { store, stop, saveEvery = 30 } = control;
+  const { store } = control;
   const { tasks } = setup.scenario;
   const ends = taskEnds(setup.scenario, setup.batch, setup.epochs);
   const { learner, journal } = await begin(runtime, setup, store);
@@ -81,8 +81,7 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
       journal.curve.push({ step: 0, accuracies });
       yield { type: "evaluation", step: 0, task: 0, accuracies };
     }
-    let saved = performance.now();
-    let breathed = saved;
+    const pause = pauseOf(learner, control);
     for (let task = journal.matrix.length; task < tasks.length; task++) {
       const { name, train } = tasks[task] as Scenario["tasks"][number];
       const start = ends[task - 1] ?? 0;
@@ -91,19 +90,9 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
       const order = new RandomStream(setup.seed, `cli/order/${task}`).u32();
       const options = { batchSize: setup.batch, epochs: setup.epochs, seed: order, skip: learner.step - start, task };
       for (const batch of batches(train, options)) {
-        const now = performance.now();
-        if (now - breathed > breath) {
-          await breathe();
-          breathed = performance.now();
-        }
-        if (stop?.aborted) {
-          if (store !== undefined) await learner.save();
+        if (await pause()) {
           yield { type: "interrupted", step: learner.step, saved: store !== undefined };
           return;
-        }
-        if (store !== undefined && now - saved > saveEvery * 1000) {
-          await learner.save();
-          saved = performance.now();
         }
         const before = performance.now();
         const { step, loss, learningRate } = await learner.observe(batch);
@@ -123,7 +112,6 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
       journal.matrix.push(accuracies);
       journal.curve.push({ step: end, accuracies });
       if (store !== undefined) await learner.save();
-      saved = performance.now();
       yield { type: "task", step: end, task, name, accuracies };
     }
     yield { type: "end", outcome: await conclude(runtime, setup, learner, journal, ends) };
@@ -151,10 +139,28 @@ async function begin(runtime: Runtime, setup: Setup, store: Store | undefined): 
   return { learner: bytes === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, kept, options), journal };
 }
 
+/** Returns what is done between two steps: others have their turn, the run is saved when it is time or over; resolves to whether it is over. */
+function pauseOf(learner: Learner, { store, stop, saveEvery = 30 }: Control): () => Promise<boolean> {
+  let [breathed, saved] = [performance.now(), performance.now()];
+  return async () => {
+    if (performance.now() - breathed > breath) {
+      await breathe();
+      breathed = performance.now();
+    }
+    const over = stop?.aborted ?? false;
+    if (store !== undefined && (over || performance.now() - saved > saveEvery * 1000)) {
+      await learner.save();
+      saved = performance.now();
+    }
+    return over;
+  };
+}
+
 /** Returns the steps within a task after which it and those before it are asked: most at first, where most changes. */
 function probeSteps(start: number, end: number, rows: number): ReadonlySet<number> {
   const times = Math.min(probe.most, Math.floor(rows / probe.rows));
-  return new Set(Array.from({ length: times }, (_, i) => start + Math.ceil((end - start) * ((i + 1) / (times + 1)) ** 2)));
+  const share = (i: number): number => ((i + 1) * (i + 1)) / ((times + 1) * (times + 1));
+  return new Set(Array.from({ length: times }, (_, i) => start + Math.ceil((end - start) * share(i))));
 }
 
 async function accuraciesOf(learner: Learner, tests: readonly Dataset[]): Promise<number[]> {

@@ -8,7 +8,7 @@ import type { Effect, Graph, Tensor } from "./graph.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { bufferWalk, identity, isBufferLeaf, isMatrix, isTransposed, isView, reachable, splitsDims, underViews } from "./views.ts";
+import { bufferWalk, identity, isBounded, isBufferLeaf, isMatrix, isTransposed, isView, reachable, splitsDims, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 8;
@@ -107,6 +107,9 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
       specs.push({ family: "reduce", shape: value.shape, axes: node.attributes.axes as number[], roots: [{ value, destination, op }] });
     } else if (node.op === "matmul") {
       specs.push({ family: "matmul", shape: node.shape, axes: [], roots: [{ value: node, destination }], product: node });
+    } else if (node.op === "scatterAdd") {
+      const value = node.inputs[0] as Tensor;
+      specs.push({ family: "scatter", shape: value.shape, axes: [], roots: [{ value, destination }] });
     } else specs.push(map(node, destination));
   }
   specs.push(...late);
@@ -141,8 +144,14 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     const source = underViews(value);
     if (!isBufferLeaf(source)) stored.add(source);
   };
+  // Row numbers are read without conditions.
+  const needIndex = (index: Tensor): void => {
+    const walk = bufferWalk(index, identity(index.shape), index.shape.length);
+    if (walk === undefined || walk.bounds !== undefined) stored.add(index);
+    else needBuffer(index);
+  };
   for (const effect of graph.effects) {
-    if (effect.kind === "put") needBuffer(effect.index);
+    if (effect.kind === "put") needIndex(effect.index);
     if (effect.kind === "optimizer")
       for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
   }
@@ -155,8 +164,11 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
       // Backends have no kernel for two transposed operands.
       if (node.inputs.every(isTransposed)) stored.add(node.inputs[0] as Tensor);
     }
-    if (node.op === "gather") for (const input of node.inputs) needBuffer(input);
-    if (node.op === "gather" && isView(node.inputs[0] as Tensor)) stored.add(node.inputs[0] as Tensor);
+    if (node.op === "gather" || node.op === "scatterAdd") needIndex(node.inputs[1] as Tensor);
+    if (node.op === "gather" || isBounded(node)) {
+      const [source] = node.inputs as [Tensor];
+      if (!isBufferLeaf(source)) stored.add(source);
+    }
     if (splitsDims(node)) {
       // Dense elements may be read under any shape; a view of them that is not dense must be copied first.
       if (bufferWalk(node, identity(node.shape), node.shape.length) === undefined) stored.add(node.inputs[0] as Tensor);
@@ -168,7 +180,7 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     const parts = node.inputs.reduce((sum, input) => sum + (stored.has(input) ? 0 : (cost.get(input) ?? 0)), 0);
     const elementwise = ops[node.op] !== undefined;
     cost.set(node, parts + (elementwise ? 1 : 0));
-    if (["reduce", "matmul", "pack"].includes(node.op)) stored.add(node);
+    if (["reduce", "matmul", "pack", "scatterAdd"].includes(node.op)) stored.add(node);
     else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && (cost.get(node) as number) > RECOMPUTED) stored.add(node);
   }
   return stored;
@@ -191,6 +203,9 @@ export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): Set<Tensor> {
   for (const root of spec.roots) visit(root.value, root.destination.kind === "buffer" && root.destination.node === root.value);
   for (const operand of spec.product?.inputs ?? []) visit(operand, false);
   if (spec.effect?.kind === "put") visit(spec.effect.index, false);
+  if (spec.family === "scatter" && spec.effect === undefined) {
+    for (const { destination: d } of spec.roots) if (d.kind === "buffer") visit(d.node.inputs[1] as Tensor, false);
+  }
   if (spec.effect?.kind === "optimizer")
     for (const t of [...Object.values(spec.effect.tensors), ...Object.values(spec.effect.scalars)]) visit(t, false);
   if (spec.product !== undefined) reads.delete(spec.product);

@@ -7,7 +7,7 @@ import type { Access, Body, Instruction, Kernel, OptimizerKernel, Output, Plan, 
 import { denseStrides, sizeOf } from "./shape.ts";
 import { collapse } from "./squeeze.ts";
 import { verify } from "./verify.ts";
-import { type Affine, bufferWalk, combine, identity, isBufferLeaf, isView, throughView } from "./views.ts";
+import { type Affine, type Walk, bufferWalk, combine, identity, isBufferLeaf, isView, throughView } from "./views.ts";
 
 /** Returns the verified plan of a traced graph. @throws E_PLAN on a bug in the steps before */
 export function lower(graph: Graph): Plan {
@@ -42,6 +42,16 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
     const folds = outputs.map((output, i) => ({ ...output, op: (spec.roots[i] as Root).op as "sum" | "max" }));
     return { family: "reduce", label, dims, kept: rank - spec.axes.length, ...body.done(), outputs: folds };
   }
+  if (spec.family === "scatter" && spec.effect === undefined) {
+    // The values [...index, ...row] of a sum over rows, into the dense node [rows, ...row].
+    const [{ destination }] = spec.roots as [Root];
+    const node = (destination as Extract<Destination, { kind: "buffer" }>).node;
+    const rows = node.inputs[1] as Tensor;
+    const split = rows.shape.length;
+    const at = body.rowAccess(node, index.slice(split));
+    const gather = { index: body.bufferAccess(rows, index.slice(0, split)), stride: rowStride(node), size: node.shape[0] as number };
+    return { family: "scatter", mode: "add", label, dims, ...body.done(), value: values[0] as number, target: { ...at, gather } };
+  }
   if (spec.effect?.kind === "put") {
     const { target, index: rows } = spec.effect;
     const [value] = values as [number];
@@ -51,7 +61,7 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
       stride: rowStride(target),
       size: target.shape[0] as number,
     };
-    return { family: "scatter", label, dims, ...body.done(), value, target: { ...at, gather } };
+    return { family: "scatter", mode: "put", label, dims, ...body.done(), value, target: { ...at, gather } };
   }
   if (spec.product !== undefined) {
     const [a, b] = spec.product.inputs as [Tensor, Tensor];
@@ -151,7 +161,12 @@ class BodyBuilder {
     return source;
   }
 
-  #at(source: Tensor, walk: Affine): Access {
+  #at(source: Tensor, { bounds, ...walk }: Walk): Access {
+    const access = this.#placed(source, walk);
+    return bounds === undefined || bounds.length === 0 ? access : { ...access, bounds };
+  }
+
+  #placed(source: Tensor, walk: Affine): Access {
     const storage = storageOf(source);
     const place = this.#layout.places.get(source);
     if (place !== undefined)

@@ -25,6 +25,15 @@ export interface Gather {
   readonly size: number;
 }
 
+/** A condition on a walk: where `offset + Σ i·strides` is below 0 or at least `size`, a load reads 0 and touches nothing. */
+export interface Bound {
+  readonly offset: number;
+  readonly strides: readonly number[];
+  readonly size: number;
+  /** Elements that the walk moves when this index moves by 1. */
+  readonly step: number;
+}
+
 /** An affine walk: element (i0, i1, …) of the kernel's dims lies at `offset + Σ i·strides`, in elements of `storage` from the arena's start. */
 export interface Access {
   readonly arena: ArenaName;
@@ -33,6 +42,8 @@ export interface Access {
   /** One per dim of the kernel; 0 where the element does not depend on that dim. */
   readonly strides: readonly number[];
   readonly gather?: Gather;
+  /** Loads only, and never beside a gather. */
+  readonly bounds?: readonly Bound[];
 }
 
 /** One value of a kernel's body; `args` and `value` fields name earlier values by position. */
@@ -84,7 +95,7 @@ export interface ReduceKernel extends Body {
 
 /**
  * `product[b, i, j] = Σ_k a[b, i, k] · b[b, k, j]`, then the epilogue at each (b, i, j). Dims are [batch, m, n]; `batch` may be 1.
- * Operands are f32 without a gather. `a` walks [batch, m, k], `b` walks [batch, k, n]; in each, one of the last two strides is 1 unless its dim
+ * Operands are f32 without a gather or bounds. `a` walks [batch, m, k], `b` walks [batch, k, n]; in each, one of the last two strides is 1 unless its dim
  * is 1, and in at least one of them it is the last; a stride of 0 stands in a dim of 1 or the batch only.
  */
 export interface MatmulKernel extends Body {
@@ -98,9 +109,13 @@ export interface MatmulKernel extends Body {
   readonly outputs: readonly Output[];
 }
 
-/** For each point of `dims`: the element of `target` at its gathered row = the value; row numbers of one run are distinct or dropped. */
+/**
+ * For each point of `dims`, the element of `target` at its gathered row: `put` sets it to the value, row numbers being distinct or dropped;
+ * `add` starts from zeros (the target is dense) and adds values in row-major order of the points.
+ */
 export interface ScatterKernel extends Body {
   readonly family: "scatter";
+  readonly mode: "put" | "add";
   readonly label: string;
   readonly dims: readonly number[];
   readonly value: number;

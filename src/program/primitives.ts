@@ -98,6 +98,95 @@ export function gather(table: Tensor, index: Tensor): Tensor {
   return table.graph.node("gather", [table, index], {}, [...index.shape, ...table.shape.slice(1)], table.dtype);
 }
 
+/** Returns the sum of the rows of `values` [...index, ...row] by their numbers: shape [rows, ...row]; a number past the last is dropped. @throws E_SHAPE */
+export function scatterAdd(values: Tensor, index: Tensor, rows: number): Tensor {
+  const lead = values.shape.slice(0, index.shape.length);
+  if (index.dtype !== "u32" || values.dtype !== "f32" || !sameShape(lead, index.shape)) {
+    const got = `${values.dtype} ${showShape(values.shape)} and ${index.dtype} ${showShape(index.shape)}`;
+    fail("E_SHAPE", `${values.graph.where("scatterAdd")}: operands do not fit; expected f32 [...index, ...row] and u32 [...index], got ${got}`);
+  }
+  return values.graph.node("scatterAdd", [values, index], {}, [rows, ...values.shape.slice(index.shape.length)], "f32");
+}
+
+/** Returns the part of a tensor that begins at `starts` and has `sizes`. @throws E_SHAPE */
+export function slice(a: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor {
+  const fits = starts.length === a.shape.length && sizes.length === a.shape.length;
+  if (!fits || a.shape.some((n, i) => !(Number.isInteger(starts[i]) && (starts[i] as number) >= 0 && (sizes[i] as number) >= 0 && (starts[i] as number) + (sizes[i] as number) <= n))) {
+    fail("E_SHAPE", `${a.graph.where("slice")}: reaches outside; expected a part of ${showShape(a.shape)}, got ${showShape(sizes)} from ${showShape(starts)}`);
+  }
+  if (sameShape(sizes, a.shape)) return a;
+  if (a.op === "const") return a.graph.constant(a.attributes.value as number, sizes, a.dtype);
+  return a.graph.node("slice", [a], { starts }, sizes, a.dtype);
+}
+
+/** Returns a tensor with `low` zeros before and `high` zeros behind it in each dim. @throws E_SHAPE */
+export function pad(a: Tensor, low: readonly number[], high: readonly number[]): Tensor {
+  const counts = [...low, ...high];
+  if (low.length !== a.shape.length || high.length !== a.shape.length || counts.some((n) => !Number.isInteger(n) || n < 0)) {
+    fail("E_SHAPE", `${a.graph.where("pad")}: not counts of zeros; expected ${a.shape.length} whole numbers ≥ 0 twice, got ${showShape(low)} and ${showShape(high)}`);
+  }
+  if (counts.every((n) => n === 0)) return a;
+  const shape = a.shape.map((n, i) => n + (low[i] as number) + (high[i] as number));
+  if (a.op === "const" && a.attributes.value === 0) return a.graph.constant(0, shape, a.dtype);
+  if (a.op === "pad") {
+    const inner = a.attributes.low as readonly number[];
+    const source = a.inputs[0] as Tensor;
+    const below = low.map((n, i) => n + (inner[i] as number));
+    return pad(source, below, shape.map((n, i) => n - (source.shape[i] as number) - (below[i] as number)));
+  }
+  return a.graph.node("pad", [a], { low }, shape, a.dtype);
+}
+
+/** How {@link unfold} moves. */
+export interface WindowOptions {
+  /** From one window to the next. Default 1. */
+  readonly stride?: number;
+  /** From one element of a window to the next. Default 1. */
+  readonly dilation?: number;
+}
+
+/**
+ * Returns sliding windows along a dim: [.., n, ..] becomes [.., count, size, ..] with element (o, k) = a[o·stride + k·dilation] and
+ * count = ⌊(n − dilation·(size − 1) − 1) / stride⌋ + 1.
+ * @throws E_SHAPE
+ */
+export function unfold(a: Tensor, axis: number, size: number, options: WindowOptions = {}): Tensor {
+  const { stride = 1, dilation = 1 } = options;
+  const n = a.shape[axis] ?? -1;
+  const reach = dilation * (size - 1) + 1;
+  if (![size, stride, dilation].every((value) => Number.isInteger(value) && value >= 1) || n < reach) {
+    fail("E_SHAPE", `${a.graph.where("unfold")}: no window fits; expected dim ${axis} of ${showShape(a.shape)} to hold ${reach}, got ${n < 0 ? "no such dim" : n}`, {
+      context: { axis, size, stride, dilation },
+    });
+  }
+  const shape = [...a.shape.slice(0, axis), Math.floor((n - reach) / stride) + 1, size, ...a.shape.slice(axis + 1)];
+  if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
+  return a.graph.node("unfold", [a], { axis, stride, dilation }, shape, a.dtype);
+}
+
+/** Returns element (i, k) = a[i + step·k, k] in dims `axis` and the next, 0 where that is outside; i runs to `length`. */
+function skew(a: Tensor, axis: number, length: number, step: number): Tensor {
+  const shape = a.shape.map((n, i) => (i === axis ? length : n));
+  return a.graph.node("skew", [a], { axis, step }, shape, a.dtype);
+}
+
+/** Returns the sum of windows [.., count, size, ..] put back where {@link unfold} took them from: [.., n, ..]. */
+function fold(g: Tensor, axis: number, n: number, stride: number, dilation: number): Tensor {
+  let spread = g;
+  if (stride > 1) {
+    // Zeros between the windows make their starts neighbours.
+    const [count, rest] = [g.shape[axis] as number, g.shape.slice(axis + 1)];
+    const open = reshape(g, [...g.shape.slice(0, axis), count, 1, ...rest]);
+    const zeros = open.shape.map(() => 0);
+    spread = reshape(
+      pad(open, zeros, zeros.map((_, i) => (i === axis + 1 ? stride - 1 : 0))),
+      [...g.shape.slice(0, axis), count * stride, ...rest],
+    );
+  }
+  const summed = reduce("sum", skew(spread, axis, n, -dilation), axis + 1);
+  return reshape(summed, [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
+}
+
 /** Returns the elements of all tensors one after another as one vector; the parts are computed in place, without a copy. */
 export function pack(parts: readonly Tensor[]): Tensor {
   const first = parts[0] as Tensor;
@@ -150,4 +239,31 @@ export const vjps: Readonly<Record<string, Vjp>> = {
     return [matmul(g, turned(b)), matmul(turned(a), g)];
   },
   detach: () => [undefined],
+  gather: (g, node) => {
+    const [table, index] = node.inputs as [Tensor, Tensor];
+    return [scatterAdd(g, index, table.shape[0] as number), undefined];
+  },
+  scatterAdd: (g, node) => [gather(g, node.inputs[1] as Tensor), undefined],
+  slice: (g, node) => {
+    const a = node.inputs[0] as Tensor;
+    const low = node.attributes.starts as readonly number[];
+    return [pad(g, low, a.shape.map((n, i) => n - (low[i] as number) - (node.shape[i] as number)))];
+  },
+  pad: (g, node) => [slice(g, node.attributes.low as readonly number[], (node.inputs[0] as Tensor).shape)],
+  unfold: (g, node) => {
+    const { axis, stride, dilation } = node.attributes as { axis: number; stride: number; dilation: number };
+    return [fold(g, axis, (node.inputs[0] as Tensor).shape[axis] as number, stride, dilation)];
+  },
+  skew: (g, node) => {
+    const { axis, step } = node.attributes as { axis: number; step: number };
+    return [skew(g, axis, (node.inputs[0] as Tensor).shape[axis] as number, -step)];
+  },
+  pack: (g, node) => {
+    let first = 0;
+    return node.inputs.map((part) => {
+      const size = sizeOf(part.shape);
+      first += size;
+      return reshape(slice(g, [first - size], [size]), part.shape);
+    });
+  },
 };

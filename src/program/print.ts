@@ -42,7 +42,7 @@ function printKernel(kernel: Kernel): string[] {
   }
   const body = printBody(kernel);
   if (kernel.family === "scatter")
-    return [`scatter "${kernel.label}" over [${kernel.dims}]`, ...body, `  ${printAccess(kernel.target)} = v${kernel.value}`];
+    return [`${kernel.mode} "${kernel.label}" over [${kernel.dims}]`, ...body, `  ${printAccess(kernel.target)} = v${kernel.value}`];
   const stores = kernel.outputs.map((o) => `  ${printAccess(o.access)} = ${"op" in o ? `${o.op} ` : ""}v${o.value}`);
   if (kernel.family === "map") return [`map "${kernel.label}" over [${kernel.dims}]`, ...body, ...stores];
   if (kernel.family === "reduce") {
@@ -76,5 +76,6 @@ function printInstruction(i: Instruction, body: Body): string {
 function printAccess(access: Access): string {
   const gather =
     access.gather === undefined ? "" : ` row ${printAccess(access.gather.index)} of ${access.gather.size} by ${access.gather.stride}`;
-  return `${access.arena}.${access.storage}@${access.offset} (${access.strides})${gather}`;
+  const bounds = (access.bounds ?? []).map((bound) => ` within ${bound.size}: ${bound.offset} (${bound.strides})`).join("");
+  return `${access.arena}.${access.storage}@${access.offset} (${access.strides})${gather}${bounds}`;
 }

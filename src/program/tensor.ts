@@ -1,11 +1,11 @@
 import { fail } from "../errors.ts";
 import type { Graph, Tensor } from "./graph.ts";
 import { apply } from "./ops.ts";
-import { expand, permute, reduce, reshape } from "./primitives.ts";
+import { expand, pad, permute, reduce, reshape } from "./primitives.ts";
 import { broadcastShapes, normalAxes, type Shape } from "./shape.ts";
 
 export { grad } from "./grad.ts";
-export { detach, expand, gather, matmul, pack, permute, reshape } from "./primitives.ts";
+export { detach, expand, gather, matmul, pack, pad, permute, reshape, scatterAdd, slice, unfold } from "./primitives.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -113,6 +113,25 @@ export function mean(a: Tensor, axes?: number | readonly number[], options: Redu
   const list = normalAxes(a.graph.where("mean"), axes ?? [...a.shape.keys()], a.shape.length);
   const count = list.reduce((product, axis) => product * (a.shape[axis] as number), 1);
   return mul(folded("sum", a, list, options), 1 / count);
+}
+
+/** Returns tensors one after another along a dim; all other dims are equal. @throws E_SHAPE */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const first = graphOf("concat", parts);
+  const { graph, shape } = first;
+  const [dim] = normalAxes(graph.where("concat"), axis, shape.length) as [number];
+  const total = parts.reduce((sum, part) => sum + (part.shape[dim] ?? 0), 0);
+  let before = 0;
+  const placed = parts.map((part) => {
+    if (part.shape.length !== shape.length || part.shape.some((n, i) => i !== dim && n !== shape[i])) {
+      fail("E_SHAPE", `${graph.where("concat")}: shapes differ outside dim ${dim}; expected dims as in [${shape.join(", ")}], got [${part.shape.join(", ")}]`);
+    }
+    const size = part.shape[dim] as number;
+    before += size;
+    const at = (value: number): number[] => shape.map((_, i) => (i === dim ? value : 0));
+    return pad(part, at(before - size), at(total - before));
+  });
+  return placed.reduce((a, b) => add(a, b));
 }
 
 /** Returns the matrix with its last two dims exchanged. */

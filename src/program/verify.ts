@@ -1,7 +1,7 @@
 /** The verifier: proves before the first run that a plan stays inside its arenas, so that kernels need no checks. */
 import { fail } from "../errors.ts";
 import { ops } from "./ops.ts";
-import type { Access, ArenaName, Instruction, Kernel, Plan } from "./plan.ts";
+import type { Access, ArenaName, Bound, Instruction, Kernel, Plan } from "./plan.ts";
 
 /** Returns the plan when every kernel is sound. @throws E_PLAN naming the kernel */
 export function verify(plan: Plan): Plan {
@@ -66,11 +66,14 @@ function accessesOf(kernel: Kernel): { loads: Use[]; stores: Use[] } {
 
 /** Returns the bytes an access may touch, or undefined when it has no points. */
 function rangeOf(access: Access, dims: readonly number[]): [number, number] | undefined {
-  if (dims.includes(0)) return undefined;
-  let low = access.offset;
-  let high = access.offset;
+  if (dims.includes(0) || access.bounds?.some((bound) => bound.size === 0)) return undefined;
+  const bounds = access.bounds ?? [];
+  // What bounded indices contribute lies between 0 and their size; the rest is affine.
+  const free = (value: number, part: (bound: Bound) => number): number => bounds.reduce((rest, bound) => rest - bound.step * part(bound), value);
+  let low = free(access.offset, (bound) => bound.offset);
+  let high = low + bounds.reduce((reach, bound) => reach + bound.step * (bound.size - 1), 0);
   for (const [d, stride] of access.strides.entries()) {
-    const reach = ((dims[d] as number) - 1) * stride;
+    const reach = ((dims[d] as number) - 1) * free(stride, (bound) => bound.strides[d] as number);
     if (reach < 0) low += reach;
     else high += reach;
   }

@@ -1,14 +1,22 @@
 /** What views and leaves are, and how a view's dims read the dims below it. */
 import type { Graph, Tensor } from "./graph.ts";
+import type { Bound } from "./plan.ts";
 import { denseStrides, type Shape } from "./shape.ts";
 
-const VIEWS = ["reshape", "permute", "expand", "detach"];
+const VIEWS = ["reshape", "permute", "expand", "detach", "slice", "unfold", "pad", "skew"];
+/** Views that read zeros outside their input, which must therefore lie in a buffer. */
+const BOUNDED = ["pad", "skew"];
 const BUFFER_LEAVES = ["input", "scalar", "state"];
 
 /** An index as an affine function of a kernel's dims. */
 export interface Affine {
   readonly offset: number;
   readonly strides: readonly number[];
+}
+
+/** An affine function, and where its value counts. */
+export interface Walk extends Affine {
+  readonly bounds?: readonly Bound[];
 }
 
 /** Returns whether a node only renames the elements of its input. */
@@ -21,10 +29,19 @@ export function isBufferLeaf(node: Tensor): boolean {
   return BUFFER_LEAVES.includes(node.op);
 }
 
-/** Returns the first node below `node` that is not one of `views`. */
+/** Returns whether a node is a view with zeros around its input. */
+export function isBounded(node: Tensor): boolean {
+  return BOUNDED.includes(node.op);
+}
+
+/** Returns the first node below `node` that is not one of `views`, or the buffer that a bounded view on the way needs. */
 export function underViews(node: Tensor, views: readonly string[] = VIEWS): Tensor {
   let source = node;
-  while (views.includes(source.op)) source = source.inputs[0] as Tensor;
+  while (views.includes(source.op)) {
+    const bounded = isBounded(source);
+    source = source.inputs[0] as Tensor;
+    if (bounded) break;
+  }
   return source;
 }
 
@@ -71,6 +88,19 @@ export function throughView(view: Tensor, index: readonly Affine[], rank: number
   if (view.op === "permute") {
     const order = view.attributes.order as readonly number[];
     return input.shape.map((_, i) => index[order.indexOf(i)] as Affine);
+  }
+  const { axis = 0, stride = 1, dilation = 1, step = 0 } = view.attributes as Record<string, number>;
+  const at = (i: number): Affine => index[i] as Affine;
+  const shifted = (by: readonly number[]): Affine[] => index.map((term, i) => ({ ...term, offset: term.offset + (by[i] as number) }));
+  switch (view.op) {
+    case "slice":
+      return shifted(view.attributes.starts as readonly number[]);
+    case "pad":
+      return shifted((view.attributes.low as readonly number[]).map((low) => -low));
+    case "unfold":
+      return input.shape.map((_, i) => (i === axis ? combine([at(i), at(i + 1)], [stride, dilation], rank) : at(i < axis ? i : i + 1)));
+    case "skew":
+      return index.map((term, i) => (i === axis ? combine([term, at(i + 1)], [1, step], rank) : term));
   }
   const below = input.shape.map(() => zero);
   const groups = dimGroups(view.shape, input.shape);
@@ -124,7 +154,7 @@ function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
 export function isMatrix(operand: Tensor): boolean {
   const rank = operand.shape.length;
   const walk = bufferWalk(operand, identity(operand.shape), rank);
-  if (walk === undefined) return false;
+  if (walk === undefined || walk.bounds !== undefined) return false;
   const dims = [rank - 2, rank - 1];
   return (
     dims.some((d) => operand.shape[d] === 1 || walk.strides[d] === 1) && dims.every((d) => operand.shape[d] === 1 || walk.strides[d] !== 0)
@@ -139,7 +169,7 @@ export function isTransposed(operand: Tensor): boolean {
 }
 
 /** Returns how a view chain over a buffer walks it, in elements from the buffer's start, or undefined where it is not affine. */
-export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number, isBuffer?: (node: Tensor) => boolean): Affine | undefined {
+export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number, isBuffer?: (node: Tensor) => boolean): Walk | undefined {
   if (!isView(node) || isBuffer?.(node) === true) return combine(index, bufferStrides(node), rank);
   const input = node.inputs[0] as Tensor;
   // A dense buffer may be read under any reshape: its elements are numbered the same.
@@ -147,7 +177,16 @@ export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number,
     return combine(index, denseStrides(node.shape), rank);
   }
   const below = throughView(node, index, rank);
-  return below === undefined ? undefined : bufferWalk(input, below, rank, isBuffer);
+  if (below === undefined) return undefined;
+  if (!isBounded(node)) return bufferWalk(input, below, rank, isBuffer);
+  const strides = bufferStrides(input);
+  const bounds = below.flatMap((term, d): Bound[] => {
+    const size = input.shape[d] as number;
+    // Conditions that hold at every point are left out: those on dims that the view leaves as they are.
+    if (size === node.shape[d] && (node.op === "pad" || node.attributes.axis !== d)) return [];
+    return [{ offset: term.offset, strides: term.strides, size, step: strides[d] as number }];
+  });
+  return { ...combine(below, strides, rank), bounds };
 }
 
 /** Returns the strides of a node's buffer, in elements: dense but for padded rows. */

@@ -8,12 +8,14 @@ import type {
   ArenaName,
   Body,
   DType,
+  Gather,
   Instruction,
   Kernel,
   MatmulKernel,
   OptimizerKernel,
   Plan,
   ReduceKernel,
+  ScatterKernel,
 } from "../../src/program/plan.ts";
 import { philox } from "../../src/random.ts";
 
@@ -44,6 +46,7 @@ function interpretKernel(kernel: Kernel, memory: Memory): void {
       }
       return;
     case "scatter":
+      if (kernel.mode === "add") return interpretSum(kernel, memory);
       for (const point of points(kernel.dims)) {
         write(memory, kernel.target, point, evaluate(kernel, memory, point)[kernel.value] as number);
       }
@@ -58,6 +61,18 @@ function interpretKernel(kernel: Kernel, memory: Memory): void {
       interpretOptimizer(kernel, memory);
       return;
   }
+}
+
+function interpretSum(kernel: ScatterKernel, memory: Memory): void {
+  const { index, stride, size } = kernel.target.gather as Gather;
+  const { gather: _, ...place } = kernel.target;
+  const sums = new Float64Array(stride * size);
+  for (const point of points(kernel.dims)) {
+    const row = read(memory, index, point);
+    const at = row * stride + walk({ ...kernel.target, offset: 0 }, point);
+    if (row < size) sums[at] = (sums[at] as number) + (evaluate(kernel, memory, point)[kernel.value] as number);
+  }
+  for (const [i, sum] of sums.entries()) write(memory, { ...place, strides: [1] }, [i], sum);
 }
 
 function interpretReduce(kernel: ReduceKernel, memory: Memory): void {
@@ -152,6 +167,8 @@ function randomBits(element: number, words: Uint32Array): number {
 }
 
 function read(memory: Memory, access: Access, point: Point): number {
+  const outside = access.bounds?.some((bound) => walk(bound, point) < 0 || walk(bound, point) >= bound.size);
+  if (outside === true) return 0;
   const { gather } = access;
   const row = gather === undefined ? 0 : Math.min(read(memory, gather.index, point), gather.size - 1);
   const value = memory[access.arena][access.storage][walk(access, point) + row * (gather?.stride ?? 0)];

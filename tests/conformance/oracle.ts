@@ -30,6 +30,8 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
   const index = (i: number): number[] => strides.map((stride, d) => Math.floor(i / stride) % (node.shape[d] as number));
   const at = (shape: readonly number[], point: readonly number[]): number =>
     denseStrides(shape).reduce((sum, stride, d) => sum + stride * (point[d] as number), 0);
+  const inside = (point: readonly number[]): number =>
+    point.every((p, d) => p >= 0 && p < (first.shape[d] as number)) ? (a[at(first.shape, point)] as number) : 0;
   switch (node.op) {
     case "const":
       return () => node.attributes.value as number;
@@ -69,6 +71,31 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
     case "gather": {
       const size = sizeOf(first.shape.slice(1));
       return (_, i) => a[Math.min(b[Math.floor(i / size)] as number, (first.shape[0] as number) - 1) * size + (i % size)] as number;
+    }
+    case "slice":
+    case "pad": {
+      const { starts, low } = node.attributes as { starts?: readonly number[]; low?: readonly number[] };
+      return (_, i) => inside(index(i).map((p, d) => p + (starts?.[d] ?? -(low?.[d] ?? 0))));
+    }
+    case "unfold":
+    case "skew": {
+      const { axis = 0, stride = 1, dilation = 1, step = 0 } = node.attributes as Record<string, number>;
+      return (_, i) => {
+        const point = index(i);
+        const [o, k] = point.slice(axis, axis + 2) as [number, number];
+        if (node.op === "unfold") point.splice(axis, 2, o * stride + k * dilation);
+        else point[axis] = o + step * k;
+        return inside(point);
+      };
+    }
+    case "scatterAdd": {
+      const size = sizeOf(node.shape.slice(1));
+      const sums = new Float64Array(sizeOf(node.shape));
+      for (const [i, value] of a.entries()) {
+        const to = (b[Math.floor(i / size)] as number) * size + (i % size);
+        if (to < sums.length) sums[to] = (sums[to] as number) + value;
+      }
+      return (_, i) => sums[i] as number;
     }
     case "matmul": {
       const k = first.shape.at(-1) as number;

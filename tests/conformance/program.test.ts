@@ -136,6 +136,21 @@ describe("gradients agree with finite differences", () => {
     ["matmul of transposed", ({ a: x, b: y }) => t.matmul(t.transpose(x as Tensor), y as Tensor), { a, b }],
     ["matmul, batched", ({ p: x, q: y }) => t.matmul(x as Tensor, y as Tensor), { p: draw([2, 3, 4], -1, 1), q: draw([2, 4, 2], -1, 1) }],
     ["pack", ({ a: x, b: y }) => t.square(t.mul(t.sum(x as Tensor), t.sum(t.mul(y as Tensor, x as Tensor)))), { a, b }],
+    ["slice", ({ a: x }) => t.square(t.slice(x as Tensor, [1, 0], [2, 2])), { a }],
+    ["pad", ({ a: x }) => t.exp(t.pad(x as Tensor, [1, 0], [0, 2])), { a }],
+    ["concat", ({ a: x, b: y }) => t.square(t.concat([x as Tensor, t.mul(y as Tensor, x as Tensor)], 1)), { a, b }],
+    ["unfold", ({ s: x }) => t.square(t.unfold(x as Tensor, 1, 3)), { s: draw([2, 9], -1, 1) }],
+    ["unfold, strided and dilated", ({ s: x }) => t.square(t.unfold(x as Tensor, 0, 3, { stride: 2, dilation: 2 })), { s: draw([9, 2], -1, 1) }],
+    [
+      "convolution",
+      ({ s: x, w: y }) => {
+        const windows = t.unfold(t.unfold(t.pad(x as Tensor, [1, 1], [1, 1]), 1, 3), 0, 3);
+        return t.matmul(t.reshape(t.permute(windows, [0, 2, 1, 3]), [30, 9]), y as Tensor);
+      },
+      { s: draw([5, 6], -1, 1), w: draw([9, 2], -1, 1) },
+    ],
+    ["gather", ({ a: x }, g) => t.square(t.gather(x as Tensor, t.toU32(t.mul(t.toF32(g.iota(6)), 0.7)))), { a }],
+    ["scatterAdd", ({ a: x }, g) => t.square(t.scatterAdd(x as Tensor, t.and(g.iota(4), 1), 3)), { a }],
     ["detach", ({ a: x }) => t.mul(x as Tensor, 3), { a }],
   ];
   it.each(cases)("%s", async (_, f, inputs) => checkGradient(f, inputs));
@@ -146,6 +161,11 @@ describe("gradients agree with finite differences", () => {
       a,
       w: draw([3, 2], -1, 1),
     });
+  });
+
+  it("a gradient through windows can be differentiated again", async () => {
+    const windows = (x: Tensor): Tensor => t.sum(t.exp(t.sum(t.unfold(x, 0, 2, { stride: 2 }), 1)));
+    await checkGradient(({ a: x }) => t.grad(windows(x as Tensor), [x as Tensor])[0] as Tensor, { a });
   });
 
   it("no gradient flows through detach, and none is zero where the loss does not depend", async () => {

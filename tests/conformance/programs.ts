@@ -58,7 +58,7 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     return { shape: pairs.map(([m, n]) => Math.max(m, n)), move: (_g, all) => f(all[i] as Tensor, all[j] as Tensor) };
   }
   function view(a: Shape, _: Shape, i: number): Made {
-    const kind = random.below(3);
+    const kind = random.below(4);
     if (kind === 0) {
       const order = random.shuffle([...a.keys()]);
       return { shape: order.map((d) => a[d] as number), move: (_g, all) => t.permute(all[i] as Tensor, order) };
@@ -69,8 +69,32 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
       const to = random.below(3) === 0 ? halves : shape;
       return { shape: to, move: (_g, all) => t.reshape(all[i] as Tensor, to) };
     }
+    if (kind === 2 && a.length > 0) return window(a, i);
     const shape = a.map((n) => (n === 1 ? pick([1, 3]) : n));
     return { shape, move: (_g, all) => t.expand(all[i] as Tensor, shape) };
+  }
+  function window(a: Shape, i: number): Made {
+    const axis = random.below(a.length);
+    const n = a[axis] as number;
+    const only = (value: number): number[] => a.map((_, d) => (d === axis ? value : 0));
+    const resized = (size: number): number[] => a.map((m, d) => (d === axis ? size : m));
+    const [low, high, start, stride, dilation] = [random.below(3), random.below(3), random.below(n), 1 + random.below(2), 1 + random.below(2)];
+    const size = 1 + random.below(Math.min(n - start, 3));
+    const count = Math.floor((n - dilation * (size - 1) - 1) / stride) + 1;
+    switch (random.below(4)) {
+      case 0:
+        return { shape: resized(n + low + high), move: (_g, all) => t.pad(all[i] as Tensor, only(low), only(high)) };
+      case 1:
+        return { shape: resized(size), move: (_g, all) => t.slice(all[i] as Tensor, only(start), resized(size)) };
+      case 2:
+        if (count < 1) return undefined;
+        return {
+          shape: [...a.slice(0, axis), count, size, ...a.slice(axis + 1)],
+          move: (_g, all) => t.unfold(all[i] as Tensor, axis, size, { stride, dilation }),
+        };
+      default:
+        return { shape: resized(2 * n), move: (_g, all) => t.concat([all[i] as Tensor, t.neg(all[i] as Tensor)], axis) };
+    }
   }
   function fold(a: Shape, _: Shape, i: number): Made {
     if (a.length === 0) return undefined;

@@ -304,9 +304,13 @@ export function scatterScenes(count: number): Scene[] {
     const index = indexOver(scene, dims, 0, (i) => (scene.chance(0.8) ? (rows[i] ?? height) : scene.pick([height, 0xffffffff])));
     const offset = scene.result(arena, dtype, height * width);
     // What a row past the end would overwrite.
-    scene.place(arena, "u32", Array.from({ length: width }, () => scene.random.u32()));
+    scene.place(
+      arena,
+      "u32",
+      Array.from({ length: width }, () => scene.random.u32()),
+    );
     const target: Access = { arena, storage: dtype, offset, strides: [0, 1], gather: { index, stride: width, size: height } };
-    scene.add({ family: "scatter", label: "scatter", dims, ...grown, value, target });
+    scene.add({ family: "scatter", mode: "put", label: "scatter", dims, ...grown, value, target });
     return scene.done(`scatter ${seed}: ${put} into ${height} rows of ${width}`);
   });
 }
@@ -412,7 +416,11 @@ export function wideScenes(): Scene[] {
   map.add({ family: "map", label: "wide", dims: [points], accesses: [], instructions: [iota([3])], outputs: all });
 
   const reduce = builder("wide reduce", 0);
-  const row = reduce.place("io", "u32", Array.from({ length: 64 }, () => reduce.random.u32()));
+  const row = reduce.place(
+    "io",
+    "u32",
+    Array.from({ length: 64 }, () => reduce.random.u32()),
+  );
   const accesses: Access[] = [{ arena: "io", storage: "u32", offset: row, strides: [0, 1] }];
   const values: Instruction[] = [
     { op: "load", access: 0, dtype: "u32" },

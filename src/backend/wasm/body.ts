@@ -19,6 +19,8 @@ export interface Result {
   readonly value: number;
   readonly access: Access;
   readonly fold?: "sum" | "max";
+  /** Whether it is added to what is there. */
+  readonly adds?: boolean;
 }
 
 /** A body and the order it runs in. */
@@ -39,7 +41,7 @@ export interface Block {
 export const REGISTER_BYTES: number = 4 * 256 + 16;
 
 const MAX_OUTER = 5;
-const [PLACE, SPLAT, COPY, IOTA, RANDOM] = [0, 1, 2, 3, 4] as const;
+const [PLACE, SPLAT, COPY, IOTA, RANDOM, BOUNDED, ADD] = [0, 1, 2, 3, 4, 5, 6] as const;
 const [UNIFORM, STRAIGHT] = [1, 2] as const;
 
 /** The words of a walk whose place is known; kind, slot and scratch are filled in later. */
@@ -108,7 +110,7 @@ export function encodeBody(block: Block, memory: Memory): number {
     const walk = accessWalk(result.access, block, memory);
     walk.words[18] = slots[result.value] as number;
     // A store drops rows past its table, which only the element-wise way looks for.
-    if (result.access.gather !== undefined) walk.words[17] = COPY;
+    if (result.access.gather !== undefined) walk.words[17] = result.adds === true ? ADD : COPY;
     walk.words[22] = (result.fold === "max" ? 1 : 0) + (instructions[result.value]?.dtype === "u32" ? 2 : 0);
     return walk;
   });
@@ -214,23 +216,29 @@ function accessWalk(access: Access, block: Block, memory: Memory): Walk {
   const words = place(memory.address(access.arena) + (access.offset << shift), shift, access.strides, access.gather, block, memory);
   const inner = words[2] as number;
   const indexInner = words[9] as number;
+  if (access.bounds !== undefined) {
+    const bounds = access.bounds.flatMap((bound) => [bound.offset, ...alongBlock(bound.strides, block), bound.size]);
+    words[17] = BOUNDED;
+    words[22] = access.bounds.length;
+    words[23] = memory.words(bounds);
+    return { words, kind: BOUNDED };
+  }
   const kind = indexInner !== 0 ? COPY : inner === 0 ? SPLAT : inner === 1 && shift === 2 ? PLACE : COPY;
   words[17] = kind;
   return { words, kind };
 }
 
 function place(base: number, shift: number, strides: readonly number[], gather: Access["gather"], block: Block, memory: Memory): number[] {
-  const along = (list: readonly number[]): number[] => {
-    const outer = block.outer.map((d) => list[d] as number);
-    return [
-      block.inner === undefined ? 1 : (list[block.inner] as number),
-      ...outer,
-      ...new Array<number>(MAX_OUTER - outer.length).fill(0),
-    ];
-  };
+  const along = (list: readonly number[]): number[] => alongBlock(list, block);
   const index = gather?.index;
   const indexBase = index === undefined ? 0 : memory.address(index.arena) + 4 * index.offset;
   const indexStrides = index === undefined ? along(strides.map(() => 0)) : along(index.strides);
   if (block.inner === undefined) indexStrides[0] = 0;
   return [base, shift, ...along(strides), indexBase, ...indexStrides, gather?.stride ?? 0, gather?.size ?? 0, 0, 0, 0, 0, 0, 0, 0];
+}
+
+/** Returns strides in the order of a block: the inner dim, then five outer ones. */
+function alongBlock(strides: readonly number[], { inner, outer }: Block): number[] {
+  const slow = outer.map((d) => strides[d] as number);
+  return [inner === undefined ? 1 : (strides[inner] as number), ...slow, ...new Array<number>(MAX_OUTER - slow.length).fill(0)];
 }

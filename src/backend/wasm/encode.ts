@@ -1,5 +1,5 @@
 /** Turns the kernels of a plan into the blocks that `assembly/run.ts` walks. */
-import type { Access, Instruction, Kernel, MapKernel, MatmulKernel, OptimizerKernel, ReduceKernel } from "../../program/plan.ts";
+import type { Access, Instruction, Kernel, MapKernel, MatmulKernel, OptimizerKernel, ReduceKernel, ScatterKernel } from "../../program/plan.ts";
 import { collapse } from "../../program/squeeze.ts";
 import { encodeBody, type Memory } from "./body.ts";
 
@@ -24,7 +24,7 @@ export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[]
     case "map":
       return [encodeMap(kernel, memory)];
     case "scatter":
-      return [encodeMap({ ...kernel, family: "map", outputs: [{ value: kernel.value, access: kernel.target }] }, memory)];
+      return encodeScatter(kernel, memory);
     case "reduce":
       return [encodeReduce(kernel, memory)];
     case "matmul":
@@ -45,6 +45,26 @@ function encodeMap(kernel: MapKernel, memory: Memory): Entry {
   const inner = innermost(dims, [...dims.keys()], [...kernel.accesses, ...results, ...results]);
   const outer = [...dims.keys()].filter((d) => d !== inner);
   return { family: MAP, block: encodeBody({ ...kernel, outer, inner, kept: 0, results: outputs }, memory) };
+}
+
+function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
+  const { target, mode, dims } = kernel;
+  if (mode === "put") return [encodeMap({ ...kernel, family: "map", outputs: [{ value: kernel.value, access: target }] }, memory)];
+  const { stride, size } = target.gather as NonNullable<Access["gather"]>;
+  const { gather: _, ...place } = target;
+  const zero: MapKernel = {
+    family: "map",
+    label: kernel.label,
+    dims: [stride * size],
+    accesses: [],
+    instructions: [{ op: "const", value: 0, dtype: "f32" }],
+    outputs: [{ value: 0, access: { ...place, strides: [1] } }],
+  };
+  // The points in row-major order, so that sums are the same however rows repeat.
+  const inner = dims.length === 0 ? undefined : dims.length - 1;
+  const results = [{ value: kernel.value, access: target, adds: true }];
+  const block = encodeBody({ ...kernel, outer: [...dims.keys()].slice(0, -1), inner, kept: 0, results }, memory);
+  return [encodeMap(zero, memory), { family: MAP, block }];
 }
 
 function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {

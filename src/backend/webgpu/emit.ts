@@ -18,8 +18,9 @@ export function emitPoint(index: string, dims: readonly number[], prefix: string
       point.push("0u");
       continue;
     }
-    const quotient = below === 1 ? index : `${index} / ${below}u`;
-    lines.push(`let ${prefix}${d} = ${above === total ? quotient : `${below === 1 ? quotient : `(${quotient})`} % ${dim}u`};`);
+    const quotient = below > 1 ? ` / ${below}u` : "";
+    const remainder = above < total ? ` % ${dim}u` : "";
+    lines.push(`let ${prefix}${d} = ${index}${quotient}${remainder};`);
     point.push(`${prefix}${d}`);
   }
   return { text: lines.join("\n"), point };
@@ -58,8 +59,12 @@ function emitInstruction(instruction: Instruction, body: Body, point: Point, pro
 /** Returns WGSL of an element, an f32 or a u32. */
 export function emitLoad(access: Access, point: Point): string {
   const at = emitAddress(access, point);
-  if (access.storage === "u8") return `byte_of(${access.arena}[(${at}) >> 2u], ${at})`;
-  return access.storage === "f32" ? `bitcast<f32>(${access.arena}[${at}])` : `${access.arena}[${at}]`;
+  const word = access.storage === "u8" ? `byte_of(${access.arena}[(${at}) >> 2u], ${at})` : `${access.arena}[${at}]`;
+  const element = access.storage === "f32" ? `bitcast<f32>(${word})` : word;
+  if (access.bounds === undefined) return element;
+  // What wraps below 0 is large, so one comparison bounds both sides; an address outside is clamped by WGSL and its element passed over.
+  const inside = access.bounds.map((bound) => `(${emitAffine(bound.offset, bound.strides, point)}) < ${emitWord(bound.size)}`).join(" && ");
+  return `select(${access.storage === "f32" ? "0f" : "0u"}, ${element}, ${inside})`;
 }
 
 /** Returns a statement that stores `value`, of the access's own dtype; `row` replaces the row number where the access is gathered. */

@@ -1,6 +1,8 @@
 /** From the kernels of a plan to what a device dispatches: WGSL text, override constants and a number of groups. */
 import type {
+  Access,
   Body,
+  Gather,
   Instruction,
   Kernel,
   MapKernel,
@@ -52,6 +54,7 @@ function lowerMap(kernel: MapKernel): Dispatch | undefined {
 }
 
 function lowerScatter(kernel: ScatterKernel): Dispatch | undefined {
+  if (kernel.mode === "add") return lowerReduce(sumOfRows(kernel));
   const { label, dims, target, value } = kernel;
   const { gather } = target;
   const count = product(dims);
@@ -62,6 +65,42 @@ function lowerScatter(kernel: ScatterKernel): Dispatch | undefined {
     put: [text, emitValues(kernel, point), emitStore(target, point, `v${value}`, "to")].join("\n"),
   });
   return dispatch(label, "main", code, { count, height: gather?.size ?? 1 }, Math.ceil(count / WIDTH));
+}
+
+/** A sum over rows as a fold over all points per element of the target: no two lanes meet, so no atomics and a fixed order. */
+function sumOfRows(kernel: ScatterKernel): ReduceKernel {
+  const { label, dims, target, value } = kernel;
+  const { index, stride, size } = target.gather as Gather;
+  // Dims that choose a row are folded; the others, with the row, are kept.
+  const folded = dims.flatMap((_, d) => (index.strides[d] !== 0 || target.strides[d] === 0 ? [d] : []));
+  const kept = [...dims.keys()].filter((d) => !folded.includes(d));
+  const along = (strides: readonly number[], row: number): number[] => [row, ...kept.map((d) => strides[d] as number), ...folded.map((d) => strides[d] as number)];
+  const access = (a: Access): Access => ({
+    ...a,
+    strides: along(a.strides, 0),
+    ...(a.gather && { gather: { ...a.gather, index: access(a.gather.index) } }),
+    ...(a.bounds && { bounds: a.bounds.map((bound) => ({ ...bound, strides: along(bound.strides, 0) })) }),
+  });
+  const instructions = kernel.instructions.map((i): Instruction => (i.op === "iota" || i.op === "random" ? { ...i, strides: along(i.strides, 0) } : i));
+  const next = instructions.length;
+  const zeros = [...kept, ...folded].map(() => 0);
+  instructions.push(
+    { op: "iota", offset: 0, strides: [1, ...zeros], dtype: "u32" },
+    { op: "load", access: kernel.accesses.length, dtype: "u32" },
+    { op: "apply", name: "equal", args: [next, next + 1], dtype: "u32" },
+    { op: "const", value: 0, dtype: "f32" },
+    { op: "apply", name: "select", args: [next + 2, value, next + 3], dtype: "f32" },
+  );
+  const { gather: _, ...place } = target;
+  return {
+    family: "reduce",
+    label,
+    dims: [size, ...kept.map((d) => dims[d] as number), ...folded.map((d) => dims[d] as number)],
+    kept: 1 + kept.length,
+    accesses: [...kernel.accesses.map(access), access(index)],
+    instructions,
+    outputs: [{ value: next + 4, op: "sum", access: { ...place, strides: along(target.strides, stride).map((s, d) => (d <= kept.length ? s : 0)) } }],
+  };
 }
 
 function lowerReduce(kernel: ReduceKernel): Dispatch | undefined {

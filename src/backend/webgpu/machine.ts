@@ -89,8 +89,11 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
         start() {
           const staging = start();
           const done = (): void => {
-            // What stopped the machine has rejected this already.
-            if (!rejects.has(reject)) return staging.destroy();
+            if (!rejects.has(reject)) {
+              // What stopped the machine has rejected this already.
+              staging.destroy();
+              return;
+            }
             const bytes = new Uint8Array(staging.getMappedRange()).slice(0, byteLength);
             staging.unmap();
             rejects.delete(reject);
