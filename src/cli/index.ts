@@ -17,7 +17,7 @@ const stop = new AbortController();
 // The handlers go with the first signal, so that a second one ends the process at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 // A reader that went away, as `head` does, stops the run as Ctrl-C does.
-stdout.on("error", () => stop.abort());
+for (const stream of [stdout, stderr]) stream.on("error", () => stop.abort());
 
 const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 const code = await main(argv.slice(2), { out: outputOf(stdout), err: outputOf(stderr), stop: stop.signal, version: manifest.version });

@@ -40,7 +40,7 @@ export function setUp(settings: LearnSettings, data: NamedData): Setup {
   return { name: strategy, scenario, learner, batch, epochs, seed, options: optionsOf(settings, data) };
 }
 
-/** Refuses a learning rate of more than one optimizer's options. */
+/** Returns the update rule with its clipping. @throws E_CONFIG for an option of another rule */
 function optimizerOf({ optimizer, momentum, weightDecay, clip }: LearnSettings): Optimizer {
   if (optimizer === "adamw" && momentum !== undefined) {
     fail("E_CONFIG", `learn: option "--momentum" has no effect on adamw; expected --optimizer sgd, got adamw`, {

@@ -105,6 +105,8 @@ export interface MatmulKernel extends Body {
   readonly k: number;
   readonly a: Access;
   readonly b: Access;
+  /** Where Σ_k b[b, k, j] goes, if anywhere: walks [batch, m, n] with stride 0 along m. The gradient of a bias comes with that of its weight. */
+  readonly sums?: Access;
   /** The first output is dense over its dims (strides [m·n, n, 1]) and f32. */
   readonly outputs: readonly Output[];
 }
