@@ -1,3 +1,4 @@
+import type { RuntimeInfo } from "palimpsest";
 import type { Settings, Strategy } from "./lesson.ts";
 import { find } from "./page.ts";
 
@@ -57,6 +58,13 @@ export function showState(state: State): void {
   controls.restart.disabled = !(begun || state === "running");
   controls.keep.disabled = !begun;
   controls.memory.disabled = !readSettings().strategies.includes("replay");
+}
+
+/** Shows what computes, why, and what speaks against it; nothing when nothing does. */
+export function showBackend(info?: RuntimeInfo, warnings: readonly string[] = []): void {
+  const part = (tag: "b" | "span" | "em", textContent: string) => Object.assign(document.createElement(tag), { textContent });
+  const known = info === undefined ? [] : [part("b", info.backend), part("span", info.reason)];
+  find("#place").replaceChildren(...known, ...warnings.map((warning) => part("em", warning)));
 }
 
 /** Says something about the visit; a warning stands out. */

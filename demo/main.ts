@@ -2,7 +2,7 @@ import { openRuntime, PalimpsestError, type Runtime, type RuntimeOptions } from 
 import { openAnswers } from "./answers.ts";
 import { readBookmark, removeBookmark, writeBookmark } from "./bookmark.ts";
 import { breathe, sleep } from "./breathe.ts";
-import { controls, isSlow, notify, readSettings, type State, showSettings, showState } from "./controls.ts";
+import { controls, isSlow, notify, readSettings, type State, showBackend, showSettings, showState } from "./controls.ts";
 import { drawCourse } from "./course.ts";
 import { showGlyphs } from "./glyphs.ts";
 import { Lesson } from "./lesson.ts";
@@ -62,23 +62,24 @@ function inTurn(action: () => Promise<void>): void {
 
 /** Takes up the lesson of an earlier visit, or makes a new one ready. */
 async function welcome(): Promise<void> {
+  const bookmark = readBookmark();
+  if (bookmark === undefined) return prepare();
+  const backend = await openBackend();
   try {
-    const bookmark = readBookmark();
-    if (bookmark !== undefined) {
-      showSettings(bookmark.settings);
-      await show(await Lesson.resume(await openBackend(), await course, bookmark));
-      return notify("This is the run you kept.");
-    }
+    showSettings(bookmark.settings);
+    await show(await Lesson.resume(backend, await course, bookmark));
+    notify("This is the run you kept.");
   } catch (error) {
     await removeBookmark();
+    await prepare();
     notify(`The run you kept cannot be opened: ${messageOf(error)}`, "warning");
   }
-  await prepare();
 }
 
 /** Makes a new lesson ready. */
 async function prepare(): Promise<void> {
   await leave();
+  notify("");
   await show(await Lesson.begin(await openBackend(), await course, readSettings()));
 }
 
@@ -97,12 +98,9 @@ async function leave(): Promise<void> {
 async function openBackend(): Promise<Runtime> {
   if (runtime !== undefined) return runtime;
   const backend = controls.backend.value as NonNullable<RuntimeOptions["backend"]>;
-  notify("");
-  runtime = await openRuntime({ backend, onEvent: ({ level, message }) => level === "warning" && notify(message, level) });
-  find("#place").replaceChildren(
-    Object.assign(document.createElement("b"), { textContent: runtime.info.backend }),
-    ` ${runtime.info.reason}`,
-  );
+  const warnings: string[] = [];
+  runtime = await openRuntime({ backend, onEvent: ({ level, message }) => level === "warning" && warnings.push(message) });
+  showBackend(runtime.info, warnings);
   return runtime;
 }
 
@@ -110,7 +108,7 @@ async function changeBackend(): Promise<void> {
   await leave();
   runtime?.close();
   runtime = undefined;
-  find("#place").textContent = "";
+  showBackend();
   await prepare();
 }
 
@@ -157,7 +155,6 @@ async function learn(current: Lesson): Promise<void> {
 
 async function startOver(): Promise<void> {
   await removeBookmark();
-  notify("");
   await prepare();
 }
 

@@ -1,7 +1,7 @@
 // Batched matrix product: store(b, i, j, Σ_k a(b, i, k) · b(b, k, j)) for [batches, m, n] points and any depth ≥ 0; the epilogue is
 // part of store. Operands lie in any of the three forms (NN, NT, TN), or gathered: a(…) and b(…) know where.
 //
-// Holes (the executor writes their bodies): a, b, store.
+// Holes (the executor writes their bodies): a, b, store, store_sum.
 // Order: a group of 8 × 8 invocations owns a tile of 32 × 32 points, tiles in row-major order within a batch; an invocation owns
 // 4 × 4 points. Operands pass through tiles of 8 in depth, each read along its contiguous axis, out-of-range elements as 0. The sum over
 // depth runs 0, 1, 2 … at each point, so results repeat bit for bit. More than 65,535 groups fold into y.
@@ -12,6 +12,8 @@
 @group(0) @binding(2) var<storage, read_write> io: array<u32>;
 @group(0) @binding(3) var<storage, read_write> work: array<u32>;
 
+// Whether the column sums of b are wanted: store_sum(b, j, Σ_k b(b, k, j)).
+override summed: bool;
 override batches: u32;
 override m: u32;
 override n: u32;
@@ -29,6 +31,8 @@ fn b(batch: u32, k: u32, j: u32) -> f32 {
 }
 
 fn store(batch: u32, i: u32, j: u32, product: f32) {}
+
+fn store_sum(batch: u32, j: u32, sum: f32) {}
 
 // 8 × 32 elements each: [k][i / 4] and [k][j / 4].
 var<workgroup> tileA: array<vec4<f32>, 64>;
@@ -86,6 +90,7 @@ fn main(
   var c1 = vec4<f32>();
   var c2 = vec4<f32>();
   var c3 = vec4<f32>();
+  var sums = vec4<f32>();
   for (var front = 0u; front < depth; front += 8u) {
     // Lanes next to each other read elements next to each other.
     let ka = select(y, x, aDeep);
@@ -102,6 +107,9 @@ fn main(
       c1 += column.y * row;
       c2 += column.z * row;
       c3 += column.w * row;
+      if (summed) {
+        sums += row;
+      }
     }
     workgroupBarrier();
   }
@@ -111,4 +119,9 @@ fn main(
   store_row(batch, i + 1u, j, c1);
   store_row(batch, i + 2u, j, c2);
   store_row(batch, i + 3u, j, c3);
+  if (summed && i == 0u) {
+    for (var c = 0u; c < 4u && j + c < n; c++) {
+      store_sum(batch, j + c, sums[c]);
+    }
+  }
 }

@@ -159,6 +159,7 @@ export class Engine {
         }
       }
     }
+    normalise(weight);
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
     const kept = storing?.store?.(context) ?? this.memory.offer(batch.labels);
@@ -249,6 +250,13 @@ function decodeInto(out: Float32Array, x: Float32Array | Uint8Array, { scale, of
   const [a, b] = [Math.fround(scale), Math.fround(offset)];
   for (let i = 0; i < x.length; i++) out[i] = Math.fround((x[i] as number) * a) + b;
   out.fill(0, x.length);
+}
+
+/** Scales weights to sum to 1. */
+function normalise(weight: Float32Array): void {
+  let total = 0;
+  for (const value of weight) total += value;
+  for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) / total;
 }
 
 function bytesOf(values: Float32Array | Uint32Array | Uint8Array): Uint8Array {

@@ -1,11 +1,11 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
-import { crossEntropy, softmax, weightedMean } from "../nn/losses.ts";
+import { crossEntropy, softmax } from "../nn/losses.ts";
 import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, less, mul, pack, reshape, select, sub, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, less, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
@@ -42,9 +42,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
     const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
-    const all: Term[] = terms.some((term) => term.tag === "task")
-      ? terms
-      : [{ tag: "task", value: weightedMean(rowLoss, weight) }, ...terms];
+    const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: sum(mul(rowLoss, weight)) }, ...terms];
 
     const total = sumOf(all.map((term) => term.value));
     graph.outputs.set("loss", total);

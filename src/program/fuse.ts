@@ -1,14 +1,26 @@
 /**
  * Fusion: cuts a graph into kernels. All its rules: views and leaves are never computed on their own; a map with one consumer, or of at
  * most {@link RECOMPUTED} operations, is computed inside whoever reads it; same-shape siblings that share an operand become one kernel of
- * several outputs; a reduction takes the maps before it; a product takes the first map that reads it.
+ * several outputs; a reduction takes the maps before it; a product takes the first map that reads it, and the sum over the rows of its right
+ * operand.
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { bufferWalk, identity, isBounded, isBufferLeaf, isMatrix, isTransposed, isView, reachable, splitsDims, underViews } from "./views.ts";
+import {
+  bufferWalk,
+  identity,
+  isBounded,
+  isBufferLeaf,
+  isMatrix,
+  isTransposed,
+  isView,
+  reachable,
+  splitsDims,
+  underViews,
+} from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 8;
@@ -37,6 +49,8 @@ export interface Spec {
   readonly roots: readonly Root[];
   /** The product that a matmul computes. */
   readonly product?: Tensor;
+  /** Where the column sums of its right operand go. */
+  readonly sums?: Destination;
   readonly effect?: Effect;
 }
 
@@ -83,7 +97,8 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
 
   const late: Spec[] = [];
   for (const [name, value] of graph.outputs) {
-    if (stored.has(value) && value.op !== "pack" && !homes.has(value)) homes.set(value, { kind: "output", name });
+    const source = underViews(value, ["reshape", "detach"]);
+    if (stored.has(source) && source.op !== "pack" && !homes.has(source)) homes.set(source, { kind: "output", name });
     else late.push(map(value, { kind: "output", name }));
   }
   const copies = new Map<Tensor, Spec[]>();
@@ -125,7 +140,7 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
       });
     } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect });
   }
-  return { specs: absorbProducts(mergeSiblings(specs, stored), stored, homes), stored, homes };
+  return { specs: absorbSums(absorbProducts(mergeSiblings(specs, stored), stored, homes), stored), stored, homes };
 }
 
 /** Decides which nodes get a buffer. */
@@ -217,9 +232,8 @@ export function writesOf(spec: Spec): Tensor[] {
   if (spec.effect?.kind === "optimizer") {
     return Object.entries(spec.effect.tensors).flatMap(([name, tensor]) => (name === "grads" ? [] : [tensor]));
   }
-  return spec.roots.flatMap(({ destination: d }) =>
-    d.kind === "buffer" ? [d.node] : d.kind === "state" ? [d.leaf] : d.kind === "part" ? [d.pack] : [],
-  );
+  const destinations = [...spec.roots.map((root) => root.destination), ...(spec.sums === undefined ? [] : [spec.sums])];
+  return destinations.flatMap((d) => (d.kind === "buffer" ? [d.node] : d.kind === "state" ? [d.leaf] : d.kind === "part" ? [d.pack] : []));
 }
 
 /** Returns whether two nodes share memory: the same node, or state ranges that overlap. */
@@ -282,6 +296,24 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
     const [raw] = spec.roots as [Root];
     const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";
     list[first] = { ...epilogue, family: "matmul", product, roots: exposed ? [raw, ...epilogue.roots] : epilogue.roots };
+    list[i] = undefined;
+  }
+  return list.filter((spec) => spec !== undefined);
+}
+
+/** Lets a product that comes later sum the columns of its right operand on its way: a weight's gradient brings its bias's. */
+function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+  const list: (Spec | undefined)[] = [...specs];
+  for (const [i, spec] of specs.entries()) {
+    const [root, ...others] = spec.roots;
+    if (spec.family !== "reduce" || others.length > 0 || root?.op !== "sum" || spec.shape.length !== 2 || spec.axes.join() !== "0")
+      continue;
+    const j = list.findIndex((other, at) => at > i && other?.sums === undefined && other?.product?.inputs[1] === root.value);
+    const product = list[j];
+    // Nobody may want the sums before the product comes.
+    if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), writesOf(spec))))
+      continue;
+    list[j] = { ...product, sums: root.destination };
     list[i] = undefined;
   }
   return list.filter((spec) => spec !== undefined);

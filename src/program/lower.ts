@@ -4,10 +4,10 @@ import type { Graph, Tensor } from "./graph.ts";
 import { type Layout, layOut, type Place, partPlace } from "./layout.ts";
 import { ops } from "./ops.ts";
 import type { Access, Body, Instruction, Kernel, OptimizerKernel, Output, Plan, Storage } from "./plan.ts";
-import { denseStrides, sizeOf } from "./shape.ts";
+import { denseStrides, type Shape, sizeOf } from "./shape.ts";
 import { collapse } from "./squeeze.ts";
 import { verify } from "./verify.ts";
-import { type Affine, type Walk, bufferWalk, combine, identity, isBufferLeaf, isView, throughView } from "./views.ts";
+import { type Affine, bufferWalk, combine, identity, isBufferLeaf, isView, throughView, type Walk } from "./views.ts";
 
 /** Returns the verified plan of a traced graph. @throws E_PLAN on a bug in the steps before */
 export function lower(graph: Graph): Plan {
@@ -76,6 +76,7 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
       k: a.shape.at(-1) as number,
       a: operand(a),
       b: operand(b),
+      ...(spec.sums && { sums: sumsAccess(spec.sums, b.shape, lead, layout) }),
       ...body.done(),
       outputs,
     };
@@ -211,6 +212,12 @@ function outputAccess(root: Root, index: readonly Affine[], rank: number, spec: 
   const kept = spec.shape.map((n, dim) => (spec.axes.includes(dim) ? 1 : n));
   const strides = denseStrides(kept).map((stride, dim) => (spec.axes.includes(dim) ? 0 : stride));
   return { arena: place.arena, storage: value.dtype, offset: place.byteOffset / 4, strides: combine(index, strides, rank).strides };
+}
+
+/** Returns the walk of the column sums of a right operand [.., k, n] over [batch, m, n]. */
+function sumsAccess(destination: Destination, shape: Shape, lead: number, layout: Layout): Access {
+  const place = placeOf(destination as Exclude<Destination, { kind: "state" }>, layout);
+  return { arena: place.arena, storage: "f32", offset: place.byteOffset / 4, strides: [lead === 1 ? 0 : (shape.at(-1) as number), 0, 1] };
 }
 
 function placeOf(d: Exclude<Destination, { kind: "state" }>, layout: Layout): Place {

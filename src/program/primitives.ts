@@ -103,7 +103,10 @@ export function scatterAdd(values: Tensor, index: Tensor, rows: number): Tensor 
   const lead = values.shape.slice(0, index.shape.length);
   if (index.dtype !== "u32" || values.dtype !== "f32" || !sameShape(lead, index.shape)) {
     const got = `${values.dtype} ${showShape(values.shape)} and ${index.dtype} ${showShape(index.shape)}`;
-    fail("E_SHAPE", `${values.graph.where("scatterAdd")}: operands do not fit; expected f32 [...index, ...row] and u32 [...index], got ${got}`);
+    fail(
+      "E_SHAPE",
+      `${values.graph.where("scatterAdd")}: operands do not fit; expected f32 [...index, ...row] and u32 [...index], got ${got}`,
+    );
   }
   return values.graph.node("scatterAdd", [values, index], {}, [rows, ...values.shape.slice(index.shape.length)], "f32");
 }
@@ -111,8 +114,22 @@ export function scatterAdd(values: Tensor, index: Tensor, rows: number): Tensor 
 /** Returns the part of a tensor that begins at `starts` and has `sizes`. @throws E_SHAPE */
 export function slice(a: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor {
   const fits = starts.length === a.shape.length && sizes.length === a.shape.length;
-  if (!fits || a.shape.some((n, i) => !(Number.isInteger(starts[i]) && (starts[i] as number) >= 0 && (sizes[i] as number) >= 0 && (starts[i] as number) + (sizes[i] as number) <= n))) {
-    fail("E_SHAPE", `${a.graph.where("slice")}: reaches outside; expected a part of ${showShape(a.shape)}, got ${showShape(sizes)} from ${showShape(starts)}`);
+  if (
+    !fits ||
+    a.shape.some(
+      (n, i) =>
+        !(
+          Number.isInteger(starts[i]) &&
+          (starts[i] as number) >= 0 &&
+          (sizes[i] as number) >= 0 &&
+          (starts[i] as number) + (sizes[i] as number) <= n
+        ),
+    )
+  ) {
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("slice")}: reaches outside; expected a part of ${showShape(a.shape)}, got ${showShape(sizes)} from ${showShape(starts)}`,
+    );
   }
   if (sameShape(sizes, a.shape)) return a;
   if (a.op === "const") return a.graph.constant(a.attributes.value as number, sizes, a.dtype);
@@ -123,7 +140,10 @@ export function slice(a: Tensor, starts: readonly number[], sizes: readonly numb
 export function pad(a: Tensor, low: readonly number[], high: readonly number[]): Tensor {
   const counts = [...low, ...high];
   if (low.length !== a.shape.length || high.length !== a.shape.length || counts.some((n) => !Number.isInteger(n) || n < 0)) {
-    fail("E_SHAPE", `${a.graph.where("pad")}: not counts of zeros; expected ${a.shape.length} whole numbers ≥ 0 twice, got ${showShape(low)} and ${showShape(high)}`);
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("pad")}: not counts of zeros; expected ${a.shape.length} whole numbers ≥ 0 twice, got ${showShape(low)} and ${showShape(high)}`,
+    );
   }
   if (counts.every((n) => n === 0)) return a;
   const shape = a.shape.map((n, i) => n + (low[i] as number) + (high[i] as number));
@@ -132,7 +152,11 @@ export function pad(a: Tensor, low: readonly number[], high: readonly number[]):
     const inner = a.attributes.low as readonly number[];
     const source = a.inputs[0] as Tensor;
     const below = low.map((n, i) => n + (inner[i] as number));
-    return pad(source, below, shape.map((n, i) => n - (source.shape[i] as number) - (below[i] as number)));
+    return pad(
+      source,
+      below,
+      shape.map((n, i) => n - (source.shape[i] as number) - (below[i] as number)),
+    );
   }
   return a.graph.node("pad", [a], { low }, shape, a.dtype);
 }
@@ -155,9 +179,13 @@ export function unfold(a: Tensor, axis: number, size: number, options: WindowOpt
   const n = a.shape[axis] ?? -1;
   const reach = dilation * (size - 1) + 1;
   if (![size, stride, dilation].every((value) => Number.isInteger(value) && value >= 1) || n < reach) {
-    fail("E_SHAPE", `${a.graph.where("unfold")}: no window fits; expected dim ${axis} of ${showShape(a.shape)} to hold ${reach}, got ${n < 0 ? "no such dim" : n}`, {
-      context: { axis, size, stride, dilation },
-    });
+    fail(
+      "E_SHAPE",
+      `${a.graph.where("unfold")}: no window fits; expected dim ${axis} of ${showShape(a.shape)} to hold ${reach}, got ${n < 0 ? "no such dim" : n}`,
+      {
+        context: { axis, size, stride, dilation },
+      },
+    );
   }
   const shape = [...a.shape.slice(0, axis), Math.floor((n - reach) / stride) + 1, size, ...a.shape.slice(axis + 1)];
   if (a.op === "const") return a.graph.constant(a.attributes.value as number, shape, a.dtype);
@@ -179,7 +207,11 @@ function fold(g: Tensor, axis: number, n: number, stride: number, dilation: numb
     const open = reshape(g, [...g.shape.slice(0, axis), count, 1, ...rest]);
     const zeros = open.shape.map(() => 0);
     spread = reshape(
-      pad(open, zeros, zeros.map((_, i) => (i === axis + 1 ? stride - 1 : 0))),
+      pad(
+        open,
+        zeros,
+        zeros.map((_, i) => (i === axis + 1 ? stride - 1 : 0)),
+      ),
       [...g.shape.slice(0, axis), count * stride, ...rest],
     );
   }
@@ -247,7 +279,13 @@ export const vjps: Readonly<Record<string, Vjp>> = {
   slice: (g, node) => {
     const a = node.inputs[0] as Tensor;
     const low = node.attributes.starts as readonly number[];
-    return [pad(g, low, a.shape.map((n, i) => n - (low[i] as number) - (node.shape[i] as number)))];
+    return [
+      pad(
+        g,
+        low,
+        a.shape.map((n, i) => n - (low[i] as number) - (node.shape[i] as number)),
+      ),
+    ];
   },
   pad: (g, node) => [slice(g, node.attributes.low as readonly number[], (node.inputs[0] as Tensor).shape)],
   unfold: (g, node) => {

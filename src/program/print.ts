@@ -48,7 +48,8 @@ function printKernel(kernel: Kernel): string[] {
   if (kernel.family === "reduce") {
     return [`reduce "${kernel.label}" over [${kernel.dims.slice(0, kernel.kept)} | ${kernel.dims.slice(kernel.kept)}]`, ...body, ...stores];
   }
-  const operands = [`  a = ${printAccess(kernel.a)}`, `  b = ${printAccess(kernel.b)}`];
+  const sums = kernel.sums === undefined ? [] : [`  ${printAccess(kernel.sums)} = column sums of b`];
+  const operands = [`  a = ${printAccess(kernel.a)}`, `  b = ${printAccess(kernel.b)}`, ...sums];
   return [`matmul "${kernel.label}" over [${kernel.dims}] k ${kernel.k}`, ...operands, ...body, ...stores];
 }
 

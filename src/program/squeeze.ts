@@ -25,7 +25,11 @@ export function collapse(kernel: Kernel): Kernel | undefined {
   }
   const strides = (walk: Walk): number[] => groups.map((group) => walk.strides[group.last] as number);
   const access = (a: Access): Access => {
-    const walked = { ...a, strides: strides(a), ...(a.bounds && { bounds: a.bounds.map((bound) => ({ ...bound, strides: strides(bound) })) }) };
+    const walked = {
+      ...a,
+      strides: strides(a),
+      ...(a.bounds && { bounds: a.bounds.map((bound) => ({ ...bound, strides: strides(bound) })) }),
+    };
     return a.gather === undefined ? walked : { ...walked, gather: { ...a.gather, index: access(a.gather.index) } };
   };
   const instruction = (i: Instruction): Instruction => (i.op === "iota" || i.op === "random" ? { ...i, strides: strides(i) } : i);
@@ -39,6 +43,10 @@ export function collapse(kernel: Kernel): Kernel | undefined {
 }
 
 function walksOf(body: Body, outputs: readonly Access[]): Walk[] {
-  const accesses = [...body.accesses, ...outputs].flatMap((a): Walk[] => [a, ...(a.gather === undefined ? [] : [a.gather.index]), ...(a.bounds ?? [])]);
+  const accesses = [...body.accesses, ...outputs].flatMap((a): Walk[] => [
+    a,
+    ...(a.gather === undefined ? [] : [a.gather.index]),
+    ...(a.bounds ?? []),
+  ]);
   return [...accesses, ...body.instructions.filter((i) => i.op === "iota" || i.op === "random")];
 }

@@ -124,7 +124,10 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   let before = 0;
   const placed = parts.map((part) => {
     if (part.shape.length !== shape.length || part.shape.some((n, i) => i !== dim && n !== shape[i])) {
-      fail("E_SHAPE", `${graph.where("concat")}: shapes differ outside dim ${dim}; expected dims as in [${shape.join(", ")}], got [${part.shape.join(", ")}]`);
+      fail(
+        "E_SHAPE",
+        `${graph.where("concat")}: shapes differ outside dim ${dim}; expected dims as in [${shape.join(", ")}], got [${part.shape.join(", ")}]`,
+      );
     }
     const size = part.shape[dim] as number;
     before += size;

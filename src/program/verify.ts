@@ -57,6 +57,7 @@ function accessesOf(kernel: Kernel): { loads: Use[]; stores: Use[] } {
     return { loads: [...loads, { access: target.index, dims: kernel.dims }], stores: [{ access: kernel.target, dims: kernel.dims }] };
   }
   const stores = kernel.outputs.map(({ access }) => ({ access, dims: kernel.dims }));
+  if (kernel.family === "matmul" && kernel.sums !== undefined) stores.push({ access: kernel.sums, dims: kernel.dims });
   if (kernel.family === "matmul") {
     const [batch, m, n] = kernel.dims;
     loads.push({ access: kernel.a, dims: [batch, m, kernel.k] }, { access: kernel.b, dims: [batch, kernel.k, n] });
@@ -69,7 +70,8 @@ function rangeOf(access: Access, dims: readonly number[]): [number, number] | un
   if (dims.includes(0) || access.bounds?.some((bound) => bound.size === 0)) return undefined;
   const bounds = access.bounds ?? [];
   // What bounded indices contribute lies between 0 and their size; the rest is affine.
-  const free = (value: number, part: (bound: Bound) => number): number => bounds.reduce((rest, bound) => rest - bound.step * part(bound), value);
+  const free = (value: number, part: (bound: Bound) => number): number =>
+    bounds.reduce((rest, bound) => rest - bound.step * part(bound), value);
   let low = free(access.offset, (bound) => bound.offset);
   let high = low + bounds.reduce((reach, bound) => reach + bound.step * (bound.size - 1), 0);
   for (const [d, stride] of access.strides.entries()) {

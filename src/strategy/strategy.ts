@@ -32,7 +32,7 @@ export interface TermContext {
   readonly labels: Tensor;
   /** Cross-entropy of each row [rows]. */
   readonly rowLoss: Tensor;
-  /** Weight of each row [rows]; 0 for a place without a row. */
+  /** Weight of each row [rows], 0 for a place without a row; they sum to 1, so that Σ weight·rowLoss is the weighted mean. */
   readonly weight: Tensor;
   /** Returns the weights with those outside a group at 0; the arrived rows are the group "arrival". */
   weightOf(group: string): Tensor;

@@ -140,7 +140,7 @@ describe("the demo on webgpu", () => {
   it("learns, and warns when the adapter is software", async () => {
     const { page, problems } = await visit(browser);
     await choose(page, "webgpu");
-    expect(await page.locator("#notice.warning").innerText()).toContain("computes on the CPU");
+    expect(await page.locator("#place em").innerText()).toContain("computes on the CPU");
     await page.click("text=Full speed");
     await press(page, "Start");
     await passStep(page, 15);

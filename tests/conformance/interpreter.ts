@@ -92,6 +92,14 @@ function interpretReduce(kernel: ReduceKernel, memory: Memory): void {
 }
 
 function interpretMatmul(kernel: MatmulKernel, memory: Memory): void {
+  const { sums, b, k, dims } = kernel;
+  if (sums !== undefined) {
+    for (const [batch, j] of points([dims[0], dims[2]]) as Iterable<[number, number]>) {
+      let sum = 0;
+      for (let row = 0; row < k; row++) sum += read(memory, b, [batch, row, j]);
+      write(memory, sums, [batch, 0, j], sum);
+    }
+  }
   for (const point of points(kernel.dims)) {
     const [batch, i, j] = point as [number, number, number];
     let product = 0;

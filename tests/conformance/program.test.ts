@@ -140,7 +140,11 @@ describe("gradients agree with finite differences", () => {
     ["pad", ({ a: x }) => t.exp(t.pad(x as Tensor, [1, 0], [0, 2])), { a }],
     ["concat", ({ a: x, b: y }) => t.square(t.concat([x as Tensor, t.mul(y as Tensor, x as Tensor)], 1)), { a, b }],
     ["unfold", ({ s: x }) => t.square(t.unfold(x as Tensor, 1, 3)), { s: draw([2, 9], -1, 1) }],
-    ["unfold, strided and dilated", ({ s: x }) => t.square(t.unfold(x as Tensor, 0, 3, { stride: 2, dilation: 2 })), { s: draw([9, 2], -1, 1) }],
+    [
+      "unfold, strided and dilated",
+      ({ s: x }) => t.square(t.unfold(x as Tensor, 0, 3, { stride: 2, dilation: 2 })),
+      { s: draw([9, 2], -1, 1) },
+    ],
     [
       "convolution",
       ({ s: x, w: y }) => {

@@ -78,7 +78,13 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     const n = a[axis] as number;
     const only = (value: number): number[] => a.map((_, d) => (d === axis ? value : 0));
     const resized = (size: number): number[] => a.map((m, d) => (d === axis ? size : m));
-    const [low, high, start, stride, dilation] = [random.below(3), random.below(3), random.below(n), 1 + random.below(2), 1 + random.below(2)];
+    const [low, high, start, stride, dilation] = [
+      random.below(3),
+      random.below(3),
+      random.below(n),
+      1 + random.below(2),
+      1 + random.below(2),
+    ];
     const size = 1 + random.below(Math.min(n - start, 3));
     const count = Math.floor((n - dilation * (size - 1) - 1) / stride) + 1;
     switch (random.below(4)) {

@@ -1,5 +1,14 @@
 /** Turns the kernels of a plan into the blocks that `assembly/run.ts` walks. */
-import type { Access, Instruction, Kernel, MapKernel, MatmulKernel, OptimizerKernel, ReduceKernel, ScatterKernel } from "../../program/plan.ts";
+import type {
+  Access,
+  Instruction,
+  Kernel,
+  MapKernel,
+  MatmulKernel,
+  OptimizerKernel,
+  ReduceKernel,
+  ScatterKernel,
+} from "../../program/plan.ts";
 import { collapse } from "../../program/squeeze.ts";
 import { encodeBody, type Memory } from "./body.ts";
 
@@ -134,14 +143,35 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   ];
   const product: Entry = { family: MATMUL, block: memory.words(words) };
   const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
-  if (outputs.length === 0) return [product];
+  const entries = kernel.sums === undefined ? [product] : [product, encodeSums(kernel, kernel.sums, memory)];
+  if (outputs.length === 0) return entries;
   // The product waits where the first output will lie, and the epilogue reads it there.
   const instructions = kernel.instructions.map(
     (i): Instruction => (i.op === "product" ? { op: "load", access: kernel.accesses.length, dtype: "f32" } : i),
   );
   const accesses = [...kernel.accesses, first.access];
   const epilogue = collapse({ family: "map", label: kernel.label, dims: kernel.dims, accesses, instructions, outputs });
-  return [product, encodeMap(epilogue as MapKernel, memory)];
+  return [...entries, encodeMap(epilogue as MapKernel, memory)];
+}
+
+/** The column sums of the right operand, as the reduction they are. */
+function encodeSums({ label, dims: [batch, , n], k, b }: MatmulKernel, sums: Access, memory: Memory): Entry {
+  const walk = (access: Access, last: number): Access => ({
+    ...access,
+    strides: [access.strides[0] as number, access.strides[2] as number, last],
+  });
+  return encodeReduce(
+    {
+      family: "reduce",
+      label,
+      dims: [batch, n, k],
+      kept: 2,
+      accesses: [walk(b, b.strides[1] as number)],
+      instructions: [{ op: "load", access: 0, dtype: "f32" }],
+      outputs: [{ value: 0, op: "sum", access: walk(sums, 0) }],
+    },
+    memory,
+  );
 }
 
 function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {

@@ -40,7 +40,7 @@ export const contract: Readonly<Record<string, ShaderContract>> = {
     workgroupSize: ["width"],
     structs: {},
   },
-  matmul: { ...elementwise, overrides: ["batches", "m", "n", "depth", "aDeep", "bDeep"] },
+  matmul: { ...elementwise, overrides: ["summed", "batches", "m", "n", "depth", "aDeep", "bDeep"] },
   scatter: { ...elementwise, overrides: ["count", "height"] },
   sgd: { ...elementwise, overrides: ["count", "heavy", "nesterov"] },
   adamw: { ...elementwise, overrides: ["count"] },

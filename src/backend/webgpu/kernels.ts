@@ -74,14 +74,20 @@ function sumOfRows(kernel: ScatterKernel): ReduceKernel {
   // Dims that choose a row are folded; the others, with the row, are kept.
   const folded = dims.flatMap((_, d) => (index.strides[d] !== 0 || target.strides[d] === 0 ? [d] : []));
   const kept = [...dims.keys()].filter((d) => !folded.includes(d));
-  const along = (strides: readonly number[], row: number): number[] => [row, ...kept.map((d) => strides[d] as number), ...folded.map((d) => strides[d] as number)];
+  const along = (strides: readonly number[], row: number): number[] => [
+    row,
+    ...kept.map((d) => strides[d] as number),
+    ...folded.map((d) => strides[d] as number),
+  ];
   const access = (a: Access): Access => ({
     ...a,
     strides: along(a.strides, 0),
     ...(a.gather && { gather: { ...a.gather, index: access(a.gather.index) } }),
     ...(a.bounds && { bounds: a.bounds.map((bound) => ({ ...bound, strides: along(bound.strides, 0) })) }),
   });
-  const instructions = kernel.instructions.map((i): Instruction => (i.op === "iota" || i.op === "random" ? { ...i, strides: along(i.strides, 0) } : i));
+  const instructions = kernel.instructions.map(
+    (i): Instruction => (i.op === "iota" || i.op === "random" ? { ...i, strides: along(i.strides, 0) } : i),
+  );
   const next = instructions.length;
   const zeros = [...kept, ...folded].map(() => 0);
   instructions.push(
@@ -99,7 +105,13 @@ function sumOfRows(kernel: ScatterKernel): ReduceKernel {
     kept: 1 + kept.length,
     accesses: [...kernel.accesses.map(access), access(index)],
     instructions,
-    outputs: [{ value: next + 4, op: "sum", access: { ...place, strides: along(target.strides, stride).map((s, d) => (d <= kept.length ? s : 0)) } }],
+    outputs: [
+      {
+        value: next + 4,
+        op: "sum",
+        access: { ...place, strides: along(target.strides, stride).map((s, d) => (d <= kept.length ? s : 0)) },
+      },
+    ],
   };
 }
 
@@ -154,7 +166,7 @@ function readsAlongReduced(kernel: ReduceKernel): boolean {
 }
 
 function lowerMatmul(kernel: MatmulKernel): Dispatch | undefined {
-  const { label, dims, k: depth, a, b } = kernel;
+  const { label, dims, k: depth, a, b, sums } = kernel;
   const [batches, m, n] = dims;
   const at = (size: number, name: string): string => (size === 1 ? "0u" : name);
   const point = [at(batches, "batch"), at(m, "i"), at(n, "j")];
@@ -162,8 +174,17 @@ function lowerMatmul(kernel: MatmulKernel): Dispatch | undefined {
     a: `return ${emitLoad(a, [at(batches, "batch"), at(m, "i"), at(depth, "k")])};`,
     b: `return ${emitLoad(b, [at(batches, "batch"), at(depth, "k"), at(n, "j")])};`,
     store: [emitValues(kernel, point, "product"), emitOutputs(kernel, point)].join("\n"),
+    ...(sums && { store_sum: emitStore(sums, [at(batches, "batch"), "0u", at(n, "j")], "sum") }),
   });
-  const constants = { batches, m, n, depth, aDeep: Number(a.strides[2] === 1), bDeep: Number(b.strides[1] === 1) };
+  const constants = {
+    summed: Number(sums !== undefined),
+    batches,
+    m,
+    n,
+    depth,
+    aDeep: Number(a.strides[2] === 1),
+    bDeep: Number(b.strides[1] === 1),
+  };
   return dispatch(label, "main", code, constants, batches * Math.ceil(m / TILE) * Math.ceil(n / TILE));
 }
 
