@@ -10,7 +10,7 @@ import { chromium, firefox, isolation, lavapipe, swiftshader, vulkan } from "./b
 const root = fileURLToPath(new URL("..", import.meta.url));
 const runtimeTests = ["tests/runtime/**/*.test.ts"];
 const resolve = { alias: { palimpsest: `${root}src/index.ts` } };
-const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
+const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 /** @param {string} name @param {string[]} include @param {string[]} exclude */
 const local = (name, include, exclude = []) => ({

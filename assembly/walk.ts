@@ -130,11 +130,11 @@ function copyInside(kernel: usize, walk: usize, to: usize, start: i32, n: i32): 
   let high = n;
   const rank = outerRank(kernel);
   let bound = <usize>load<i32>(walk, 92);
-  for (const end = bound + (<usize>load<i32>(walk, 88) << 5); bound < end; bound += 32) {
+  for (const end = bound + ((<usize>load<i32>(walk, 88)) << 5); bound < end; bound += 32) {
     const step = load<i32>(bound, 4);
     const size = load<i32>(bound, 28);
     let first = load<i32>(bound) + start * step;
-    for (let d = 0; d < rank; d++) first += load<i32>(kernel + (<usize>d << 2), 44) * load<i32>(bound + (<usize>d << 2), 8);
+    for (let d = 0; d < rank; d++) first += load<i32>(kernel + ((<usize>d) << 2), 44) * load<i32>(bound + ((<usize>d) << 2), 8);
     if (step == 0) {
       if (first < 0 || first >= size) high = 0;
     } else if (step > 0) {
@@ -147,10 +147,11 @@ function copyInside(kernel: usize, walk: usize, to: usize, start: i32, n: i32): 
   }
   low = min(low, n);
   high = max(low, high);
-  memory.fill(to, 0, <usize>low << 2);
-  memory.fill(to + (<usize>high << 2), 0, <usize>(n - high) << 2);
-  if (load<i32>(walk, 8) == 1 && load<i32>(walk, 4) == 2) memory.copy(to + (<usize>low << 2), element(walk, start + low), <usize>(high - low) << 2);
-  else for (let i = low; i < high; i++) store<u32>(to + (<usize>i << 2), read(walk, element(walk, start + i)));
+  memory.fill(to, 0, (<usize>low) << 2);
+  memory.fill(to + ((<usize>high) << 2), 0, (<usize>(n - high)) << 2);
+  if (load<i32>(walk, 8) == 1 && load<i32>(walk, 4) == 2)
+    memory.copy(to + ((<usize>low) << 2), element(walk, start + low), (<usize>(high - low)) << 2);
+  else for (let i = low; i < high; i++) store<u32>(to + ((<usize>i) << 2), read(walk, element(walk, start + i)));
 }
 
 function random(walk: usize, to: usize, start: i32, n: i32): void {

@@ -26,7 +26,7 @@ export function openPanel(lesson: Lesson, { strategy, learner, history }: Studen
     ticks: [0, 0.5, 1],
     format: (tick) => `${percent(tick)}%`,
   });
-  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 100, ticks: [0, 4, 8], format: String });
+  const losses = openChart({ ...axis, label: `Loss over time, ${strategy}`, height: 100, ticks: [0, 6, 12], format: String });
   find(".accuracies", element).append(accuracies.element);
   find(".losses", element).append(losses.element);
   const { table, fill } = openMatrix(lesson.tasks.length);

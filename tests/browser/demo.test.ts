@@ -117,6 +117,14 @@ describe.each([
     await expect.poll(() => step(page)).toBe(0);
     expect(problems).toEqual([]);
   });
+});
+
+describe("the backends of the demo", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch(launch.chromium);
+  });
+  afterAll(() => browser?.close());
 
   it("says why a backend cannot be had, and takes another", async () => {
     const { page, problems } = await visit(browser, (page) =>
@@ -128,16 +136,8 @@ describe.each([
     await choose(page, "wasm");
     expect(problems).toEqual([]);
   });
-});
 
-describe("the demo on webgpu", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch(launch.chromium);
-  });
-  afterAll(() => browser?.close());
-
-  it("learns, and warns when the adapter is software", async () => {
+  it("learns on webgpu, and warns when the adapter is software", async () => {
     const { page, problems } = await visit(browser);
     await choose(page, "webgpu");
     expect(await page.locator("#place em").innerText()).toContain("computes on the CPU");

@@ -46,7 +46,10 @@ function interpretKernel(kernel: Kernel, memory: Memory): void {
       }
       return;
     case "scatter":
-      if (kernel.mode === "add") return interpretSum(kernel, memory);
+      if (kernel.mode === "add") {
+        interpretSum(kernel, memory);
+        return;
+      }
       for (const point of points(kernel.dims)) {
         write(memory, kernel.target, point, evaluate(kernel, memory, point)[kernel.value] as number);
       }

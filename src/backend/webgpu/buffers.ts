@@ -55,7 +55,11 @@ export function checkRange(buffer: GPUBuffer, byteOffset: number, byteLength: nu
 
 /** Maps under way where they need nudging. */
 const pending = new Map<GPUBuffer, GPUDevice>();
+/** Nudges at once before they slow down: a GPU answers within some, and one that computes on the CPU needs the time itself. */
+const EAGER = 8;
+const PATIENCE_MS = 4;
 let channel: MessageChannel | undefined;
+let nudges = 0;
 let nudging = false;
 
 /** Resolves when a staging buffer is mapped for reading. */
@@ -63,7 +67,8 @@ export async function watchMap(device: GPUDevice, staging: GPUBuffer): Promise<v
   const mapped = staging.mapAsync(1);
   if (!pollsSlowly()) return mapped;
   pending.set(staging, device);
-  if (!nudging) nudge();
+  nudges = 0;
+  if (!nudging) nudgeLater();
   try {
     await mapped;
   } finally {
@@ -76,15 +81,19 @@ function pollsSlowly(): boolean {
   return (globalThis as { navigator?: Navigator }).navigator?.userAgent?.includes("Firefox/") === true;
 }
 
-function nudge(): void {
-  channel ??= new MessageChannel();
-  const { port1, port2 } = channel;
-  port1.onmessage = () => {
-    nudging = pending.size > 0;
-    if (!nudging) return;
-    for (const device of new Set(pending.values())) device.queue.submit([]);
-    port2.postMessage(0);
-  };
+function nudgeLater(): void {
   nudging = true;
-  port2.postMessage(0);
+  if (channel === undefined) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = nudge;
+  }
+  if (nudges++ < EAGER) channel.port2.postMessage(0);
+  else setTimeout(nudge, PATIENCE_MS);
+}
+
+function nudge(): void {
+  nudging = pending.size > 0;
+  if (!nudging) return;
+  for (const device of new Set(pending.values())) device.queue.submit([]);
+  nudgeLater();
 }
