@@ -6,17 +6,26 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const root = fileURLToPath(new URL("..", import.meta.url));
 
-const folder = "tests/runtimes";
-const lock = readFileSync(`${folder}/package-lock.json`, "utf8");
-const installed = `${folder}/node_modules/.installed`;
-if (!existsSync(installed) || readFileSync(installed, "utf8") !== lock) {
-  // Nothing here needs its install script: each binary comes in a package of its own.
-  const install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const { status } = spawnSync("npm", install, { cwd: folder, stdio: "inherit", shell: process.platform === "win32" });
+/** Installs what the lock file in a folder of the project names, unless that is done. Stops the process when it fails. @param {string} name */
+export function install(name) {
+  const folder = `${root}${name}`;
+  const lock = readFileSync(`${folder}/package-lock.json`, "utf8");
+  const installed = `${folder}/node_modules/.installed`;
+  if (existsSync(installed) && readFileSync(installed, "utf8") === lock) return;
+  // Nothing here needs its install script: each binary comes in a package of its own. Standard output is the caller's.
+  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
   if (status !== 0) process.exit(status ?? 1);
   writeFileSync(installed, lock);
 }
-rmSync("node_modules/webgpu", { force: true, recursive: true });
-symlinkSync(fileURLToPath(new URL("../tests/runtimes/node_modules/webgpu", import.meta.url)), "node_modules/webgpu", "junction");
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  install("tests/runtimes");
+  rmSync(`${root}node_modules/webgpu`, { force: true, recursive: true });
+  symlinkSync(`${root}tests/runtimes/node_modules/webgpu`, `${root}node_modules/webgpu`, "junction");
+}

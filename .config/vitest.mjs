@@ -8,7 +8,8 @@ import { defineConfig } from "vitest/config";
 import { chromium, firefox, isolation, lavapipe, swiftshader, vulkan } from "./browsers.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const runtimeTests = ["tests/runtime/**/*.test.ts"];
+/** What every runtime must do: the contract of the product, and every kernel against its meaning. */
+const runtimeTests = ["tests/runtime/**/*.test.ts", "tests/conformance/{wasm,webgpu,program}.test.ts"];
 const resolve = { alias: { palimpsest: `${root}src/index.ts` } };
 const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 

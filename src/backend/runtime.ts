@@ -38,6 +38,14 @@ export interface RuntimeInfo {
 /** The shape and dtype (default f32) of an argument of a compiled function. */
 export type Signature = Readonly<Record<string, Shape | { readonly shape: Shape; readonly dtype?: DType }>>;
 
+/** Options of {@link Runtime.compile}. */
+export interface CompileOptions {
+  /** Seed of the function's random streams. Default 0. */
+  readonly seed?: number;
+  /** Tensors that stay on the device from run to run, such as weights; the function receives them by name beside its inputs. */
+  readonly constants?: Readonly<Record<string, { readonly shape: Shape; readonly data: Float32Array }>>;
+}
+
 /** A traced function on a backend. */
 export interface CompiledFunction {
   /** Returns the outputs by name for arguments by name; arguments are flat, in row-major order. @throws E_SHAPE E_STATE */
@@ -52,7 +60,7 @@ export interface Runtime {
   compile(
     build: (inputs: Readonly<Record<string, Tensor>>, graph: Graph) => Readonly<Record<string, Tensor>>,
     signature: Signature,
-    options?: { readonly seed?: number },
+    options?: CompileOptions,
   ): Promise<CompiledFunction>;
   /** Returns a machine with arenas of its own, and the Wasm instance that decides for it. @internal */
   open(sizes: MachineSizes, wasm?: Wasm): Promise<{ machine: Machine; wasm: Wasm }>;
@@ -83,7 +91,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
       const { openWebGpuMachine } = await import("./webgpu/index.ts");
       return { machine: await openWebGpuMachine(host, sizes), wasm: own };
     },
-    compile: (build, signature, { seed = 0 } = {}) => compileFunction(runtime, build, signature, seed),
+    compile: (build, signature, options = {}) => compileFunction(runtime, build, signature, options),
     close() {
       closed = true;
       host?.close();
@@ -109,7 +117,7 @@ async function choose(
   }
   const { host } = found;
   const adapter = host.info;
-  const name = adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";
+  const { name } = adapter;
   if (adapter.software) tell({ level: "warning", message: `webgpu: ${name} computes on the CPU; Wasm is faster` });
   const reason =
     device !== undefined ? "the device given" : wanted === "webgpu" ? `asked for by name: ${name}` : `hardware adapter: ${name}`;
@@ -120,17 +128,35 @@ async function compileFunction(
   runtime: Runtime,
   build: Parameters<Runtime["compile"]>[0],
   signature: Signature,
-  seed: number,
+  { seed = 0, constants = {} }: CompileOptions,
 ): Promise<CompiledFunction> {
   const entries = Object.entries(signature).map(([name, value]) => {
     const { shape, dtype = "f32" } = "shape" in value ? value : { shape: value };
     return { name, shape, dtype };
   });
+  let stateBytes = 0;
+  const kept = Object.entries(constants).map(([name, { shape, data }]) => {
+    if (data.length !== sizeOf(shape)) {
+      fail(
+        "E_SHAPE",
+        `compile: constant "${name}" does not fit; expected ${sizeOf(shape)} numbers of ${showShape(shape)}, got ${data.length}`,
+      );
+    }
+    const byteOffset = stateBytes;
+    stateBytes += Math.ceil(data.byteLength / 16) * 16;
+    return { name, shape, data, byteOffset };
+  });
   const plan = compileProgram((graph) => {
-    const inputs = Object.fromEntries(entries.map(({ name, shape, dtype }) => [name, graph.input(name, shape, dtype)]));
+    const leaves = kept.map(({ name, shape, byteOffset }) => [
+      name,
+      graph.state(name, shape, { arena: "state", storage: "f32", byteOffset }),
+    ]);
+    const inputs = Object.fromEntries([...entries.map(({ name, shape, dtype }) => [name, graph.input(name, shape, dtype)]), ...leaves]);
     for (const [name, tensor] of Object.entries(build(inputs, graph))) graph.outputs.set(name, tensor);
   });
-  const { machine } = await runtime.open({ state: plan.bytes.state, rows: plan.bytes.rows });
+  const { machine } = await runtime.open({ state: stateBytes, rows: plan.bytes.rows });
+  for (const { data, byteOffset } of kept)
+    machine.write("state", byteOffset, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const program = await machine.compile(plan);
   const io = new ProgramIo(plan);
   let runs = 0;

@@ -15,8 +15,8 @@ export interface CheckedBatch {
 /** Returns a batch when all of it can be learned. @throws E_DATA naming the row and what was expected */
 export function checkBatch(where: string, batch: Batch, config: Config): CheckedBatch {
   if (typeof batch !== "object" || batch === null) fail("E_DATA", `${where}: not a batch; expected { x, y }, got ${describe(batch)}`);
-  const labels = checkLabels(where, batch.y, config.classes);
-  const count = labels.length;
+  const labels = checkLabels(where, batch.y, config);
+  const count = labels.length / config.targets;
   const x = checkRows(where, batch.x, config, count);
   return { count, x, labels, weight: batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count) };
 }
@@ -60,19 +60,26 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
   return rows;
 }
 
-function checkLabels(where: string, y: unknown, classes: number): Uint32Array {
+function checkLabels(where: string, y: unknown, { classes, targets }: Config): Uint32Array {
   const length = (y as ArrayLike<number> | undefined)?.length;
   if (y === null || typeof y !== "object" || typeof length !== "number")
     fail("E_DATA", `${where}: y is not a list of labels; expected whole numbers, got ${describe(y)}`);
   if (length === 0) fail("E_DATA", `${where}: the batch is empty; expected at least one row, got none`, { hint: "Skip empty batches." });
+  if (length % targets !== 0) {
+    fail("E_DATA", `${where}: y has the wrong length; expected ${targets} labels a row, got ${length}`, { context: { field: "y" } });
+  }
   const given = y as ArrayLike<number>;
   for (let row = 0; row < given.length; row++) {
     const label = given[row] as number;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
-    fail("E_DATA", `${where}: label of row ${row} is no class; expected a whole number from 0 to ${classes - 1}, got ${describe(label)}`, {
-      hint: "Raise the classifier's capacity, or map labels to 0 … capacity − 1.",
-      context: { field: "y", row, label },
-    });
+    fail(
+      "E_DATA",
+      `${where}: label of row ${Math.floor(row / targets)} is no class; expected a whole number from 0 to ${classes - 1}, got ${describe(label)}`,
+      {
+        hint: "Raise the classifier's capacity, or map labels to 0 … capacity − 1.",
+        context: { field: "y", row: Math.floor(row / targets), label },
+      },
+    );
   }
   return Uint32Array.from(given);
 }

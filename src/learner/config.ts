@@ -1,7 +1,7 @@
-import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
 import { fromConfig } from "../nn/config.ts";
-import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf } from "../nn/layer.ts";
+import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
@@ -25,7 +25,7 @@ export interface InputSpec {
 
 /** Options of a learner. */
 export interface LearnerOptions {
-  /** The model; its output must be logits [classes]. */
+  /** The model; its output must be logits: [classes], or [..., classes] with a label for each place before, such as each step of time. */
   readonly model: Layer;
   /** The shape of a row (f32), or more about it. */
   readonly input: Shape | InputSpec;
@@ -36,6 +36,8 @@ export interface LearnerOptions {
   readonly memory?: MemoryPolicy;
   /** Default: none, plain training on what arrives. */
   readonly strategies?: readonly Strategy[];
+  /** Numbers to begin with, by path of parameter or layer state; what is not named starts fresh. */
+  readonly weights?: ReadonlyMap<string, Float32Array>;
   /** Seed of every random stream: 0 … 2^53 − 1. Default 0. */
   readonly seed?: number;
   /** Rows of a step; smaller batches are padded, a larger one makes it grow. Default: those of the first batch. */
@@ -51,19 +53,24 @@ export interface Config {
   readonly model: Layer;
   readonly built: BuiltLayer;
   readonly params: ReadonlyMap<string, ParamSpec>;
+  /** What layers keep without training it, by path. */
+  readonly states: ReadonlyMap<string, ParamSpec>;
   readonly input: Required<InputSpec>;
   readonly classes: number;
+  /** Labels of a row: 1, or the places before the classes. */
+  readonly targets: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly memory: MemoryPolicy | undefined;
   readonly strategies: readonly Strategy[];
+  readonly weights: ReadonlyMap<string, Float32Array>;
   readonly seed: number;
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
   readonly update: UpdateForm;
 }
 
-const KEYS = ["model", "input", "optimizer", "schedule", "memory", "strategies", "seed", "batchSize", "store", "update"];
+const KEYS = ["model", "input", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
 /** Returns the options checked. @throws E_CONFIG E_SHAPE */
 export function resolveConfig(options: LearnerOptions): Config {
@@ -76,25 +83,31 @@ export function resolveConfig(options: LearnerOptions): Config {
   const input = resolveInput(options.input);
   const built = options.model.build(input.shape, "");
   const params = paramsOf(built);
-  const classes = built.output[0] as number;
-  if (built.output.length !== 1 || classes < 2) {
-    fail("E_SHAPE", `${where}: the model's output is not logits; expected [classes], got ${showShape(built.output)}`, {
+  const classes = built.output.at(-1) ?? 0;
+  if (classes < 2) {
+    fail("E_SHAPE", `${where}: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
       hint: "End the model with nn.classifier.",
     });
   }
   if (params.size === 0) fail("E_CONFIG", `${where}: the model has no parameters; expected at least one, got none`);
   const strategies = options.strategies ?? [];
   checkStrategies(strategies, options.memory);
+  const states = statesOf(built);
+  const weights = options.weights ?? new Map();
+  checkWeights(weights, new Map([...params, ...states]));
   return {
     model: options.model,
     built,
     params,
+    states,
     input,
     classes,
+    targets: sizeOf(built.output.slice(0, -1)),
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
     memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
     strategies,
+    weights,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
     batchSize:
       options.batchSize === undefined
@@ -116,6 +129,24 @@ function resolveInput(input: Shape | InputSpec): Required<InputSpec> {
   }
   const scale = checkNumber("Learner: input", "scale", spec.scale ?? 1);
   return { shape: spec.shape, dtype: spec.dtype ?? "f32", scale, offset: checkNumber("Learner: input", "offset", spec.offset ?? 0) };
+}
+
+function checkWeights(weights: ReadonlyMap<string, Float32Array>, specs: ReadonlyMap<string, ParamSpec>): void {
+  for (const [path, values] of weights) {
+    const spec = specs.get(path);
+    if (spec === undefined) {
+      const near = nearestName(path, [...specs.keys()]);
+      fail("E_CONFIG", `Learner: weights: the model has no parameter "${path}"; expected one of its paths`, {
+        hint: near === undefined ? `It has ${[...specs.keys()].join(", ")}.` : `Did you mean "${near}"?`,
+      });
+    }
+    if (values.length !== sizeOf(spec.shape)) {
+      fail(
+        "E_SHAPE",
+        `Learner: weights: "${path}" does not fit; expected ${sizeOf(spec.shape)} numbers of ${showShape(spec.shape)}, got ${values.length}`,
+      );
+    }
+  }
 }
 
 function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy | undefined): void {

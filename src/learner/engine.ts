@@ -2,10 +2,11 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import { DROPPED, ReplayIndex } from "../memory/replay.ts";
+import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
-import { sizeOf } from "../program/shape.ts";
+import { type Shape, sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";
-import type { Column } from "../state/arena.ts";
+import type { Column, Range } from "../state/arena.ts";
 import { openWasm, type Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Config } from "./config.ts";
@@ -61,7 +62,7 @@ export class Engine {
     this.counters = counters;
     this.#wasm = wasm;
     this.#initial = initial;
-    this.memory = config.memory === undefined ? undefined : new ReplayIndex(wasm, config.memory, config.classes, config.seed);
+    this.memory = config.memory === undefined ? undefined : new ReplayIndex(wasm, config.memory, classesOf(config), config.seed);
     this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
     placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
   }
@@ -162,7 +163,7 @@ export class Engine {
     normalise(weight);
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
-    const kept = storing?.store?.(context) ?? this.memory.offer(batch.labels);
+    const kept = storing?.store?.(context) ?? this.memory.offer(labelsOfRows(batch, this.config));
     io.u32("keep").fill(DROPPED).set(kept);
   }
 
@@ -173,12 +174,12 @@ export class Engine {
     this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
   }
 
-  /** Returns probabilities [rows × classes] and each row's loss against `labels`. */
+  /** Returns probabilities [rows × targets × classes] and each row's loss against `labels`. */
   async infer(x: Float32Array | Uint8Array, labels?: Uint32Array): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
-    const { input, classes } = this.config;
+    const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
-    const probabilities = new Float32Array(rows * classes);
+    const probabilities = new Float32Array(rows * targets * classes);
     const rowLoss = new Float32Array(rows);
     for (let first = 0; first < rows; ) {
       const left = rows - first;
@@ -187,10 +188,10 @@ export class Engine {
       const { executable, io } = await this.#inferenceOf(room);
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
       io.u32("y").fill(0);
-      if (labels !== undefined) io.u32("y").set(labels.subarray(first, first + count));
+      if (labels !== undefined) io.u32("y").set(labels.subarray(first * targets, (first + count) * targets));
       this.machine.write(executable, 0, io.bytes);
       const out = io.outputs(await this.machine.run(executable));
-      probabilities.set((out.probabilities as Float32Array).subarray(0, count * classes), first * classes);
+      probabilities.set((out.probabilities as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
       rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
       first += count;
     }
@@ -221,10 +222,33 @@ export class Engine {
     return { state, rows };
   }
 
+  /** Returns the numbers of all parameters and layer states by path. */
+  async weights(): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
+    const { params, states } = this.config;
+    const state = await this.machine.read("state", 0, this.layout.stateBytes);
+    const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
+      shape: spec.shape,
+      data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
+    });
+    return new Map([
+      ...[...params].map(([path, spec]) => [path, take(spec, this.layout.params.get(path))] as const),
+      ...[...states].map(([path, spec]) => [path, take(spec, this.layout.states.get(path))] as const),
+    ]);
+  }
+
   close(): void {
     this.machine.close();
     this.memory?.close();
   }
+}
+
+/** Classes that the replay memory balances; rows with several labels are all of one. */
+function classesOf({ classes, targets }: Config): number {
+  return targets === 1 ? classes : 1;
+}
+
+function labelsOfRows({ labels, count }: CheckedBatch, { targets }: Config): Uint32Array {
+  return targets === 1 ? labels : new Uint32Array(count);
 }
 
 /** The bytes of what outlives a step. */
@@ -238,10 +262,14 @@ export interface StateBytes {
 function freshState(config: Config): Uint8Array {
   const layout = layOutState(config, 1);
   const bytes = new Uint8Array(layout.stateBytes);
-  for (const [path, spec] of config.params) {
-    const { placement } = layout.params.get(path);
-    spec.fill(new Float32Array(bytes.buffer, placement.byteOffset, sizeOf(spec.shape)), new RandomStream(config.seed, `init/${path}`));
-  }
+  const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {
+    const values = new Float32Array(bytes.buffer, placement.byteOffset, sizeOf(spec.shape));
+    const given = config.weights.get(path);
+    if (given !== undefined) values.set(given);
+    else spec.fill(values, new RandomStream(config.seed, `init/${path}`));
+  };
+  for (const [path, spec] of config.params) fill(path, spec, layout.params.get(path));
+  for (const [path, spec] of config.states) fill(path, spec, layout.states.get(path));
   return bytes;
 }
 

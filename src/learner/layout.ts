@@ -10,6 +10,8 @@ export interface StateLayout {
   readonly flat: Range;
   /** The optimizer's vectors [n] by name. */
   readonly slots: { get(name: string): Range };
+  /** What layers keep without training it, by path. */
+  readonly states: { get(path: string): Range };
   readonly x: Column;
   readonly y: Column;
   /** Rows of the memory, and rows of a batch behind them. */
@@ -27,14 +29,16 @@ export function layOutState(config: Config, staging: number): StateLayout {
   const first = ranges[0] as Range;
   const flat: Range = { name: "params", shape: [count], placement: first.placement, byteLength: 4 * count };
   for (const slot of config.optimizer.slots) state.add(`slots/${slot}`, [count]);
+  for (const [path, spec] of config.states) state.add(`states/${path}`, spec.shape);
   const rows = new Arena("rows");
   const capacity = config.memory?.capacity ?? 0;
   const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
-  const y = addColumn(rows, "y", 1, "u32", capacity, staging);
+  const y = addColumn(rows, "y", config.targets, "u32", capacity, staging);
   return {
     params: { get: (path) => state.get(`params/${path}`) },
     flat,
     slots: { get: (name) => state.get(`slots/${name}`) },
+    states: { get: (path) => state.get(`states/${path}`) },
     x,
     y,
     capacity,

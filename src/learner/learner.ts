@@ -10,15 +10,15 @@ import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
-  /** The likeliest class of each row. */
+  /** The likeliest class of each row, or of each of its places. */
   readonly labels: Uint32Array;
-  /** [rows × classes]. */
+  /** [rows × classes], or [rows × places × classes]. */
   readonly probabilities: Float32Array;
 }
 
 /** How well a learner answers. */
 export interface Evaluation {
-  /** Share of rows whose likeliest class is their label. */
+  /** Share of labels that are the likeliest class. */
   readonly accuracy: number;
   /** Mean cross-entropy. */
   readonly loss: number;
@@ -130,14 +130,12 @@ export class Learner {
       const { x, labels } = checkBatch("evaluate", batch, config);
       const { probabilities, rowLoss } = await this.#engine.infer(x, labels);
       const answers = argmax(probabilities, config.classes);
-      for (let i = 0; i < labels.length; i++) {
-        if (answers[i] === labels[i]) right += 1;
-        loss += rowLoss[i] as number;
-      }
-      count += labels.length;
+      for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right += 1;
+      for (const value of rowLoss) loss += value;
+      count += rowLoss.length;
     }
     if (count === 0) fail("E_DATA", "evaluate: the stream is empty; expected at least one row, got none");
-    return { accuracy: right / count, loss: loss / count, count };
+    return { accuracy: right / (count * config.targets), loss: loss / count, count };
   }
 
   /** Tells that a task ended or the stream drifted; strategies settle what they keep. @throws E_STATE */
@@ -165,6 +163,11 @@ export class Learner {
   /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
   async checkpoint(): Promise<Uint8Array> {
     return this.#alone("checkpoint", () => encodeState(this.#engine));
+  }
+
+  /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
+  async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
+    return this.#alone("weights", () => this.#engine.weights());
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */

@@ -5,7 +5,7 @@ import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, less, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, less, mean, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
@@ -35,10 +35,10 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const slots = graph.input("slots", [rows], "u32");
     const weight = graph.input("weight", [rows], "f32");
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
-    const labels = reshape(gather(columnLeaf(graph, layout.y), slots), [rows]);
+    const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
-    const logits = applyLayer(config.built, x, scopeOf(graph, params, true));
-    const rowLoss = crossEntropy(logits, labels);
+    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, params, weight));
+    const rowLoss = lossOf(logits, labels, config);
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
     const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
@@ -68,14 +68,14 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
   });
 }
 
-/** Returns the plan that answers for `rows` rows at once: probabilities [rows, classes] and each row's loss against given labels [rows]. */
+/** Returns the plan that answers for `rows` rows at once: probabilities [rows, ..., classes] and each row's loss against given labels [rows, targets]. */
 export function inferencePlan(config: Config, layout: StateLayout, rows: number): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
-    const labels = graph.input("y", [rows], "u32");
-    const logits = applyLayer(config.built, x, scopeOf(graph, paramLeaves(graph, config, layout), false));
+    const labels = graph.input("y", [rows, config.targets], "u32");
+    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, paramLeaves(graph, config, layout)));
     graph.outputs.set("probabilities", softmax(logits));
-    graph.outputs.set("rowLoss", crossEntropy(logits, labels));
+    graph.outputs.set("rowLoss", lossOf(logits, labels, config));
   });
 }
 
@@ -83,8 +83,26 @@ function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<str
   return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
 }
 
-function scopeOf(graph: Graph, params: ReadonlyMap<string, Tensor>, training: boolean): ModelScope {
-  return { graph, training, param: (path) => params.get(path) as Tensor, random: (path, shape) => graph.random(`layer/${path}`, shape) };
+/** The loss of each row [rows]: the cross-entropy at its label, or the mean of those at its places. */
+function lossOf(logits: Tensor, labels: Tensor, { classes, targets }: Config): Tensor {
+  const rows = logits.shape[0] as number;
+  const losses = crossEntropy(reshape(logits, [rows * targets, classes]), reshape(labels, [rows * targets]));
+  return mean(reshape(losses, [rows, targets]), 1);
+}
+
+/** What the model finds while it is traced: in training where there are weights of rows. */
+function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: ReadonlyMap<string, Tensor>, weight?: Tensor): ModelScope {
+  const states = new Map([...config.states.keys()].map((path) => [path, leafOf(graph, layout.states.get(path))]));
+  const state = (path: string): Tensor => states.get(path) as Tensor;
+  return {
+    graph,
+    training: weight !== undefined,
+    weight,
+    param: (path) => params.get(path) as Tensor,
+    state,
+    update: (path, value) => graph.effects.push({ kind: "assign", target: state(path), value }),
+    random: (path, shape) => graph.random(`layer/${path}`, shape),
+  };
 }
 
 /** The numbers the model sees for stored rows. */

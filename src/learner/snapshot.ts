@@ -21,9 +21,13 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
       tensors.set(`slots/${slot}/${path}`, { dtype: "F32", shape: spec.shape, data: slice(start, range.byteLength) });
     }
   }
+  for (const [path, spec] of config.states) {
+    const range = layout.states.get(path);
+    tensors.set(`states/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
+  }
   if (memory !== undefined) {
     const index = memory.save();
-    tensors.set("memory/y", { dtype: "U32", shape: [memory.stored], data: rows.get("y") as Uint8Array });
+    tensors.set("memory/y", { dtype: "U32", shape: [memory.stored, config.targets], data: rows.get("y") as Uint8Array });
     const x = unpadded(rows.get("x") as Uint8Array, layout.x);
     tensors.set("memory/x", { dtype: config.input.dtype === "u8" ? "U8" : "F32", shape: [memory.stored, ...config.input.shape], data: x });
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
@@ -94,10 +98,14 @@ function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Confi
       state.set(take(`slots/${slot}/${path}`, range.byteLength), start);
     }
   }
+  for (const path of config.states.keys()) {
+    const range = layout.states.get(path);
+    state.set(take(`states/${path}`, range.byteLength), range.placement.byteOffset);
+  }
   const rows = new Map<string, Uint8Array>();
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
   if (config.memory !== undefined) {
-    rows.set("y", take("memory/y", 4 * stored).slice());
+    rows.set("y", take("memory/y", 4 * stored * config.targets).slice());
     rows.set("x", padded(take("memory/x", stored * sizeOf(config.input.shape) * (config.input.dtype === "u8" ? 1 : 4)), layout.x));
   }
   return { state, rows };

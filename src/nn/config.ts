@@ -1,19 +1,60 @@
 import { fail, nearestName } from "../errors.ts";
-import { relu, tanh } from "./activations.ts";
+import { gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
+import { attention } from "./attention.ts";
+import { batchNorm } from "./batchnorm.ts";
+import { conv2d } from "./conv.ts";
 import { dropout } from "./dropout.ts";
+import { embedding, positional } from "./embedding.ts";
+import { feedForward, swiglu } from "./feedforward.ts";
 import { flatten } from "./flatten.ts";
 import type { Layer, LayerConfig } from "./layer.ts";
 import { classifier, linear } from "./linear.ts";
+import { groupNorm, layerNorm, rmsNorm } from "./norm.ts";
+import { avgPool, globalAvgPool, maxPool } from "./pool.ts";
+import { gru, lstm } from "./recurrent.ts";
+import { residual } from "./residual.ts";
 import { sequential } from "./sequential.ts";
+import { transformerBlock } from "./transformer.ts";
+
+/** Returns what makes a layer from its config: `names` are the arguments that stand before the options. */
+function maker(make: (...args: never[]) => Layer, ...names: readonly string[]): (config: LayerConfig) => Layer {
+  return ({ kind: _, ...config }) => {
+    const options = Object.fromEntries(Object.entries(config).filter(([key]) => !names.includes(key)));
+    return (make as (...args: unknown[]) => Layer)(...names.map((name) => config[name]), options);
+  };
+}
 
 const makers: Readonly<Record<string, (config: LayerConfig) => Layer>> = {
-  linear: (c) => linear(c.units as number, { bias: c.bias as boolean }),
-  classifier: (c) => classifier({ capacity: c.capacity as number }),
+  linear: maker(linear, "units"),
+  classifier: maker(classifier),
+  conv2d: maker(conv2d, "channels", "size"),
+  maxPool: maker(maxPool, "size"),
+  avgPool: maker(avgPool, "size"),
+  globalAvgPool: maker(globalAvgPool),
+  batchNorm: maker(batchNorm),
+  layerNorm: maker(layerNorm),
+  groupNorm: maker(groupNorm, "groups"),
+  rmsNorm: maker(rmsNorm),
+  embedding: maker(embedding, "rows", "features"),
+  positional: maker(positional),
+  attention: maker(attention),
+  feedForward: maker(feedForward, "hidden"),
+  swiglu: maker(swiglu, "hidden"),
+  transformerBlock: maker(transformerBlock),
+  gru: maker(gru, "units"),
+  lstm: maker(lstm, "units"),
+  relu: maker(relu),
+  leakyRelu: maker(leakyRelu, "slope"),
+  gelu: maker(gelu),
+  silu: maker(silu),
+  tanh: maker(tanh),
+  sigmoid: maker(sigmoid),
+  softplus: maker(softplus),
+  dropout: maker(dropout, "rate"),
+  flatten: maker(flatten),
   sequential: (c) => sequential(...(c.layers as LayerConfig[]).map(fromConfig)),
-  relu: () => relu(),
-  tanh: () => tanh(),
-  flatten: () => flatten(),
-  dropout: (c) => dropout(c.rate as number),
+  residual: (c) =>
+    residual(fromConfig(c.layer as LayerConfig), c.shortcut === undefined ? undefined : fromConfig(c.shortcut as LayerConfig)),
 };
 
 /** Returns the layer that a config came from. @throws E_UNSUPPORTED when it is of a kind this version does not have */

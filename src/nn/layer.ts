@@ -1,11 +1,12 @@
+import { fail } from "../errors.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
-import type { Shape } from "../program/shape.ts";
-import type { RandomStream } from "../random.ts";
+import { type Shape, showShape } from "../program/shape.ts";
+import type { Fill } from "./init.ts";
 
-/** A parameter before it has numbers: its shape and how it is first filled. */
+/** A parameter or state before it has numbers: its shape and how it is first filled. */
 export interface ParamSpec {
   readonly shape: Shape;
-  readonly fill: (values: Float32Array, random: RandomStream) => void;
+  readonly fill: Fill;
 }
 
 /** What a layer may ask for while it is traced. */
@@ -13,8 +14,14 @@ export interface LayerContext {
   readonly graph: Graph;
   /** True in the training step, false in prediction. */
   readonly training: boolean;
+  /** Weight of each row [batch], 0 for a place without a row; absent where every place holds one. */
+  readonly weight: Tensor | undefined;
   /** Returns a parameter of this layer. */
   param(name: string): Tensor;
+  /** Returns a state of this layer as it was before the step. */
+  state(name: string): Tensor;
+  /** Sets a state of this layer when the step is done; in training only. */
+  update(name: string, value: Tensor): void;
   /** Returns uniform u32 bits of this layer, new in every step. */
   random(shape: Shape): Tensor;
 }
@@ -24,6 +31,8 @@ export interface BuiltLayer {
   readonly output: Shape;
   /** Parameters by name within the layer. */
   readonly params: Readonly<Record<string, ParamSpec>>;
+  /** What the layer keeps from step to step without training it, by name within the layer. Default: nothing. */
+  readonly state?: Readonly<Record<string, ParamSpec>>;
   /** Layers inside, by name; their parameters and random bits are scoped by it. */
   readonly children: Readonly<Record<string, BuiltLayer>>;
   /** Returns the output [batch, ...output] of the input [batch, ...input]. */
@@ -48,12 +57,26 @@ export function plain(output: Shape, apply: (x: Tensor, context: LayerContext) =
   return { output, params: {}, children: {}, apply };
 }
 
+/** Refuses an input shape. @throws E_SHAPE naming the layer's path */
+export function refuseInput(path: string, takes: string, expected: string, input: Shape, hint = ""): never {
+  return fail("E_SHAPE", `${path === "" ? "model" : path}: ${takes}; expected ${expected}, got ${showShape(input)}`, { hint });
+}
+
 /** Returns every parameter of a built layer by its path, in order of appearance. */
-export function paramsOf(layer: BuiltLayer, path = ""): Map<string, ParamSpec> {
+export function paramsOf(layer: BuiltLayer): Map<string, ParamSpec> {
+  return collect(layer, (built) => built.params);
+}
+
+/** Returns every state of a built layer by its path, in order of appearance. */
+export function statesOf(layer: BuiltLayer): Map<string, ParamSpec> {
+  return collect(layer, (built) => built.state ?? {});
+}
+
+function collect(layer: BuiltLayer, part: (layer: BuiltLayer) => Readonly<Record<string, ParamSpec>>, path = ""): Map<string, ParamSpec> {
   const found = new Map<string, ParamSpec>();
-  for (const [name, spec] of Object.entries(layer.params)) found.set(join(path, name), spec);
+  for (const [name, spec] of Object.entries(part(layer))) found.set(childPath(path, name), spec);
   for (const [name, child] of Object.entries(layer.children))
-    for (const [key, spec] of paramsOf(child, join(path, name))) found.set(key, spec);
+    for (const [key, spec] of collect(child, part, childPath(path, name))) found.set(key, spec);
   return found;
 }
 
@@ -61,23 +84,31 @@ export function paramsOf(layer: BuiltLayer, path = ""): Map<string, ParamSpec> {
 export interface ModelScope {
   readonly graph: Graph;
   readonly training: boolean;
+  readonly weight: Tensor | undefined;
   param(path: string): Tensor;
+  state(path: string): Tensor;
+  update(path: string, value: Tensor): void;
   random(path: string, shape: Shape): Tensor;
 }
 
 /** Returns the output of a built layer, its operations named by layer path in errors. */
 export function applyLayer(layer: BuiltLayer, x: Tensor, scope: ModelScope, path = ""): Tensor {
+  const { graph, training, weight } = scope;
   const context: LayerContext = {
-    graph: scope.graph,
-    training: scope.training,
-    param: (name) => scope.param(join(path, name)),
+    graph,
+    training,
+    weight,
+    param: (name) => scope.param(childPath(path, name)),
+    state: (name) => scope.state(childPath(path, name)),
+    update: (name, value) => scope.update(childPath(path, name), value),
     random: (shape) => scope.random(path, shape),
   };
   return layer.apply(x, context, (name, input) =>
-    scope.graph.scope(name, () => applyLayer(layer.children[name] as BuiltLayer, input, scope, join(path, name))),
+    graph.scope(name, () => applyLayer(layer.children[name] as BuiltLayer, input, scope, childPath(path, name))),
   );
 }
 
-function join(path: string, name: string): string {
+/** Returns the path of what a layer calls `name`. */
+export function childPath(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
 }

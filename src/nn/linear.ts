@@ -1,41 +1,40 @@
-import { checkKeys, checkNumber, fail } from "../errors.ts";
-import { showShape } from "../program/shape.ts";
-import { add, matmul } from "../program/tensor.ts";
-import type { RandomStream } from "../random.ts";
-import type { Layer } from "./layer.ts";
+import { checkKeys, checkNumber } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
+import { add, matmul, reshape } from "../program/tensor.ts";
+import { checkInit, fillWeights, type Init } from "./init.ts";
+import { type Layer, refuseInput } from "./layer.ts";
 
 /** Options of {@link linear}. */
 export interface LinearOptions {
   /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
+  /** How the weight is first filled. Default `kaimingUniform`, as in torch. */
+  readonly init?: Init;
 }
 
 /**
- * Returns a fully connected layer: x·weight + bias, with weight [in, units] and bias [units], both uniform on
- * ±1/√in as torch initialises them.
+ * Returns a fully connected layer over the last dim: x·weight + bias, with weight [in, units] (torch's transposed) and bias [units], first
+ * uniform on ±1/√in.
  * @throws E_CONFIG
  */
 export function linear(units: number, options: LinearOptions = {}): Layer {
   checkNumber("nn.linear", "units", units, { min: 1, integer: true });
-  checkKeys("nn.linear", options, ["bias"]);
+  checkKeys("nn.linear", options, ["bias", "init"]);
   const bias = options.bias ?? true;
+  const init = checkInit("nn.linear", options.init ?? "kaimingUniform");
   return {
-    config: { kind: "linear", units, bias },
+    config: { kind: "linear", units, bias, init },
     build(input, path) {
-      if (input.length !== 1) {
-        fail("E_SHAPE", `${path}: linear takes rows of one dim; expected [features], got ${showShape(input)}`, {
-          hint: "Put nn.flatten() before it.",
-        });
-      }
-      const [features] = input as [number];
-      const fill = (values: Float32Array, random: RandomStream): void => fillUniform(values, random, 1 / Math.sqrt(features));
+      const features = input.at(-1) ?? refuseInput(path, "linear takes rows", "[..., features]", input);
+      const fill = fillWeights(init, features, units);
+      const fillBias = fillWeights("kaimingUniform", features, units);
       return {
-        output: [units],
-        params: { weight: { shape: [features, units], fill }, ...(bias ? { bias: { shape: [units], fill } } : {}) },
+        output: [...input.slice(0, -1), units],
+        params: { weight: { shape: [features, units], fill }, ...(bias ? { bias: { shape: [units], fill: fillBias } } : {}) },
         children: {},
         apply(x, context) {
-          const product = matmul(x, context.param("weight"));
-          return bias ? add(product, context.param("bias")) : product;
+          const product = matmul(reshape(x, [sizeOf(x.shape) / features, features]), context.param("weight"));
+          return reshape(bias ? add(product, context.param("bias")) : product, [...x.shape.slice(0, -1), units]);
         },
       };
     },
@@ -52,10 +51,13 @@ export interface ClassifierOptions {
 export function classifier(options: ClassifierOptions): Layer {
   checkKeys("nn.classifier", options, ["capacity"]);
   const capacity = checkNumber("nn.classifier", "capacity", options.capacity, { min: 2, integer: true });
-  return { ...linear(capacity), config: { kind: "classifier", capacity } };
-}
-
-/** Fills with numbers uniform on (−bound, bound). */
-function fillUniform(values: Float32Array, random: RandomStream, bound: number): void {
-  for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
+  return {
+    config: { kind: "classifier", capacity },
+    build(input, path) {
+      if (input.length !== 1) {
+        refuseInput(path, "classifier takes rows of one dim", "[features]", input, "Put nn.flatten() or a pooling layer before it.");
+      }
+      return linear(capacity).build(input, path);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import type { Shape } from "../program/shape.ts";
-import type { BuiltLayer, Layer } from "./layer.ts";
+import { type BuiltLayer, childPath, type Layer } from "./layer.ts";
 
 /** Returns layers applied one after another; their parameters are named by position: "0.weight". */
 export function sequential(...layers: readonly Layer[]): Layer {
@@ -9,7 +9,7 @@ export function sequential(...layers: readonly Layer[]): Layer {
       const children: Record<string, BuiltLayer> = {};
       let shape: Shape = input;
       for (const [i, layer] of layers.entries()) {
-        const built = layer.build(shape, path === "" ? `${i}` : `${path}.${i}`);
+        const built = layer.build(shape, childPath(path, `${i}`));
         children[i] = built;
         shape = built.output;
       }

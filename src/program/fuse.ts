@@ -155,8 +155,9 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
   for (const [name, value] of graph.outputs) consume(value, name);
   for (const effect of graph.effects) if (effect.kind !== "optimizer") consume(effect.value, effect);
 
+  const isStored = (node: Tensor): boolean => stored.has(node);
   const needBuffer = (value: Tensor): void => {
-    const source = underViews(value);
+    const source = underViews(value, undefined, isStored);
     if (!isBufferLeaf(source)) stored.add(source);
   };
   // Row numbers are read without conditions.
@@ -174,10 +175,10 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     if (node.op === "matmul") {
       for (const operand of node.inputs) {
         needBuffer(operand);
-        if (!isMatrix(operand)) stored.add(operand);
+        if (!isMatrix(operand, isStored)) stored.add(operand);
       }
       // Backends have no kernel for two transposed operands.
-      if (node.inputs.every(isTransposed)) stored.add(node.inputs[0] as Tensor);
+      if (node.inputs.every((operand) => isTransposed(operand, isStored))) stored.add(node.inputs[0] as Tensor);
     }
     if (node.op === "gather" || node.op === "scatterAdd") needIndex(node.inputs[1] as Tensor);
     if (node.op === "gather" || isBounded(node)) {
@@ -186,8 +187,9 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     }
     if (splitsDims(node)) {
       // Dense elements may be read under any shape; a view of them that is not dense must be copied first.
-      if (bufferWalk(node, identity(node.shape), node.shape.length) === undefined) stored.add(node.inputs[0] as Tensor);
-      else needBuffer(node);
+      if (bufferWalk(node, identity(node.shape), node.shape.length, (other) => other !== node && stored.has(other)) === undefined) {
+        stored.add(node.inputs[0] as Tensor);
+      } else needBuffer(node);
     }
   }
   const cost = new Map<Tensor, number>();

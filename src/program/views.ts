@@ -35,9 +35,9 @@ export function isBounded(node: Tensor): boolean {
 }
 
 /** Returns the first node below `node` that is not one of `views`, or the buffer that a bounded view on the way needs. */
-export function underViews(node: Tensor, views: readonly string[] = VIEWS): Tensor {
+export function underViews(node: Tensor, views: readonly string[] = VIEWS, isBuffer?: (node: Tensor) => boolean): Tensor {
   let source = node;
-  while (views.includes(source.op)) {
+  while (views.includes(source.op) && isBuffer?.(source) !== true) {
     const bounded = isBounded(source);
     source = source.inputs[0] as Tensor;
     if (bounded) break;
@@ -151,9 +151,9 @@ function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
 }
 
 /** Returns whether a matmul operand walks a buffer as a matrix: stride 1 (or length 1) in one of its last two dims, and no repeats in either. */
-export function isMatrix(operand: Tensor): boolean {
+export function isMatrix(operand: Tensor, isBuffer: (node: Tensor) => boolean): boolean {
   const rank = operand.shape.length;
-  const walk = bufferWalk(operand, identity(operand.shape), rank);
+  const walk = bufferWalk(operand, identity(operand.shape), rank, isBuffer);
   if (walk === undefined || walk.bounds !== undefined) return false;
   const dims = [rank - 2, rank - 1];
   return (
@@ -162,9 +162,9 @@ export function isMatrix(operand: Tensor): boolean {
 }
 
 /** Returns whether a matmul operand runs down its columns. */
-export function isTransposed(operand: Tensor): boolean {
+export function isTransposed(operand: Tensor, isBuffer: (node: Tensor) => boolean): boolean {
   const rank = operand.shape.length;
-  const walk = bufferWalk(operand, identity(operand.shape), rank);
+  const walk = bufferWalk(operand, identity(operand.shape), rank, isBuffer);
   return walk !== undefined && operand.shape[rank - 1] !== 1 && walk.strides[rank - 1] !== 1;
 }
 

@@ -26,11 +26,11 @@ export interface Drawn {
 /** What a term may read while it is traced; rows are those that arrived, then each group's in declared order. */
 export interface TermContext {
   readonly graph: Graph;
-  /** Logits [rows, classes]. */
+  /** Logits [rows, ..., classes]. */
   readonly logits: Tensor;
-  /** Labels [rows], u32. */
+  /** Labels [rows, targets], u32; one target a row unless the model answers in several places. */
   readonly labels: Tensor;
-  /** Cross-entropy of each row [rows]. */
+  /** Cross-entropy of each row [rows], the mean over its targets. */
   readonly rowLoss: Tensor;
   /** Weight of each row [rows], 0 for a place without a row; they sum to 1, so that Σ weight·rowLoss is the weighted mean. */
   readonly weight: Tensor;

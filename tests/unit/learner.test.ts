@@ -148,7 +148,7 @@ describe("bad options are refused by name", () => {
       "layer that does not fit",
       () => Learner.create(runtime, { ...base, input: [2, 2] }),
       "E_SHAPE",
-      /^0: linear takes rows of one dim; expected \[features\], got \[2, 2\]/,
+      /^2: classifier takes rows of one dim; expected \[features\], got \[2, 16\]/,
       /flatten/,
     ],
     [

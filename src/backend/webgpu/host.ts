@@ -12,6 +12,8 @@ export interface GpuOptions {
 
 /** The adapter as it describes itself; a field it keeps to itself is an empty text. */
 export interface GpuInfo {
+  /** What to call it: the most telling of the texts below. */
+  readonly name: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
@@ -62,8 +64,7 @@ export async function acquireGpu(options: GpuOptions): Promise<{ host: GpuHost }
   if (adapter === null) return { refused: "no GPU adapter; the driver is missing or the browser blocks it" };
   const info = describeAdapter(adapter.info, adapter);
   if (info.software && !options.software) {
-    const name = info.description || info.device || info.architecture || "unnamed";
-    return { refused: `the only GPU adapter (${name}) computes on the CPU, slower than Wasm` };
+    return { refused: `the only GPU adapter (${info.name}) computes on the CPU, slower than Wasm` };
   }
   try {
     const requiredLimits = { maxBufferSize: info.maxArenaBytes, maxStorageBufferBindingSize: info.maxArenaBytes };
@@ -101,7 +102,17 @@ function describeAdapter(adapter: Partial<GPUAdapterInfo> | undefined, from: GPU
   const fallback = adapter?.isFallbackAdapter ?? (from as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
   const { maxBufferSize, maxStorageBufferBindingSize } = from.limits;
   const maxArenaBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize, MOST_BYTES);
-  return { vendor, architecture, device, description, software: named || fallback, maxArenaBytes, features: [...from.features].sort() };
+  const name = description || device || architecture || vendor || "unnamed adapter";
+  return {
+    name,
+    vendor,
+    architecture,
+    device,
+    description,
+    software: named || fallback,
+    maxArenaBytes,
+    features: [...from.features].sort(),
+  };
 }
 
 function adopt(device: GPUDevice, info: GpuInfo, owned: boolean): GpuHost {
