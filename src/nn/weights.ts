@@ -89,7 +89,7 @@ export function loadWeights(
 }
 
 /** Returns the elements of a stored tensor as f32. @throws E_UNSUPPORTED naming the dtypes there are */
-export function decodeWeights({ dtype, data }: StoredWeights, name: string): Float32Array {
+function decodeWeights({ dtype, data }: StoredWeights, name: string): Float32Array {
   const reader = readers[dtype];
   if (reader === undefined) {
     fail("E_UNSUPPORTED", `weights: tensor "${name}" has dtype ${dtype}; expected one of ${Object.keys(readers).join(", ")}, got ${dtype}`);

@@ -214,7 +214,7 @@ describe("the search for an adapter", () => {
 
   it.each([
     ["there is none", null, /no GPU adapter/],
-    ["it is a fallback by its info", adapter({ info: { isFallbackAdapter: true } }), /\(unnamed\) computes on the CPU/],
+    ["it is a fallback by its info", adapter({ info: { isFallbackAdapter: true } }), /\(unnamed adapter\) computes on the CPU/],
     ["it is a fallback by its own word", adapter({ isFallbackAdapter: true }), /computes on the CPU/],
     ["it is llvmpipe", adapter({ info: { description: "llvmpipe (LLVM 15.0.6, 256 bits)" } }), /\(llvmpipe .*\) computes on the CPU/],
     ["it is SwiftShader", adapter({ info: { architecture: "swiftshader" } }), /\(swiftshader\) computes on the CPU/],

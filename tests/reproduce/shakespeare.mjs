@@ -49,8 +49,11 @@ export async function run({ log = console.log } = {}) {
     const { probabilities } = await learner.predict(context);
     const next = probabilities.subarray(128 * (recent.length - 1), 128 * recent.length);
     // A fixed sequence of draws, so that the sample is the same everywhere.
-    let draw = (written.length * 0.6180339887) % 1;
-    const byte = next.findIndex((p) => (draw -= p) < 0);
+    let left = (written.length * 0.6180339887) % 1;
+    const byte = next.findIndex((p) => {
+      left -= p;
+      return left < 0;
+    });
     written += String.fromCharCode(Math.max(byte, 10));
   }
   await learner.close();
