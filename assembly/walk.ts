@@ -149,6 +149,8 @@ function copyInside(kernel: usize, walk: usize, to: usize, start: i32, n: i32): 
   high = max(low, high);
   memory.fill(to, 0, (<usize>low) << 2);
   memory.fill(to + ((<usize>high) << 2), 0, (<usize>(n - high)) << 2);
+  // Even an empty copy traps where its address lies outside the memory.
+  if (low == high) return;
   if (load<i32>(walk, 8) == 1 && load<i32>(walk, 4) == 2)
     memory.copy(to + ((<usize>low) << 2), element(walk, start + low), (<usize>(high - low)) << 2);
   else for (let i = low; i < high; i++) store<u32>(to + ((<usize>i) << 2), read(walk, element(walk, start + i)));

@@ -1,7 +1,7 @@
 import { checkKeys, checkNumber, fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { less, matmul, mul, permute, reshape, select, transpose } from "../program/tensor.ts";
-import { childPath, type Layer, refuseInput } from "./layer.ts";
+import { type BuiltLayer, childPath, type Layer, refuseInput } from "./layer.ts";
 import { linear } from "./linear.ts";
 import { softmax } from "./losses.ts";
 import { rotate } from "./rope.ts";
@@ -48,7 +48,7 @@ export function attention(options: AttentionOptions): Layer {
       if (features % multiple !== 0) {
         refuseInput(path, `attention cannot part the features among ${heads} heads`, `[time, a multiple of ${multiple}]`, input);
       }
-      const layer = (units: number, name: string, from = features) => linear(units, { bias }).build([time, from], childPath(path, name));
+      const layer = (units: number, name: string): BuiltLayer => linear(units, { bias }).build(input, childPath(path, name));
       return {
         output: input,
         params: {},

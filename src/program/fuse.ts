@@ -204,7 +204,9 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
 }
 
 /** Returns the stored nodes and state leaves that a kernel reads. */
-export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): Set<Tensor> {
+export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): ReadonlySet<Tensor> {
+  const known = knownReads.get(spec);
+  if (known !== undefined) return known;
   const reads = new Set<Tensor>();
   const seen = new Set<Tensor>();
   const visit = (node: Tensor, asRoot: boolean): void => {
@@ -226,8 +228,12 @@ export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): Set<Tensor> {
   if (spec.effect?.kind === "optimizer")
     for (const t of [...Object.values(spec.effect.tensors), ...Object.values(spec.effect.scalars)]) visit(t, false);
   if (spec.product !== undefined) reads.delete(spec.product);
+  knownReads.set(spec, reads);
   return reads;
 }
+
+/** Kernels do not change once made, so what they read is found once. */
+const knownReads = new WeakMap<Spec, ReadonlySet<Tensor>>();
 
 /** Returns the stored nodes and state leaves that a kernel writes. */
 export function writesOf(spec: Spec): Tensor[] {
@@ -256,41 +262,61 @@ function overlaps(a: Tensor, b: Tensor): boolean {
 const clash = (some: Iterable<Tensor>, others: Iterable<Tensor>): boolean => [...some].some((a) => [...others].some((b) => overlaps(a, b)));
 
 function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
-  const merged: { spec: Spec; reads: Set<Tensor>; writes: Tensor[] }[] = [];
+  const merged: Spec[] = [];
+  const [read, written] = [new LastUse(), new LastUse()];
+  const readers = new Map<Tensor, number[]>();
   for (const spec of specs) {
     const reads = readsOf(spec, stored);
     const writes = writesOf(spec);
-    const home = ["map", "reduce"].includes(spec.family)
-      ? merged.findIndex((other, i) => {
-          const { spec: o } = other;
-          if (o.family !== spec.family || !sameShape(o.shape, spec.shape) || !sameShape(o.axes, spec.axes)) return false;
-          if (![...reads].some((node) => other.reads.has(node))) return false;
-          // Moving the later kernel up must not pass a writer of what it reads, nor a reader or writer of what it writes.
-          if (clash(reads, other.writes)) return false;
-          return merged
-            .slice(i + 1)
-            .every((between) => !clash(reads, between.writes) && !clash(writes, between.reads) && !clash(writes, between.writes));
-        })
-      : -1;
+    // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes.
+    const floor = Math.max(written.of(reads) + 1, read.of(writes), written.of(writes));
+    const candidates = ["map", "reduce"].includes(spec.family) ? [...reads].flatMap((node) => readers.get(node) ?? []) : [];
+    const fits = (at: number): boolean => {
+      const other = merged[at] as Spec;
+      return at >= floor && other.family === spec.family && sameShape(other.shape, spec.shape) && sameShape(other.axes, spec.axes);
+    };
+    const home = candidates.filter(fits).reduce((a, b) => Math.min(a, b), merged.length);
     const other = merged[home];
-    if (other === undefined) merged.push({ spec, reads, writes });
-    else {
-      merged[home] = {
-        spec: { ...other.spec, roots: [...other.spec.roots, ...spec.roots] },
-        reads: new Set([...other.reads, ...reads]),
-        writes: [...other.writes, ...writes],
-      };
+    merged[home] = other === undefined ? spec : { ...other, roots: [...other.roots, ...spec.roots] };
+    read.note(reads, home);
+    written.note(writes, home);
+    for (const node of reads) readers.set(node, [...(readers.get(node) ?? []), home]);
+  }
+  return merged;
+}
+
+/** The last kernel to use each node; ranges of the state that overlap count as one. */
+class LastUse {
+  readonly #at = new Map<Tensor, number>();
+  readonly #states = new Set<Tensor>();
+
+  note(nodes: Iterable<Tensor>, kernel: number): void {
+    for (const node of nodes) {
+      this.#at.set(node, Math.max(kernel, this.#at.get(node) ?? -1));
+      if (node.op === "state") this.#states.add(node);
     }
   }
-  return merged.map(({ spec }) => spec);
+
+  of(nodes: Iterable<Tensor>): number {
+    let last = -1;
+    for (const node of nodes) {
+      last = Math.max(last, this.#at.get(node) ?? -1);
+      if (node.op === "state")
+        for (const state of this.#states) if (overlaps(node, state)) last = Math.max(last, this.#at.get(state) ?? -1);
+    }
+    return last;
+  }
 }
 
 function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: ReadonlyMap<Tensor, Destination>): Spec[] {
   const list: (Spec | undefined)[] = [...specs];
+  const readersOf = new Map<Tensor, number[]>();
+  for (const [j, spec] of specs.entries())
+    for (const node of readsOf(spec, stored)) readersOf.set(node, [...(readersOf.get(node) ?? []), j]);
   for (const [i, spec] of specs.entries()) {
     const { product } = spec;
     if (product === undefined || list[i] !== spec) continue;
-    const readers = list.flatMap((other, j) => (j > i && other !== undefined && readsOf(other, stored).has(product) ? [j] : []));
+    const readers = readersOf.get(product) ?? [];
     const first = readers[0];
     const epilogue = first === undefined ? undefined : (list[first] as Spec);
     if (first === undefined || epilogue === undefined || epilogue.family !== "map" || !sameShape(epilogue.shape, product.shape)) continue;

@@ -1,7 +1,7 @@
 import { fail } from "../errors.ts";
 import type { Tensor } from "./graph.ts";
 import { apply, ops } from "./ops.ts";
-import { vjps } from "./primitives.ts";
+import { matmul, pack, permute, reshape, vjps } from "./primitives.ts";
 
 /**
  * Returns the gradient of `loss` (one element) with respect to each tensor of `wrt`, as ordinary tensors of the same graph, so
@@ -20,10 +20,16 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     );
   }
   const needed = reaching(loss, new Set(wrt));
-  const gradients = new Map<Tensor, Tensor>([[loss, graph.constant(1, loss.shape, "f32")]]);
+  const parts = new Map<Tensor, Tensor[]>([[loss, [graph.constant(1, loss.shape, "f32")]]]);
+  const gradients = new Map<Tensor, Tensor>();
+  const gradientOf = (node: Tensor): Tensor | undefined => {
+    const list = parts.get(node);
+    if (list !== undefined && !gradients.has(node)) gradients.set(node, sumOf(list));
+    return gradients.get(node);
+  };
   // Inputs have smaller ids than their users, so descending ids are a reverse topological order.
   for (const node of [...needed].sort((a, b) => b.id - a.id)) {
-    const g = gradients.get(node);
+    const g = gradientOf(node);
     if (g === undefined || node.inputs.length === 0) continue;
     const rule = ops[node.op] === undefined ? vjps[node.op] : undefined;
     const elementwise = ops[node.op]?.vjp;
@@ -33,15 +39,16 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
         hint: "Wrap the value in detach() if no gradient should flow.",
       });
     }
-    const parts = rule !== undefined ? rule(g, node) : (elementwise as NonNullable<typeof elementwise>)(g, node.inputs, node);
-    for (const [i, part] of parts.entries()) {
+    const given = rule !== undefined ? rule(g, node) : (elementwise as NonNullable<typeof elementwise>)(g, node.inputs, node);
+    for (const [i, part] of given.entries()) {
       const input = node.inputs[i] as Tensor;
       if (part === undefined || input.dtype !== "f32" || !needed.has(input)) continue;
-      const sum = gradients.get(input);
-      gradients.set(input, sum === undefined ? part : apply("add", [sum, part]));
+      const list = parts.get(input);
+      if (list === undefined) parts.set(input, [part]);
+      else list.push(part);
     }
   }
-  return wrt.map((tensor) => gradients.get(tensor) ?? graph.constant(0, tensor.shape, "f32"));
+  return wrt.map((tensor) => gradientOf(tensor) ?? graph.constant(0, tensor.shape, "f32"));
 }
 
 /** Returns the nodes on a path from a member of `sources` to `root`. */
@@ -61,3 +68,53 @@ function reaching(root: Tensor, sources: ReadonlySet<Tensor>): Set<Tensor> {
   }
   return new Set([...known].filter(([, reaches]) => reaches).map(([node]) => node));
 }
+
+/** Returns the sum of tensors of one shape: pads that tile it become one pack, and many thin products one product of packs. */
+function sumOf(parts: readonly Tensor[]): Tensor {
+  const rest: Tensor[] = [];
+  const thin: Tensor[] = [];
+  const tiles: Tensor[] = [];
+  for (const part of parts) (isThin(part) ? thin : isTile(part) ? tiles : rest).push(part);
+  if (thin.length > 1) {
+    const stacked = (i: 0 | 1): Tensor => {
+      const rows = thin.map(({ inputs }) => (i === 0 ? permute(inputs[0] as Tensor, [1, 0]) : (inputs[1] as Tensor)));
+      const width = (rows[0] as Tensor).shape[1] as number;
+      return reshape(pack(rows), [rows.reduce((sum, { shape }) => sum + (shape[0] as number), 0), width]);
+    };
+    rest.push(matmul(permute(stacked(0), [1, 0]), stacked(1)));
+  } else rest.push(...thin);
+  tiles.sort((a, b) => firstOf(a) - firstOf(b));
+  const tiled =
+    tiles.length > 1 &&
+    tiles.every((tile, i) => i === 0 || firstOf(tiles[i - 1] as Tensor) + heightOf(tiles[i - 1] as Tensor) <= firstOf(tile));
+  if (tiled) {
+    const { shape, graph } = tiles[0] as Tensor;
+    const rows: Tensor[] = [];
+    let next = 0;
+    const gap = (to: number): void => {
+      if (to > next) rows.push(graph.constant(0, [to - next, ...shape.slice(1)], "f32"));
+    };
+    for (const tile of tiles) {
+      gap(firstOf(tile));
+      rows.push(tile.inputs[0] as Tensor);
+      next = firstOf(tile) + heightOf(tile);
+    }
+    gap(shape[0] as number);
+    rest.push(reshape(pack(rows), shape));
+  } else rest.push(...tiles);
+  return rest.reduce((a, b) => apply("add", [a, b]));
+}
+
+/** Whether a product costs less to join with others than its result costs to add. */
+function isThin({ op, inputs, shape }: Tensor): boolean {
+  const [m = 0, n = 0, batch] = shape;
+  return op === "matmul" && batch === undefined && ((inputs[0] as Tensor).shape[1] as number) * (m + n) < m * n;
+}
+
+/** Whether a tensor is rows of a larger one with zeros before and behind. */
+function isTile({ op, inputs, shape }: Tensor): boolean {
+  return op === "pad" && (inputs[0] as Tensor).shape.every((n, i) => i === 0 || n === shape[i]);
+}
+
+const firstOf = (tile: Tensor): number => (tile.attributes.low as readonly number[])[0] as number;
+const heightOf = (tile: Tensor): number => (tile.inputs[0] as Tensor).shape[0] as number;

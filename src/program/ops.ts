@@ -256,6 +256,7 @@ export const ops: Readonly<Record<string, Op>> = {
     wgsl: call("f32"),
     reference: (a) => at(a, 0),
     domain: [[0, 2 ** 24]],
+    vjp: () => [undefined],
     bound: exact,
   },
   /** f32 → u32, towards zero; below 0 gives 0. */

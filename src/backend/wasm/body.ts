@@ -1,4 +1,5 @@
 /** Encodes the body of a kernel: walks, instructions and registers as `assembly/walk.ts` and `assembly/map.ts` read them. */
+import { fail } from "../../errors.ts";
 import { ops } from "../../program/ops.ts";
 import type { Access, ArenaName, Instruction } from "../../program/plan.ts";
 
@@ -53,6 +54,11 @@ interface Walk {
 /** Returns the address of the encoded kernel. */
 export function encodeBody(block: Block, memory: Memory): number {
   const { instructions, results } = block;
+  if (block.outer.length > MAX_OUTER) {
+    fail("E_UNSUPPORTED", `wasm: a kernel runs over ${block.outer.length + 1} dims; expected at most ${MAX_OUTER + 1}`, {
+      hint: "Reshape to fewer dims, or use the WebGPU backend.",
+    });
+  }
   const lastUse = lastUses(block);
   const straight = straightResults(block, lastUse);
   const operands: Walk[] = [];
@@ -124,7 +130,6 @@ export function encodeBody(block: Block, memory: Memory): number {
   for (const [i, walk] of resultWalks.entries()) walk.words[19] = registerAt(partials[results.indexOf(stored[i] as Result)]);
   const pointers = table.flatMap((entry) => [entry.pointer ?? registerAt(entry.register), entry.step]);
   const outerDims = block.outer.map((d) => block.dims[d] as number);
-  if (outerDims.length > MAX_OUTER) throw new RangeError(`a kernel has ${outerDims.length} outer dims`);
   const pad = new Array<number>(MAX_OUTER - outerDims.length).fill(1);
   const length = block.inner === undefined ? 1 : (block.dims[block.inner] as number);
   const head = [
