@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Installs what the lock file in a folder of the project names, unless that is done. Stops the process when it fails. @param {string} name */
+/** Installs what the lock file in a folder of the project names, unless that is done; a failure ends the process. @param {string} name */
 export function install(name) {
   const folder = `${root}${name}`;
   const lock = readFileSync(`${folder}/package-lock.json`, "utf8");

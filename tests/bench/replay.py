@@ -1,26 +1,27 @@
-"""The replay step in plain PyTorch on one thread: says its version, then answers each line read with the milliseconds of a step."""
+"""The step of `replay.mjs` in PyTorch; argument: sgd or adamw."""
 
 import sys
-import time
+from itertools import cycle
 
 import torch
+from turns import serve
 
-torch.set_num_threads(1)
-rule, seconds = sys.argv[1], float(sys.argv[2])
 torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(512, 10))
-if rule == "sgd":
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+if sys.argv[1] == "sgd":
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, foreach=True)
 else:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, foreach=True)
 loss_of = torch.nn.CrossEntropyLoss()
 data = torch.randint(0, 256, (1000, 784), dtype=torch.uint8)
 labels = torch.randint(0, 10, (1000,))
 memory, memory_labels, seen = torch.zeros(1000, 784, dtype=torch.uint8), torch.zeros(1000, dtype=torch.long), 0
+starts = cycle(range(0, 1000, 10))
 
 
-def step(first):
+def step():
     global seen
+    first = next(starts)
     x, y = data[first : first + 10], labels[first : first + 10]
     stored = min(seen, 1000)
     if stored > 0:
@@ -38,10 +39,4 @@ def step(first):
         seen += 1
 
 
-print(torch.__version__, flush=True)
-for _ in sys.stdin:
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step(steps * 10 % 1000)
-        steps += 1
-    print(1000 * (time.perf_counter() - began) / steps, flush=True)
+serve(step, lambda: [])
