@@ -5,6 +5,13 @@ import { fileURLToPath } from "node:url";
 
 /** GFLOP/s that only a plain BLAS stays below. */
 const PLAIN = 20;
+/** One thread; and memory that is kept rather than given back in each step, which doubles the speed of some steps. */
+const settings = {
+  OMP_NUM_THREADS: "1",
+  OPENBLAS_NUM_THREADS: "1",
+  MALLOC_MMAP_MAX_: "0",
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 40),
+};
 let told = false;
 
 /**
@@ -14,7 +21,7 @@ let told = false;
  */
 export async function pytorch(script, args) {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const env = { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" };
+  const env = { ...process.env, ...settings };
   const child = spawn("/usr/bin/python3", [path, ...args.map(String)], { stdio: ["pipe", "pipe", "ignore"], env });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const failed = new Promise((resolve) => child.on("error", () => resolve({ done: true })));
