@@ -6,6 +6,9 @@
  * Measured for each element, Node 20, one thread of a Zen 5 core: sgd 0.13 ns, with momentum 0.20, Nesterov 0.26, adamw 0.56.
  */
 
+/** Where means end; its last bit is worth 2^-123. */
+const TINY: f32 = 1e-30;
+
 /**
  * Stochastic gradient descent with L2 weight decay and heavy-ball or Nesterov momentum:
  *   g' = g·gradScale + weightDecay·w,  b = momentum·b + g',  d = nesterov ? g' + momentum·b : b,  w = w - learningRate·d.
@@ -33,7 +36,7 @@ export function sgd(
   } else if (nesterov) {
     for (; w < end4; w += 16) {
       const d = gradient(w, g, weightDecay, gradScale);
-      const next = f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d);
+      const next = settle(f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d));
       v128.store(b, next);
       descend(w, f32x4.add(d, f32x4.mul(f32x4.splat(momentum), next)), learningRate);
       g += 16;
@@ -42,7 +45,7 @@ export function sgd(
   } else {
     for (; w < end4; w += 16) {
       const d = gradient(w, g, weightDecay, gradScale);
-      const next = f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d);
+      const next = settle(f32x4.add(f32x4.mul(f32x4.splat(momentum), v128.load(b)), d));
       v128.store(b, next);
       descend(w, next, learningRate);
       g += 16;
@@ -53,7 +56,7 @@ export function sgd(
     const x = load<f32>(w);
     let d = load<f32>(g) * gradScale + weightDecay * x;
     if (b != 0) {
-      const next = momentum * load<f32>(b) + d;
+      const next = momentum * load<f32>(b) + d + TINY - TINY;
       store<f32>(b, next);
       d = nesterov ? d + momentum * next : next;
       b += 4;
@@ -61,6 +64,14 @@ export function sgd(
     store<f32>(w, x - learningRate * d);
     g += 4;
   }
+}
+
+/**
+ * Takes what is below 2^-124 to 0 and moves nothing else by more than that: a mean that decays for want of gradients would stay subnormal for
+ * ever, and arithmetic on subnormals takes twice the time (adamw 1.2 to 1.6 ns).
+ */
+function settle(x: v128): v128 {
+  return f32x4.sub(f32x4.add(x, f32x4.splat(TINY)), f32x4.splat(TINY));
 }
 
 /** g·gradScale + weightDecay·w. */
@@ -100,8 +111,8 @@ export function adamw(
   const end4 = w + ((<usize>(n & ~3)) << 2);
   for (; w < end4; w += 16) {
     const d = f32x4.mul(v128.load(g), f32x4.splat(gradScale));
-    const first = f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d));
-    const second = f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d)));
+    const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
+    const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
     v128.store(m, first);
     v128.store(v, second);
     const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
@@ -113,8 +124,8 @@ export function adamw(
   }
   for (; w < end; w += 4) {
     const d = load<f32>(g) * gradScale;
-    const first = beta1 * load<f32>(m) + oneMinusBeta1 * d;
-    const second = beta2 * load<f32>(v) + oneMinusBeta2 * (d * d);
+    const first = beta1 * load<f32>(m) + oneMinusBeta1 * d + TINY - TINY;
+    const second = beta2 * load<f32>(v) + oneMinusBeta2 * (d * d) + TINY - TINY;
     store<f32>(m, first);
     store<f32>(v, second);
     const root = sqrt(second) * rootCorrection + eps;

@@ -1,7 +1,7 @@
 import { checkKeys, checkNumber } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, mul, sqrt, sub } from "../program/tensor.ts";
-import { integerPower, type Optimizer } from "./optimizer.ts";
+import { integerPower, type Optimizer, settled } from "./optimizer.ts";
 
 /** Options of {@link adamw}. */
 export interface AdamwOptions {
@@ -47,8 +47,8 @@ export function adamw(options: AdamwOptions = {}): Optimizer {
     update({ params, grads, slots, scalars }) {
       const s = scalars as Record<string, Tensor>;
       const of = (name: string): Tensor => s[name] as Tensor;
-      const m = add(mul(of("beta1"), slots.m as Tensor), mul(of("oneMinusBeta1"), grads));
-      const v = add(mul(of("beta2"), slots.v as Tensor), mul(of("oneMinusBeta2"), mul(grads, grads)));
+      const m = settled(add(mul(of("beta1"), slots.m as Tensor), mul(of("oneMinusBeta1"), grads)));
+      const v = settled(add(mul(of("beta2"), slots.v as Tensor), mul(of("oneMinusBeta2"), mul(grads, grads))));
       const step = div(mul(of("rate"), m), add(mul(sqrt(v), of("rootCorrection")), of("eps")));
       return { params: sub(mul(params, of("decay")), step), slots: { m, v } };
     },

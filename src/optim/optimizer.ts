@@ -1,4 +1,5 @@
 import type { Tensor } from "../program/graph.ts";
+import { add, sub } from "../program/tensor.ts";
 
 /** What an update rule reads: flat vectors [n] of one parameter group, and its scalars. */
 export interface UpdateInputs {
@@ -37,6 +38,16 @@ export interface Optimizer {
   /** The hand-written kernel that equals the recipe: its name and compile-time choices. */
   readonly kernel: { readonly name: "sgd" | "adamw"; readonly flags: Readonly<Record<string, boolean>> };
 }
+
+/**
+ * Returns a decaying mean with what is below 2^-124 taken to 0: for want of gradients it would stay subnormal for ever, and arithmetic on
+ * subnormals is slow. Nothing else moves by more than that.
+ */
+export function settled(mean: Tensor): Tensor {
+  return sub(add(mean, TINY), TINY);
+}
+
+const TINY = 1e-30;
 
 /** Returns base^exponent for a whole exponent by repeated squaring: the same bits in every engine. */
 export function integerPower(base: number, exponent: number): number {

@@ -1,7 +1,7 @@
 import { checkKeys, checkNumber, fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, mul, sub } from "../program/tensor.ts";
-import type { Optimizer } from "./optimizer.ts";
+import { type Optimizer, settled } from "./optimizer.ts";
 
 /** Options of {@link sgd}. */
 export interface SgdOptions {
@@ -40,7 +40,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
       const [rate, mu, lambda] = [scalars.learningRate, scalars.momentum, scalars.weightDecay] as [Tensor, Tensor, Tensor];
       const d = add(grads, mul(lambda, params));
       if (!moving) return { params: sub(params, mul(rate, d)), slots: {} };
-      const velocity = add(mul(mu, slots.momentum as Tensor), d);
+      const velocity = settled(add(mul(mu, slots.momentum as Tensor), d));
       const step = nesterov ? add(d, mul(mu, velocity)) : velocity;
       return { params: sub(params, mul(rate, step)), slots: { momentum: velocity } };
     },

@@ -7,6 +7,7 @@ import {
   optim,
   PalimpsestError,
   type Runtime,
+  readSafetensors,
   type Strategy,
   schedules,
   stores,
@@ -314,6 +315,19 @@ describe("hooks", () => {
     expect(seen.slice(0, 3)).toEqual([0, 8, 8]);
     expect(replayed.losses[0]).toBe(plain.losses[0]);
     expect(replayed.losses[5]).not.toBe(plain.losses[5]);
+  });
+
+  it("means of gradients that have ceased end at 0, never subnormal", async () => {
+    // A column that is always 0 gives its weights no gradient once the others have made theirs.
+    const learner = await Learner.create(runtime, { ...base, optimizer: optim.adamw({ beta1: 0.5, beta2: 0.5 }), schedule: 0 });
+    await learner.observe({ x: Float32Array.of(1, 1e-12, 0, 0), y: [0] });
+    for (let i = 0; i < 200; i++) await learner.observe({ x: new Float32Array(4), y: [0] });
+    const { tensors } = readSafetensors(await learner.checkpoint(), "checkpoint");
+    for (const slot of ["m", "v"]) {
+      const bytes = tensors.get(`slots/${slot}/0.weight`)?.data.slice() as Uint8Array<ArrayBuffer>;
+      expect(new Float32Array(bytes.buffer).every((value) => value === 0)).toBe(true);
+    }
+    await learner.close();
   });
 
   it.each([

@@ -21,6 +21,7 @@ type AdamwScalars = [
 
 const { exports, memory } = await compileAssembly<Exports>(`export { adamw, sgd } from "./optimizer";`, 2);
 const f = Math.fround;
+const settle = (x: number): number => f(f(x + f(1e-30)) - f(1e-30));
 
 /** Four arrays of `length` words, 4-byte aligned, in a memory otherwise full of 7s. */
 function arrays(length: number): { address: number; words: Float32Array }[] {
@@ -132,14 +133,14 @@ const recipes = {
   sgd(w: number, g: number, b: number | undefined, nesterov: boolean, [rate, momentum, decay, scale]: SgdScalars) {
     const scaled = f(f(g * scale) + f(decay * w));
     if (b === undefined) return { w: f(w - f(rate * scaled)), b: undefined };
-    const next = f(f(momentum * b) + scaled);
+    const next = settle(f(f(momentum * b) + scaled));
     const d = nesterov ? f(scaled + f(momentum * next)) : next;
     return { w: f(w - f(rate * d)), b: next };
   },
   adamw(w: number, g: number, m: number, v: number, [decay, rate, beta1, rest1, beta2, rest2, root, eps, scale]: AdamwScalars) {
     const d = f(g * scale);
-    const first = f(f(beta1 * m) + f(rest1 * d));
-    const second = f(f(beta2 * v) + f(rest2 * f(d * d)));
+    const first = settle(f(f(beta1 * m) + f(rest1 * d)));
+    const second = settle(f(f(beta2 * v) + f(rest2 * f(d * d))));
     const move = f(f(rate * first) / f(f(f(Math.sqrt(second)) * root) + eps));
     return { w: f(f(w * decay) - move), m: first, v: second };
   },
