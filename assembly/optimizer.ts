@@ -6,7 +6,7 @@
  * Measured for each element, Node 20, one thread of a Zen 5 core: sgd 0.13 ns, with momentum 0.20, Nesterov 0.26, adamw 0.56.
  */
 
-/** Where means end; its last bit is worth 2^-123. */
+/** Means below this are 0. */
 const TINY: f32 = 1e-30;
 
 /**
@@ -56,7 +56,7 @@ export function sgd(
     const x = load<f32>(w);
     let d = load<f32>(g) * gradScale + weightDecay * x;
     if (b != 0) {
-      const next = momentum * load<f32>(b) + d + TINY - TINY;
+      const next = settleOne(momentum * load<f32>(b) + d);
       store<f32>(b, next);
       d = nesterov ? d + momentum * next : next;
       b += 4;
@@ -67,11 +67,16 @@ export function sgd(
 }
 
 /**
- * Takes what is below 2^-124 to 0 and moves nothing else by more than that: a mean that decays for want of gradients would stay subnormal for
- * ever, and arithmetic on subnormals takes twice the time (adamw 1.2 to 1.6 ns).
+ * Takes what is below 1e-30 to 0: a mean that decays for want of gradients would stay subnormal for ever, and arithmetic on subnormals takes
+ * twice the time (adamw 1.2 to 1.6 ns).
  */
 function settle(x: v128): v128 {
-  return f32x4.sub(f32x4.add(x, f32x4.splat(TINY)), f32x4.splat(TINY));
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), f32x4.splat(TINY)));
+}
+
+/** The same of one number. */
+function settleOne(x: f32): f32 {
+  return abs(x) < TINY ? 0 : x;
 }
 
 /** g·gradScale + weightDecay·w. */
@@ -87,7 +92,7 @@ function descend(w: usize, d: v128, learningRate: f32): void {
 /**
  * Adam with decoupled weight decay:
  *   g' = g·gradScale,  m = beta1·m + oneMinusBeta1·g',  v = beta2·v + oneMinusBeta2·(g'·g'),
- *   w = w·decay - (rate·m) / (√v·rootCorrection + eps).
+ *   means below 1e-30 are 0,  w = w·decay - (rate·m) / (√v·rootCorrection + eps).
  * The caller folds the bias corrections into rate = learningRate / (1 - beta1ᵗ) and rootCorrection = 1 / √(1 - beta2ᵗ), and the weight
  * decay into decay = 1 - learningRate·weightDecay. See Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
  */
@@ -124,8 +129,8 @@ export function adamw(
   }
   for (; w < end; w += 4) {
     const d = load<f32>(g) * gradScale;
-    const first = beta1 * load<f32>(m) + oneMinusBeta1 * d + TINY - TINY;
-    const second = beta2 * load<f32>(v) + oneMinusBeta2 * (d * d) + TINY - TINY;
+    const first = settleOne(beta1 * load<f32>(m) + oneMinusBeta1 * d);
+    const second = settleOne(beta2 * load<f32>(v) + oneMinusBeta2 * (d * d));
     store<f32>(m, first);
     store<f32>(v, second);
     const root = sqrt(second) * rootCorrection + eps;

@@ -2,6 +2,7 @@
 //   g = grad · gradScale
 //   m = beta1 · m + oneMinusBeta1 · g
 //   v = beta2 · v + oneMinusBeta2 · (g · g)
+//   (means below 1e-30 are 0)
 //   w = w · decay − rate · m / (√v · rootCorrection + eps)
 // where, at step k, decay = 1 − learningRate · weightDecay, rate = learningRate / (1 − beta1^k), rootCorrection = 1 / √(1 − beta2^k).
 // Source: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; eps outside the corrected root.
@@ -59,6 +60,11 @@ fn load_v(i: u32) -> f32 {
 }
 fn store_v(i: u32, value: f32) {}
 
+// A mean that decays for want of gradients ends at 0.
+fn settle(x: f32) -> f32 {
+  return select(x, 0.0, abs(x) < 1e-30);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -70,8 +76,8 @@ fn main(
     return;
   }
   let g = load_grads(i) * gradScale();
-  let m = beta1() * load_m(i) + oneMinusBeta1() * g;
-  let v = beta2() * load_v(i) + oneMinusBeta2() * (g * g);
+  let m = settle(beta1() * load_m(i) + oneMinusBeta1() * g);
+  let v = settle(beta2() * load_v(i) + oneMinusBeta2() * (g * g));
   store_m(i, m);
   store_v(i, v);
   store_params(i, load_params(i) * decay() - rate() * m / (sqrt(v) * rootCorrection() + eps()));

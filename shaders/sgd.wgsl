@@ -41,6 +41,11 @@ fn load_momentum(i: u32) -> f32 {
 }
 fn store_momentum(i: u32, value: f32) {}
 
+// A velocity that decays for want of gradients ends at 0.
+fn settle(x: f32) -> f32 {
+  return select(x, 0.0, abs(x) < 1e-30);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -55,7 +60,7 @@ fn main(
   let g = load_grads(i) * gradScale() + weightDecay() * w;
   var direction = g;
   if (heavy) {
-    let b = momentum() * load_momentum(i) + g;
+    let b = settle(momentum() * load_momentum(i) + g);
     store_momentum(i, b);
     direction = select(b, g + momentum() * b, nesterov);
   }

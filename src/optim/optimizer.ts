@@ -1,5 +1,5 @@
 import type { Tensor } from "../program/graph.ts";
-import { add, sub } from "../program/tensor.ts";
+import { abs, less, select } from "../program/tensor.ts";
 
 /** What an update rule reads: flat vectors [n] of one parameter group, and its scalars. */
 export interface UpdateInputs {
@@ -40,11 +40,11 @@ export interface Optimizer {
 }
 
 /**
- * Returns a decaying mean with what is below 2^-124 taken to 0: for want of gradients it would stay subnormal for ever, and arithmetic on
- * subnormals is slow. Nothing else moves by more than that.
+ * Returns a decaying mean with what is below 1e-30 taken to 0: for want of gradients it would stay subnormal for ever, and arithmetic on
+ * subnormals is slow.
  */
 export function settled(mean: Tensor): Tensor {
-  return sub(add(mean, TINY), TINY);
+  return select(less(abs(mean), TINY), 0, mean);
 }
 
 const TINY = 1e-30;

@@ -23,7 +23,7 @@ import {
 } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
-const RECOMPUTED = 8;
+const RECOMPUTED = 12;
 
 /** Where a kernel's value goes: the buffer of a node, an output of the program, or a range of the state. */
 export type Destination =

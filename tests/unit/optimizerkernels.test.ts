@@ -21,7 +21,7 @@ type AdamwScalars = [
 
 const { exports, memory } = await compileAssembly<Exports>(`export { adamw, sgd } from "./optimizer";`, 2);
 const f = Math.fround;
-const settle = (x: number): number => f(f(x + f(1e-30)) - f(1e-30));
+const settle = (x: number): number => (Math.abs(x) < f(1e-30) ? 0 : x);
 
 /** Four arrays of `length` words, 4-byte aligned, in a memory otherwise full of 7s. */
 function arrays(length: number): { address: number; words: Float32Array }[] {
