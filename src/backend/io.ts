@@ -2,17 +2,29 @@ import type { Plan, Slot } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
 import { streamKey } from "../random.ts";
 
+/** What the names of random streams begin with. */
+const STREAM = "random/";
+
 /** The inputs of one program, filled on the host and written in one piece, and the reading of its outputs. */
 export class ProgramIo {
   readonly plan: Plan;
   /** All inputs as they lie in `io`. */
   readonly bytes: Uint8Array;
   readonly #views = new Map<string, Float32Array | Uint32Array>();
+  /** Key low, high, step low, high of each random stream. */
+  readonly #streams: (Float32Array | Uint32Array)[] = [];
 
-  constructor(plan: Plan) {
+  /** @param seed of the program's random streams */
+  constructor(plan: Plan, seed = 0) {
     this.plan = plan;
     this.bytes = new Uint8Array(plan.outputs[0]?.byteOffset ?? plan.bytes.io);
-    for (const slot of plan.inputs) this.#views.set(slot.name, view(this.bytes, slot));
+    for (const slot of plan.inputs) {
+      const values = view(this.bytes, slot);
+      this.#views.set(slot.name, values);
+      if (!slot.name.startsWith(STREAM)) continue;
+      values.set(streamKey(seed, slot.name.slice(STREAM.length)));
+      this.#streams.push(values);
+    }
   }
 
   /** Whether the program reads an input of this name. */
@@ -35,12 +47,11 @@ export class ProgramIo {
     for (const [name, value] of Object.entries(values)) if (this.#views.has(name)) this.f32(name)[0] = value;
   }
 
-  /** Sets the key and step of every random stream of the program. */
-  setRandom(seed: number, step: number): void {
-    for (const { name } of this.plan.inputs) {
-      if (!name.startsWith("random/")) continue;
-      const [low, high] = streamKey(seed, name.slice("random/".length));
-      this.u32(name).set([low, high, step >>> 0, Math.floor(step / 2 ** 32)]);
+  /** Sets the step of every random stream of the program. */
+  setStep(step: number): void {
+    for (const words of this.#streams) {
+      words[2] = step >>> 0;
+      words[3] = Math.floor(step / 2 ** 32);
     }
   }
 

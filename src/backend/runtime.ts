@@ -64,8 +64,6 @@ export interface Runtime {
   ): Promise<CompiledFunction>;
   /** Returns a machine with arenas of its own, and the Wasm instance that decides for it. @internal */
   open(sizes: MachineSizes, wasm?: Wasm): Promise<{ machine: Machine; wasm: Wasm }>;
-  /** Tells listeners given to {@link openRuntime}. @internal */
-  tell(event: RuntimeEvent): void;
   close(): void;
 }
 
@@ -82,7 +80,6 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   let closed = false;
   const runtime: Runtime = {
     info,
-    tell,
     async open(sizes, wasm) {
       if (closed)
         fail("E_STATE", "runtime: it is closed; expected an open runtime, got a call after close()", { hint: "Open a new runtime." });
@@ -158,7 +155,7 @@ async function compileFunction(
   for (const { data, byteOffset } of kept)
     machine.write("state", byteOffset, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const program = await machine.compile(plan);
-  const io = new ProgramIo(plan);
+  const io = new ProgramIo(plan, seed);
   let runs = 0;
   return {
     async run(inputs) {
@@ -173,7 +170,7 @@ async function compileFunction(
         // An argument that the function does not use has no place.
         if (io.has(name)) (dtype === "f32" ? io.f32(name) : io.u32(name)).set(given);
       }
-      io.setRandom(seed, runs++);
+      io.setStep(runs++);
       if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
       return io.outputs(await machine.run(program));
     },

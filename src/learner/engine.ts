@@ -99,7 +99,7 @@ export class Engine {
   }
 
   async #load(plan: Parameters<Machine["compile"]>[0]): Promise<Program> {
-    return { executable: await this.machine.compile(plan), io: new ProgramIo(plan) };
+    return { executable: await this.machine.compile(plan), io: new ProgramIo(plan, this.config.seed) };
   }
 
   get machine(): Machine {
@@ -127,7 +127,7 @@ export class Engine {
     const { learningRate } = this;
     const scalars = this.config.optimizer.scalars(step + 1, learningRate);
     io.setScalars(scalars);
-    io.setRandom(this.config.seed, step);
+    io.setStep(step);
     this.#chooseRows(io, batch);
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);

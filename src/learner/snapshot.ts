@@ -1,10 +1,10 @@
 import { fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
-import type { Column } from "../state/arena.ts";
+import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import { type Config, type SavedConfig, saveConfig, signatureOf } from "./config.ts";
 import type { Counters, Engine, StateBytes } from "./engine.ts";
-import { layOutState } from "./layout.ts";
+import { layOutState, type StateLayout } from "./layout.ts";
 
 /** Returns the bytes of a checkpoint: params, optimizer slots, memory, counters and streams. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
@@ -16,8 +16,7 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
     const range = layout.params.get(path);
     tensors.set(`params/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
     for (const slot of config.optimizer.slots) {
-      // A slot lies like the parameters, so a parameter's part has the same distance from its start.
-      const start = layout.slots.get(slot).placement.byteOffset + range.placement.byteOffset - layout.flat.placement.byteOffset;
+      const start = slotOffset(layout, slot, range);
       tensors.set(`slots/${slot}/${path}`, { dtype: "F32", shape: spec.shape, data: slice(start, range.byteLength) });
     }
   }
@@ -82,6 +81,11 @@ export function checkSame(saved: SavedConfig, config: Config, file: string): voi
   }
 }
 
+/** A slot lies like the parameters, so a parameter's part of it has the same distance from its start. */
+function slotOffset(layout: StateLayout, slot: string, parameter: Range): number {
+  return layout.slots.get(slot).placement.byteOffset + parameter.placement.byteOffset - layout.flat.placement.byteOffset;
+}
+
 function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Config, file: string): StateBytes {
   const layout = layOutState(config, 1);
   const state = new Uint8Array(layout.stateBytes);
@@ -94,7 +98,7 @@ function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Confi
     const range = layout.params.get(path);
     state.set(take(`params/${path}`, range.byteLength), range.placement.byteOffset);
     for (const slot of config.optimizer.slots) {
-      const start = layout.slots.get(slot).placement.byteOffset + range.placement.byteOffset - layout.flat.placement.byteOffset;
+      const start = slotOffset(layout, slot, range);
       state.set(take(`slots/${slot}/${path}`, range.byteLength), start);
     }
   }

@@ -1,18 +1,10 @@
 import { checkNumber, fail } from "../errors.ts";
-import { type StreamKey, streamKey } from "../random.ts";
+import { streamKey } from "../random.ts";
+import type { Kernels } from "../wasm/instance.ts";
 import { checkPolicy, type MemoryPolicy, policyNames } from "./policy.ts";
 
 /** What a replay memory needs of the Wasm exports (`assembly/memory.ts`). */
-export interface MemoryKernels {
-  memoryBytes(policy: number, capacity: number, classes: number): number;
-  memoryInit(state: number, policy: number, capacity: number, classes: number, ...keys: [...StreamKey, ...StreamKey]): void;
-  memoryValid(state: number): number;
-  memoryCount(state: number, label: number): number;
-  memoryStored(state: number): number;
-  memorySeen(state: number): number;
-  memoryOffer(state: number, rows: number, n: number, slots: number): void;
-  memoryDraw(state: number, n: number, slots: number): number;
-}
+export type MemoryKernels = Pick<Kernels, Extract<keyof Kernels, `memory${string}`>>;
 
 /** The Wasm instance a replay memory lives in, and the allocator of its memory; addresses are multiples of 8. */
 export interface MemoryHost {

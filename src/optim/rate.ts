@@ -1,10 +1,8 @@
+import type { Kernels } from "../wasm/instance.ts";
 import { constant, type Schedule } from "./schedules.ts";
 
 /** What evaluating schedules needs of the Wasm exports (`assembly/schedule.ts`). */
-export interface ScheduleKernels {
-  rate(kind: number, parameters: number, t: number): number;
-  rates(kind: number, parameters: number, first: number, count: number, out: number): void;
-}
+export type ScheduleKernels = Pick<Kernels, "rate" | "rates">;
 
 const kinds: Readonly<Record<Schedule["kind"], number>> = { constant: 0, cosine: 1, rewarm: 1, infinite: 2 };
 

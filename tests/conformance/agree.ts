@@ -30,9 +30,8 @@ export function draw(shape: Shape, low: number, high: number, name: string): Arg
 /** Returns the outputs of a graph run once on a machine. */
 export async function runOn(machine: Machine, graph: Graph, inputs: Numbers): Promise<Record<string, ArrayLike<number>>> {
   const plan = lower(graph);
-  const io = new ProgramIo(plan);
+  const io = new ProgramIo(plan, 1);
   for (const [name, values] of Object.entries(inputs)) if (io.has(name)) io.f32(name).set(values);
-  io.setRandom(1, 0);
   const program = await machine.compile(plan);
   if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
   return io.outputs(await machine.run(program));

@@ -1,16 +1,15 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { ProgramIo } from "../../src/backend/io.ts";
 import type { Machine } from "../../src/backend/machine.ts";
 import { openWasmMachine } from "../../src/backend/wasm/index.ts";
 import { openWebGpuMachine } from "../../src/backend/webgpu/index.ts";
 import type { Graph, Tensor } from "../../src/program/graph.ts";
-import { lower } from "../../src/program/lower.ts";
 import { ops } from "../../src/program/ops.ts";
 import * as t from "../../src/program/tensor.ts";
 import { trace } from "../../src/program/trace.ts";
 import { RandomStream } from "../../src/random.ts";
 import { openWasm } from "../../src/wasm/instance.ts";
 import { openTestHost } from "../env.ts";
+import { type Numbers, runOn } from "./agree.ts";
 import { outputsOf } from "./oracle.ts";
 import { randomProgram } from "./programs.ts";
 
@@ -23,17 +22,6 @@ afterAll(() => {
   for (const [, machine] of machines) machine.close();
   host?.close();
 });
-
-type Numbers = Record<string, ArrayLike<number>>;
-
-async function runOn(machine: Machine, graph: Graph, inputs: Numbers): Promise<Record<string, ArrayLike<number>>> {
-  const plan = lower(graph);
-  const io = new ProgramIo(plan);
-  for (const [name, values] of Object.entries(inputs)) if (io.has(name)) io.f32(name).set(values);
-  const program = await machine.compile(plan);
-  if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
-  return io.outputs(await machine.run(program));
-}
 
 function expectClose(found: Numbers, wanted: Numbers, relative: number, absolute: number): void {
   expect(Object.keys(found).sort()).toEqual(Object.keys(wanted).sort());
