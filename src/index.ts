@@ -22,7 +22,7 @@ export {
 } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
-export type { LearnerEvents, StepResult } from "./learner/events.ts";
+export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
 export { type Evaluation, Learner, type Prediction } from "./learner/learner.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";
 export type { Layer, LayerConfig } from "./nn/layer.ts";

@@ -10,6 +10,8 @@ export interface CheckedBatch {
   readonly x: Float32Array | Uint8Array;
   readonly labels: Uint32Array;
   readonly weight: Float32Array | undefined;
+  /** The caller's names of the rows [count]. */
+  readonly id: readonly number[] | undefined;
 }
 
 /** Returns a batch when all of it can be learned. @throws E_DATA naming the row and what was expected */
@@ -18,7 +20,10 @@ export function checkBatch(where: string, batch: Batch, config: Config): Checked
   const labels = checkLabels(where, batch.y, config);
   const count = labels.length / config.targets;
   const x = checkRows(where, batch.x, config, count);
-  return { count, x, labels, weight: batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count) };
+  if (batch.id !== undefined && batch.id.length !== count)
+    fail("E_DATA", `${where}: id has the wrong length; expected ${count}, got ${batch.id.length}`, { context: { field: "id" } });
+  const weight = batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count);
+  return { count, x, labels, weight, id: batch.id && Array.from(batch.id) };
 }
 
 /** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */

@@ -10,6 +10,7 @@ import type { Column, Range } from "../state/arena.ts";
 import { openWasm, type Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Config } from "./config.ts";
+import type { SkippedStep } from "./events.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
 
@@ -35,8 +36,12 @@ export interface StepOutputs {
   readonly loss: number;
   readonly learningRate: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** Why nothing was changed, where nothing was. */
+  readonly skipped?: SkippedStep;
 }
 
+/** From here on a number's square is not finite. */
+const HUGE = 2 ** 63;
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
 const INFERENCE_ROWS = [1, 16, 128] as const;
 
@@ -115,27 +120,53 @@ export class Engine {
     return rateAt(this.#wasm.exports, this.#schedule, this.config.schedule, this.counters.step);
   }
 
-  /** Runs one step on a sound batch. */
+  /** Makes room for batches of up to `rows`; the state stays. */
+  async #resize(rows: number): Promise<void> {
+    this.#initial = await this.stateBytes();
+    this.counters.batchSize = rows;
+    await this.#build(Math.max(1, rows));
+  }
+
+  /** Runs one step on a sound batch. One whose numbers are not finite changes nothing. */
   async step(batch: CheckedBatch): Promise<StepOutputs> {
-    if (batch.count > this.counters.batchSize) {
-      this.#initial = await this.stateBytes();
-      this.counters.batchSize = batch.count;
-      await this.#build(batch.count);
-    }
+    const { batchSize } = this.counters;
+    if (batch.count > batchSize) await this.#resize(batch.count);
     const { executable, io } = this.#step as Program;
     const { step } = this.counters;
     const { learningRate } = this;
     const scalars = this.config.optimizer.scalars(step + 1, learningRate);
     io.setScalars(scalars);
     io.setStep(step);
+    this.memory?.mark();
     this.#chooseRows(io, batch);
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);
-    const { loss, ...parts } = io.outputs(await this.machine.run(executable));
+    const outputs = io.outputs(await this.machine.run(executable));
+    const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
+    const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
+    const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms) };
+    if (numberOf("broken") !== 0) {
+      this.memory?.rollBack();
+      const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
+      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+      return { ...result, skipped };
+    }
     this.counters.step += 1;
     this.counters.samples += batch.count;
-    const terms = Object.entries(parts).map(([name, value]) => [name.slice("loss/".length), value[0] as number] as const);
-    return { loss: loss?.[0] as number, learningRate, terms: Object.fromEntries(terms) };
+    return result;
+  }
+
+  /** Returns what was not finite in a step, and on which rows. */
+  async #explain(batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
+    const { flat } = this.layout;
+    const params = await this.machine.read("state", flat.placement.byteOffset, flat.byteLength);
+    const isSound = (value: number): boolean => Math.abs(value) < HUGE;
+    const cause = !new Float32Array(params.buffer).every(isSound) ? "weights" : !isSound(loss) ? "loss" : state ? "state" : "gradients";
+    const { rowLoss } = await this.infer(batch.x, batch.labels);
+    const all = [...rowLoss.keys()];
+    const odd = all.filter((row) => !isSound(rowLoss[row] as number));
+    const rows = odd.length > 0 ? odd : all;
+    return { step: this.counters.step + 1, cause, rows, ...(batch.id && { ids: rows.map((row) => batch.id?.[row] as number) }) };
   }
 
   /** Writes which rows the step reads, with what weight, and which it keeps: draw first, then store. */

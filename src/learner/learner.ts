@@ -5,7 +5,7 @@ import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
 import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
 import { Engine } from "./engine.ts";
-import { Emitter, type LearnerEvents, type StepResult } from "./events.ts";
+import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
 import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
 
 /** Answers for some rows. */
@@ -15,6 +15,9 @@ export interface Prediction {
   /** [rows × classes], or [rows × places × classes]. */
   readonly probabilities: Float32Array;
 }
+
+/** Skipped steps in a row that pause a learner. */
+const PATIENCE = 20;
 
 /** How well a learner answers. */
 export interface Evaluation {
@@ -44,6 +47,8 @@ export class Learner {
   readonly #events = new Emitter();
   #busy: string | undefined;
   #closed = false;
+  /** Skipped steps in a row. */
+  #skipped = 0;
 
   private constructor(engine: Engine, store: Store | undefined) {
     this.#engine = engine;
@@ -100,17 +105,35 @@ export class Learner {
   }
 
   /**
-   * Learns from one batch in one step. A batch that is refused changes nothing.
-   * @throws E_DATA on a bad batch; E_STATE when closed or while another call is under way
+   * Learns from one batch in one step. A batch that is refused changes nothing; nor does a step whose loss, gradients or weights are not
+   * finite, which the result and event `skipped` tell.
+   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}; E_STATE when closed or while another call is under way
    */
   async observe(batch: Batch): Promise<StepResult> {
     const result = await this.#alone("observe", async () => {
+      if (this.#skipped >= PATIENCE) this.#diverged();
       const checked = checkBatch("observe", batch, this.#engine.config);
       const outputs = await this.#engine.step(checked);
       return { step: this.#engine.counters.step, ...outputs };
     });
-    this.#events.emit("step", result);
+    const { skipped } = result;
+    this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
+    if (skipped === undefined) this.#events.emit("step", result);
+    else this.#events.emit("skipped", skipped);
+    if (this.#skipped >= PATIENCE) this.#diverged(skipped);
     return result;
+  }
+
+  /** Lets a learner go on that was paused after many skipped steps. */
+  resume(): void {
+    this.#skipped = 0;
+  }
+
+  #diverged(skipped?: SkippedStep): never {
+    fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${PATIENCE} skipped steps in a row`, {
+      hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
+      context: { step: this.step, ...skipped },
+    });
   }
 
   /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */

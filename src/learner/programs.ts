@@ -5,7 +5,7 @@ import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, less, mean, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, less, max, maximum, mean, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
@@ -28,7 +28,10 @@ export function placeGroups(config: Config, batchSize: number): { groups: Placed
   return { groups, rows };
 }
 
-/** Returns the plan of one training step: gather rows, forward, loss, gradients, update, keep the rows that memory takes. */
+/**
+ * Returns the plan of one training step: gather rows, forward, loss, gradients, update, keep the rows that memory takes. Where the loss, a
+ * gradient, a parameter or what a layer would keep is huge (2^63 or more) or no number, output `broken` is not 0 and nothing changes.
+ */
 export function stepPlan(config: Config, layout: StateLayout): Plan {
   const { groups, rows } = placeGroups(config, layout.staging);
   return compileProgram((graph) => {
@@ -52,8 +55,15 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     }
     const grads = pack(grad(total, [...params.values()]));
     const scalars = Object.fromEntries(Object.keys(config.optimizer.scalars(1, 1)).map((name) => [name, graph.scalar(name)]));
+    const flat = leafOf(graph, layout.flat);
+    // One pass over both, the loss beside them: a step that would be built on what is no number leaves no trace.
+    const trained = max(maximum(maximum(huge(grads), huge(flat)), huge(total)));
+    const kept = graph.effects.flatMap((effect) => (effect.kind === "assign" ? [max(huge(effect.value))] : []));
+    graph.unless = kept.reduce(maximum, trained);
+    graph.outputs.set("broken", graph.unless);
+    if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
     const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
-    recordUpdate(config.optimizer, { params: leafOf(graph, layout.flat), grads, slots: slotLeaves, scalars }, config.update);
+    recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
     if (config.memory !== undefined) {
       const keep = graph.input("keep", [layout.staging], "u32");
       for (const column of [layout.x, layout.y]) {

@@ -20,6 +20,8 @@ export const DROPPED = 0xffffffff;
 const MAGIC = 0x52504c50;
 const VERSION = 1;
 const HEADER_BYTES = 64;
+/** Calls remembered before the state is copied anew: a copy of a large memory takes as long as many steps. */
+const REMEMBERED = 512;
 
 /**
  * The index of a replay memory: decides in Wasm which slot each row takes and which slots are drawn. The rows themselves lie elsewhere.
@@ -33,6 +35,8 @@ export class ReplayIndex {
   #state: number;
   #scratch = 0;
   #scratchBytes = 0;
+  /** The state some calls ago, those calls, and how many of them came before the mark. */
+  #past: { readonly bytes: Uint8Array; readonly calls: (() => void)[]; marked: number } | undefined;
 
   /** @throws E_CONFIG */
   constructor(host: MemoryHost, policy: MemoryPolicy, classes: number, seed: number) {
@@ -76,6 +80,10 @@ export class ReplayIndex {
         context: { row: wrong, label: labels[wrong], classes: this.classes },
       });
     }
+    if (this.#past !== undefined) {
+      const copy = labels.slice();
+      this.#past.calls.push(() => this.offer(copy));
+    }
     const n = labels.length;
     const rows = this.#reserve(8 * n);
     const slots = rows + 4 * n;
@@ -92,9 +100,27 @@ export class ReplayIndex {
   draw(n: number): Uint32Array {
     const state = this.#open();
     const most = Math.min(checkNumber("memory", "n", n, { min: 0, integer: true }), this.stored);
+    this.#past?.calls.push(() => this.draw(n));
     const slots = this.#reserve(4 * most);
     const { exports, memory } = this.#host;
     return new Uint32Array(memory.buffer, slots, exports.memoryDraw(state, most, slots));
+  }
+
+  /** Makes this the state that {@link rollBack} returns to. */
+  mark(): void {
+    if (this.#past === undefined || this.#past.calls.length >= REMEMBERED) this.#past = { bytes: this.save(), calls: [], marked: 0 };
+    this.#past.marked = this.#past.calls.length;
+  }
+
+  /** Undoes every call since the last {@link mark}: those before it are made again on an older copy. */
+  rollBack(): void {
+    const past = this.#past;
+    if (past === undefined) return;
+    this.#past = undefined;
+    new Uint8Array(this.#host.memory.buffer, this.#open(), this.#bytes).set(past.bytes);
+    past.calls.length = past.marked;
+    for (const call of past.calls) call();
+    this.#past = past;
   }
 
   /** Returns a copy of the whole state, which {@link load} takes back. */
@@ -119,6 +145,7 @@ export class ReplayIndex {
     }
     this.#host.free(old);
     this.#state = state;
+    this.#past = undefined;
   }
 
   /** Frees the Wasm memory; every later use but this one fails. */

@@ -16,8 +16,20 @@ export function lower(graph: Graph): Plan {
   const kernels = fused.specs.filter(
     (spec) => !spec.roots.every((root) => sizeOf(root.value.shape) === 0) || spec.family === "optimizer" || spec.family === "reduce",
   );
-  const lowered = kernels.map((spec) => collapse(lowerSpec(spec, fused, layout))).filter((kernel) => kernel !== undefined);
+  const lowered = kernels.flatMap((spec) => {
+    const kernel = collapse(lowerSpec(spec, fused, layout));
+    if (kernel === undefined) return [];
+    return spec.unless === undefined ? [kernel] : [{ ...kernel, unless: conditionAccess(spec.unless, fused, layout) }];
+  });
   return verify({ kernels: lowered, bytes: arenaBytes(graph, layout), inputs: layout.inputs, outputs: layout.outputs });
+}
+
+/** Returns where the one element of a condition lies. */
+function conditionAccess(unless: Tensor, fused: Fused, layout: Layout): Access {
+  return new BodyBuilder(fused, layout, 0, undefined).bufferAccess(
+    unless,
+    unless.shape.map(() => ({ offset: 0, strides: [] })),
+  );
 }
 
 function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {

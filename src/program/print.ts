@@ -14,6 +14,7 @@ export function printGraph(graph: Graph): string {
     lines.push(`${name(node)}: ${node.dtype}[${node.shape}] = ${[node.op, ...node.inputs.map(name), ...attributes].join(" ")}`);
   }
   for (const [output, value] of graph.outputs) lines.push(`output ${output} = ${name(value)}`);
+  if (graph.unless !== undefined) lines.push(`effects unless ${name(graph.unless)}`);
   for (const effect of graph.effects) {
     if (effect.kind === "assign") lines.push(`assign ${effect.target.attributes.name} = ${name(effect.value)}`);
     else if (effect.kind === "put") lines.push(`put ${effect.target.attributes.name}[${name(effect.index)}] = ${name(effect.value)}`);
@@ -29,7 +30,10 @@ export function printGraph(graph: Graph): string {
 export function printPlan(plan: Plan): string {
   const slots = [...plan.inputs.map((slot) => ({ ...slot, kind: "input" })), ...plan.outputs.map((slot) => ({ ...slot, kind: "output" }))];
   const lines = slots.map((slot) => `${slot.kind} ${slot.name}: ${slot.dtype}[${slot.shape}] io@${slot.byteOffset}`);
-  for (const kernel of plan.kernels) lines.push("", ...printKernel(kernel));
+  for (const kernel of plan.kernels) {
+    const condition = "unless" in kernel ? [`  unless ${printAccess(kernel.unless)}`] : [];
+    lines.push("", ...printKernel(kernel), ...condition);
+  }
   return lines.join("\n");
 }
 

@@ -1,9 +1,9 @@
 import { fail } from "../../errors.ts";
-import type { ArenaName, Plan } from "../../program/plan.ts";
+import type { ArenaName, Kernel, Plan } from "../../program/plan.ts";
 import type { Wasm } from "../../wasm/instance.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
 import { type Memory, REGISTER_BYTES } from "./body.ts";
-import { type Entry, encode, formOf } from "./encode.ts";
+import { encode, formOf } from "./encode.ts";
 
 /** Registers that the kernels of a program share; one that needs more gets its own. */
 const SHARED_REGISTERS = 24;
@@ -102,7 +102,11 @@ function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>,
     return wasm.exports.matmulScratch(form, m, n, k);
   });
   const scratch = wasm.alloc(Math.max(0, ...packing));
-  const entries: Entry[] = plan.kernels.flatMap((kernel) => encode(kernel, memory, scratch));
-  const list = memory.words(entries.flatMap((entry) => [entry.family, entry.block]));
+  const conditionOf = (kernel: Kernel): number =>
+    "unless" in kernel && kernel.unless !== undefined ? arenas[kernel.unless.arena] + 4 * kernel.unless.offset : 0;
+  const entries = plan.kernels.flatMap((kernel) =>
+    encode(kernel, memory, scratch).map((entry) => ({ ...entry, condition: conditionOf(kernel) })),
+  );
+  const list = memory.words(entries.flatMap(({ family, block, condition }) => [family, block, condition]));
   return { plan, io: arenas.io, list, count: entries.length };
 }
