@@ -11,17 +11,12 @@ import * as tensor from "./program/tensor.ts";
 import { replay } from "./strategy/index.ts";
 import * as streams from "./stream/index.ts";
 
-export {
-  type CompiledFunction,
-  openRuntime,
-  type Runtime,
-  type RuntimeEvent,
-  type RuntimeInfo,
-  type RuntimeOptions,
-  type Signature,
-} from "./backend/runtime.ts";
+export type { CompiledFunction, CompileOptions, Signature } from "./backend/function.ts";
+export type { Measured } from "./backend/measure.ts";
+export { openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
+export type { LearnerPlan } from "./learner/engine.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
 export { type Evaluation, Learner, type Prediction } from "./learner/learner.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";

@@ -4,10 +4,11 @@ import type { Runtime } from "../backend/runtime.ts";
 import { DROPPED, ReplayIndex } from "../memory/replay.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
+import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";
 import type { Column, Range } from "../state/arena.ts";
-import { openWasm, type Wasm } from "../wasm/instance.ts";
+import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
@@ -38,6 +39,22 @@ export interface StepOutputs {
   readonly terms: Readonly<Record<string, number>>;
   /** Why nothing was changed, where nothing was. */
   readonly skipped?: SkippedStep;
+}
+
+/** What a learner takes, known before its first step. */
+export interface LearnerPlan {
+  readonly backend: "wasm" | "webgpu";
+  /** Numbers that are trained. */
+  readonly parameters: number;
+  /** Rows that a step computes: those that arrive and those that are drawn. */
+  readonly rows: number;
+  /** Kernels of a step; dispatches on WebGPU. */
+  readonly kernels: number;
+  /**
+   * Bytes of each arena, which never grow: `state` (parameters, optimizer, layer states), `rows` (memory and one batch), `io` and `work` (what a
+   * step reads, answers and computes on its way).
+   */
+  readonly bytes: Readonly<Record<ArenaName, number>>;
 }
 
 /** From here on a number's square is not finite. */
@@ -79,7 +96,13 @@ export class Engine {
     saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined },
   ): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
-    const engine = new Engine(runtime, config, await openWasm(), saved?.state ?? { state: freshState(config), rows: new Map() }, counters);
+    const engine = new Engine(
+      runtime,
+      config,
+      await runtime.wasm(),
+      saved?.state ?? { state: freshState(config), rows: new Map() },
+      counters,
+    );
     if (saved?.index !== undefined) engine.memory?.load(saved.index);
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
@@ -88,7 +111,8 @@ export class Engine {
   /** Makes the arenas and the step program for batches of up to `staging` rows; the state comes along. */
   async #build(staging: number): Promise<void> {
     const layout = layOutState(this.config, staging);
-    const { machine } = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm);
+    const plan = stepPlan(this.config, layout);
+    const machine = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm, plan);
     machine.write("state", 0, this.#initial.state);
     for (const column of [layout.x, layout.y]) {
       const bytes = this.#initial.rows.get(column.name);
@@ -98,7 +122,7 @@ export class Engine {
     this.#machine = machine;
     this.#layout = layout;
     this.#groups = placeGroups(this.config, staging).groups;
-    this.#step = await this.#load(stepPlan(this.config, layout));
+    this.#step = await this.#load(plan);
     this.#inference.clear();
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
@@ -113,6 +137,15 @@ export class Engine {
 
   get layout(): StateLayout {
     return this.#layout as StateLayout;
+  }
+
+  /** What the learner takes. */
+  plan(): LearnerPlan {
+    const { layout, machine } = this;
+    const { plan } = (this.#step as Program).executable;
+    const { rows } = placeGroups(this.config, layout.staging);
+    const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels: plan.kernels.length, bytes };
   }
 
   /** The learning rate of the next step. */
@@ -270,6 +303,7 @@ export class Engine {
   close(): void {
     this.machine.close();
     this.memory?.close();
+    this.#wasm.free(this.#schedule);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
 import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
-import { Engine } from "./engine.ts";
+import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
 import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
 
@@ -77,6 +77,12 @@ export class Learner {
     if (given !== undefined) checkSame(decoded.saved, given, store.name);
     const config = given ?? resolveConfig(loadConfig(decoded.saved));
     return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
+  }
+
+  /** Returns what the learner takes: backend, parameters, kernels of a step, bytes of each arena. @throws E_STATE */
+  plan(): LearnerPlan {
+    this.#alive("plan");
+    return this.#engine.plan();
   }
 
   /** Steps done. */
