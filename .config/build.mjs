@@ -98,7 +98,7 @@ async function bundle() {
   await put("dist/kernels.wasm", await readFile("build/kernels.wasm"));
 }
 
-/** `src/` → .d.ts files. */
+/** `src/` → its modules one by one with their types, from which bundlers take what a program uses. */
 async function declare() {
   const run = promisify(execFile)(process.execPath, ["node_modules/typescript/bin/tsc", "--project", ".config"]);
   await run.catch(({ stdout }) => {

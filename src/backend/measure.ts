@@ -1,7 +1,7 @@
 /** Which of two backends runs a program faster: found out by running it. */
 import { PalimpsestError } from "../errors.ts";
+import { printPlan } from "../program/describe.ts";
 import type { Plan } from "../program/plan.ts";
-import { printPlan } from "../program/print.ts";
 import { ProgramIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
 

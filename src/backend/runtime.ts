@@ -1,10 +1,10 @@
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import type { Plan } from "../program/plan.ts";
 import { builtin } from "../wasm/host.ts";
-import { openThreadedWasm, openWasm, type Precision, relaxes, type Wasm } from "../wasm/instance.ts";
-import { type Build, type CompiledFunction, type CompileOptions, compileFunction, type Signature } from "./function.ts";
+import { openWasm, type Precision, relaxes, type Wasm } from "../wasm/instance.ts";
+import type { Build, CompiledFunction, CompileOptions, Signature } from "./function.ts";
 import type { Machine, MachineSizes } from "./machine.ts";
-import { type Measured, measure } from "./measure.ts";
+import type { Measured } from "./measure.ts";
 import { openWasmMachine } from "./wasm/index.ts";
 import type { GpuHost, GpuInfo } from "./webgpu/host.ts";
 
@@ -80,7 +80,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   const { host, ...chosen } = await choose(wanted, options, tell);
   const precision = precise === "fast" && !(await relaxes()) ? "exact" : precise;
   if (precision !== precise) tell({ level: "warning", message: "wasm: this engine has no relaxed SIMD; products are exact" });
-  let shared = threads > 1 ? await openThreadedWasm(threads, precision) : undefined;
+  let shared = threads > 1 ? await (await import("../wasm/threaded.ts")).openThreadedWasm(threads, precision) : undefined;
   if (shared !== undefined && "refused" in shared) {
     tell({ level: "warning", message: `wasm: one thread, since ${shared.refused}` });
     shared = undefined;
@@ -107,13 +107,15 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
       const { openWebGpuMachine } = await import("./webgpu/index.ts");
       if (wanted === "auto") {
         const machines = { webgpu: () => openWebGpuMachine(host, sizes), wasm: async () => openWasmMachine(wasm, sizes) };
+        const { measure } = await import("./measure.ts");
         const result = await measure(plan, machines, `${host.info.name}, ${info.threads} threads, ${precision}`);
         if (!measured.includes(result)) measured.push(result);
         if (result.backend === "wasm") return openWasmMachine(wasm, sizes);
       }
       return openWebGpuMachine(host, sizes);
     },
-    compile(build, signature, options = {}) {
+    async compile(build, signature, options = {}) {
+      const { compileFunction } = await import("./function.ts");
       const open = async (sizes: MachineSizes, plan: Plan): Promise<Machine> => runtime.open(sizes, await runtime.wasm(), plan);
       return compileFunction(open, build, signature, options);
     },

@@ -1,15 +1,12 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
-import { fromConfig } from "../nn/config.ts";
-import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
-import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
+import { type BuiltLayer, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
-import { strategyFrom } from "../strategy/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 
 /** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
@@ -171,46 +168,4 @@ function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy |
       groups.set(group.name, strategy.name);
     }
   }
-}
-
-/** The options of a learner as plain data, as a checkpoint keeps them. */
-export interface SavedConfig {
-  readonly model: LayerConfig;
-  readonly input: Required<InputSpec>;
-  readonly optimizer: OptimizerConfig;
-  readonly schedule: Pick<Schedule, "kind" | "options">;
-  readonly memory: MemoryPolicy | null;
-  readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
-  readonly seed: number;
-}
-
-/** Returns the options of a learner as plain data. */
-export function saveConfig(config: Config): SavedConfig {
-  return {
-    model: config.model.config,
-    input: config.input,
-    optimizer: optimizerConfig(config.optimizer),
-    schedule: { kind: config.schedule.kind, options: config.schedule.options },
-    memory: config.memory ?? null,
-    strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
-    seed: config.seed,
-  };
-}
-
-/** Returns the text that two learners share when one's state fits the other's model. */
-export function signatureOf(model: LayerConfig, input: Required<InputSpec>): string {
-  return JSON.stringify({ model, input });
-}
-
-/** Returns options from plain data. @throws E_UNSUPPORTED for a part that is not of this package */
-export function loadConfig(saved: SavedConfig): LearnerOptions {
-  return {
-    model: fromConfig(saved.model),
-    input: saved.input,
-    optimizer: optimizerFrom(saved.optimizer),
-    schedule: scheduleFrom(saved.schedule),
-    ...(saved.memory === null ? {} : { memory: saved.memory }),
-    strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
-    seed: saved.seed,
-  };
 }

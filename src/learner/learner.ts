@@ -3,10 +3,9 @@ import { fail } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
-import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
+import { type LearnerOptions, resolveConfig } from "./config.ts";
 import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
-import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
@@ -15,6 +14,9 @@ export interface Prediction {
   /** [rows × classes], or [rows × places × classes]. */
   readonly probabilities: Float32Array;
 }
+
+/** What turns state into bytes and back, fetched when it is first needed. */
+const snapshots = (): Promise<typeof import("./snapshot.ts")> => import("./snapshot.ts");
 
 /** Skipped steps in a row that pause a learner. */
 const PATIENCE = 20;
@@ -72,10 +74,11 @@ export class Learner {
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
         hint: "Use Learner.create.",
       });
+    const { checkSame, configOf, decodeState } = await snapshots();
     const given = options === undefined ? undefined : resolveConfig(options);
     const decoded = await decodeState(bytes, store.name, given);
     if (given !== undefined) checkSame(decoded.saved, given, store.name);
-    const config = given ?? resolveConfig(loadConfig(decoded.saved));
+    const config = given ?? configOf(decoded.saved);
     return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
   }
 
@@ -182,7 +185,7 @@ export class Learner {
       this.#store ??
       fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
     const bytes = await this.#alone("save", async () => {
-      const encoded = await encodeState(this.#engine);
+      const encoded = await (await snapshots()).encodeState(this.#engine);
       await store.write(encoded);
       return encoded.length;
     });
@@ -191,7 +194,7 @@ export class Learner {
 
   /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
   async checkpoint(): Promise<Uint8Array> {
-    return this.#alone("checkpoint", () => encodeState(this.#engine));
+    return this.#alone("checkpoint", async () => (await snapshots()).encodeState(this.#engine));
   }
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
@@ -201,7 +204,7 @@ export class Learner {
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
   async stateHash(): Promise<string> {
-    return this.#alone("stateHash", () => hashState(this.#engine));
+    return this.#alone("stateHash", async () => (await snapshots()).hashState(this.#engine));
   }
 
   /** Frees everything; any later call fails with E_STATE. @throws E_STATE while another call is under way */

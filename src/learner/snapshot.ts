@@ -2,9 +2,10 @@ import { fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
-import { type Config, type SavedConfig, saveConfig, signatureOf } from "./config.ts";
+import { type Config, resolveConfig } from "./config.ts";
 import type { Counters, Engine, StateBytes } from "./engine.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
+import { loadConfig, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 
 /** Returns the bytes of a checkpoint: params, optimizer slots, memory, counters and streams. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
@@ -40,6 +41,11 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
     engine: { backend: engine.machine.backend },
   };
   return encodeCheckpoint({ tensors, meta });
+}
+
+/** Returns the configuration that a checkpoint is of, made from what it says. @throws E_UNSUPPORTED */
+export function configOf(saved: SavedConfig): Config {
+  return resolveConfig(loadConfig(saved));
 }
 
 /** A checkpoint taken apart, to be put into an engine. */

@@ -1,5 +1,5 @@
 import { fail } from "../errors.ts";
-import { CONTROL_BYTES, type Crew, openCrew } from "./crew.ts";
+import type { Crew } from "./crew.ts";
 
 /** The functions the module exports; addresses are bytes, see the headers in `assembly/`. */
 export interface Kernels {
@@ -77,43 +77,14 @@ export async function relaxes(): Promise<boolean> {
   return WebAssembly.validate(await bytesOf("fast"));
 }
 
-/** Returns a new instance whose memory `threads` threads share, or the reason why they cannot. */
-export async function openThreadedWasm(threads: number, precision: Precision = "exact"): Promise<Wasm | { refused: string }> {
-  if (typeof SharedArrayBuffer === "undefined") {
-    return { refused: "threads need shared memory, which a page has only when it is cross-origin isolated" };
-  }
-  const bytes = sharing(await bytesOf(precision));
-  let memory: WebAssembly.Memory;
-  let exports: Kernels;
-  try {
-    memory = new WebAssembly.Memory({ initial: 32, maximum: 65536, shared: true });
-    exports = (await WebAssembly.instantiate(bytes, { env: { memory } })).instance.exports as unknown as Kernels;
-  } catch (error) {
-    return { refused: `no shared memory can be had: ${error instanceof Error ? error.message : String(error)}` };
-  }
-  const { alloc, free } = allocator(memory, exports.heapBase());
-  const crew = await openCrew(bytes, exports, memory, alloc(CONTROL_BYTES), threads);
-  return "refused" in crew ? crew : { exports, memory, crew, alloc, free };
-}
-
-async function bytesOf(precision: Precision): Promise<Uint8Array<ArrayBuffer>> {
+/** Returns the module's bytes. */
+export async function bytesOf(precision: Precision): Promise<Uint8Array<ArrayBuffer>> {
   const { exact, fast } = await import("./bytes.generated.ts");
   return Uint8Array.from(atob(precision === "fast" ? fast : exact), (c) => c.charCodeAt(0));
 }
 
-/** The import of the memory as it stands in the module, up to its flags: "env", "memory", kind 2. */
-const MEMORY_IMPORT = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2];
-
-/** Returns the module with its memory declared shared, which is one bit: the kernels are the same, since threads never meet inside them. */
-function sharing(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const start = bytes.findIndex((_, i) => MEMORY_IMPORT.every((byte, j) => bytes[i + j] === byte));
-  const [LIMITED, SHARED] = [1, 2] as const;
-  bytes[start + MEMORY_IMPORT.length] = LIMITED | SHARED;
-  return bytes;
-}
-
 /** First-fit over a sorted free list: learners make few, large, long-lived blocks. */
-function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wasm, "alloc" | "free"> {
+export function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wasm, "alloc" | "free"> {
   const used = new Map<number, number>();
   let free: { start: number; end: number }[] = [];
   let top = align(heapBase);

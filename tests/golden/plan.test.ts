@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { type LearnerOptions, resolveConfig } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { inferencePlan, stepPlan } from "../../src/learner/programs.ts";
+import { printPlan } from "../../src/program/describe.ts";
 import type { Plan } from "../../src/program/plan.ts";
-import { printPlan } from "../../src/program/print.ts";
 
 function planOf(options: Partial<LearnerOptions>, batch: number): Plan {
   const config = resolveConfig({ model: mlp(256, 128), input: [784], optimizer: optim.adamw(), schedule: 1e-3, ...options });
