@@ -23,7 +23,7 @@ export {
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerEvents, StepResult } from "./learner/events.ts";
-export { type Evaluation, Learner, type Prediction } from "./learner/learner.ts";
+export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";
 export type { Layer, LayerConfig } from "./nn/layer.ts";
 export type { Optimizer } from "./optim/optimizer.ts";

@@ -1,7 +1,7 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
 import { fromConfig } from "../nn/config.ts";
-import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
+import { type BuiltLayer, carriesOf, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
@@ -55,6 +55,8 @@ export interface Config {
   readonly params: ReadonlyMap<string, ParamSpec>;
   /** What layers keep without training it, by path. */
   readonly states: ReadonlyMap<string, ParamSpec>;
+  /** Shapes of what each row of the stream carries from step to step, by path. */
+  readonly carries: ReadonlyMap<string, Shape>;
   readonly input: Required<InputSpec>;
   readonly classes: number;
   /** Labels of a row: 1, or the places before the classes. */
@@ -100,6 +102,7 @@ export function resolveConfig(options: LearnerOptions): Config {
     built,
     params,
     states,
+    carries: carriesOf(built),
     input,
     classes,
     targets: sizeOf(built.output.slice(0, -1)),

@@ -85,9 +85,11 @@ export class Engine {
     const layout = layOutState(this.config, staging);
     const { machine } = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm);
     machine.write("state", 0, this.#initial.state);
-    for (const column of [layout.x, layout.y]) {
-      const bytes = this.#initial.rows.get(column.name);
-      if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset, bytes);
+    const places = [layout.x, layout.y].map(({ name, byteOffset }) => [name, byteOffset] as const);
+    for (const { name, placement } of layout.carried.values()) places.push([name, placement.byteOffset]);
+    for (const [name, byteOffset] of places) {
+      const bytes = this.#initial.rows.get(name);
+      if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
     }
     this.#machine?.close();
     this.#machine = machine;
@@ -174,8 +176,24 @@ export class Engine {
     this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
   }
 
-  /** Returns probabilities [rows × targets × classes] and each row's loss against `labels`. */
-  async infer(x: Float32Array | Uint8Array, labels?: Uint32Array): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
+  /** Lets rows of the stream begin afresh. */
+  resetCarry(rows: Iterable<number>): void {
+    const ranges = [...this.layout.carried.values()].map(({ placement, byteLength }) => ({
+      first: placement.byteOffset,
+      zeros: new Uint8Array(byteLength / this.layout.staging),
+    }));
+    for (const row of rows) for (const { first, zeros } of ranges) this.machine.write("rows", first + row * zeros.length, zeros);
+  }
+
+  /**
+   * Returns probabilities [rows × targets × classes] and each row's loss against `labels`; rows begin afresh, or, `carried`, where the
+   * stream's rows stand, which they leave as they are.
+   */
+  async infer(
+    x: Float32Array | Uint8Array,
+    labels?: Uint32Array,
+    carried = false,
+  ): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
@@ -183,9 +201,9 @@ export class Engine {
     const rowLoss = new Float32Array(rows);
     for (let first = 0; first < rows; ) {
       const left = rows - first;
-      const room = INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number);
+      const room = carried ? this.layout.staging : (INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number));
       const count = Math.min(room, left);
-      const { executable, io } = await this.#inferenceOf(room);
+      const { executable, io } = await this.#inferenceOf(room, carried);
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
       io.u32("y").fill(0);
       if (labels !== undefined) io.u32("y").set(labels.subarray(first * targets, (first + count) * targets));
@@ -198,16 +216,17 @@ export class Engine {
     return { probabilities, rowLoss };
   }
 
-  async #inferenceOf(rows: number): Promise<Program> {
-    let program = this.#inference.get(rows);
+  async #inferenceOf(rows: number, carried: boolean): Promise<Program> {
+    const key = carried ? -rows : rows;
+    let program = this.#inference.get(key);
     if (program === undefined) {
-      program = await this.#load(inferencePlan(this.config, this.layout, rows));
-      this.#inference.set(rows, program);
+      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried));
+      this.#inference.set(key, program);
     }
     return program;
   }
 
-  /** Returns a copy of the arenas: `state` whole, of each column the stored rows. */
+  /** Returns a copy of the arenas: `state` whole, of each column the stored rows, and what the rows of the stream carry. */
   async stateBytes(): Promise<StateBytes> {
     const { stateBytes, x, y } = this.layout;
     const stored = this.memory?.stored ?? 0;
@@ -219,6 +238,8 @@ export class Engine {
         stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes),
       );
     }
+    for (const { name, placement, byteLength } of this.layout.carried.values())
+      rows.set(name, await this.machine.read("rows", placement.byteOffset, byteLength));
     return { state, rows };
   }
 
@@ -254,7 +275,7 @@ function labelsOfRows({ labels, count }: CheckedBatch, { targets }: Config): Uin
 /** The bytes of what outlives a step. */
 export interface StateBytes {
   readonly state: Uint8Array;
-  /** Stored rows by column. */
+  /** Stored rows by column, and what the rows of the stream carry by name. */
   readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 

@@ -1,5 +1,6 @@
 import type { Runtime } from "../backend/runtime.ts";
-import { fail } from "../errors.ts";
+import { checkKeys, fail } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
@@ -14,6 +15,15 @@ export interface Prediction {
   readonly labels: Uint32Array;
   /** [rows × classes], or [rows × places × classes]. */
   readonly probabilities: Float32Array;
+}
+
+/** Options of {@link Learner.predict}. */
+export interface PredictOptions {
+  /**
+   * Whether row `i` goes on from where row `i` of the stream stands, in layers that carry state, rather than from 0; it stays there. At most
+   * as many rows as a batch. Default false.
+   */
+  readonly carried?: boolean;
 }
 
 /** How well a learner answers. */
@@ -114,10 +124,18 @@ export class Learner {
   }
 
   /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */
-  async predict(x: Float32Array | Uint8Array): Promise<Prediction> {
+  async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
-    const { config } = this.#engine;
-    const { probabilities } = await this.#engine.infer(checkRows("predict", x, config));
+    checkKeys("predict", options, ["carried"]);
+    const { config, layout } = this.#engine;
+    const rows = checkRows("predict", x, config);
+    const count = rows.length / sizeOf(config.input.shape);
+    const { carried = false } = options;
+    if (carried && count > layout.staging)
+      fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
+        hint: "A carried row goes on from the row of the same place in the last batch.",
+      });
+    const { probabilities } = await this.#engine.infer(rows, undefined, carried);
     return { labels: argmax(probabilities, config.classes), probabilities };
   }
 
@@ -145,6 +163,20 @@ export class Learner {
       return this.#engine.counters.boundaries;
     });
     this.#events.emit("boundary", { boundary, step: this.step });
+  }
+
+  /**
+   * Lets rows of the stream, default all, begin afresh in layers that carry state from batch to batch: a sequence ended, another takes its
+   * place. Nothing else does that, boundaries included. @throws E_DATA on a row that no batch has; E_STATE
+   */
+  async resetCarry(rows?: readonly number[]): Promise<void> {
+    await this.#alone("resetCarry", async () => {
+      const { staging } = this.#engine.layout;
+      const chosen = rows ?? [...Array(staging).keys()];
+      const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
+      if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
+      this.#engine.resetCarry(chosen);
+    });
   }
 
   /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */

@@ -9,6 +9,7 @@ import { add, gather, grad, less, mean, mul, pack, reshape, select, sub, sum, to
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
+import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
 import type { StateLayout } from "./layout.ts";
 
@@ -68,12 +69,16 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
   });
 }
 
-/** Returns the plan that answers for `rows` rows at once: probabilities [rows, ..., classes] and each row's loss against given labels [rows, targets]. */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number): Plan {
+/**
+ * Returns the plan that answers for `rows` rows at once: probabilities [rows, ..., classes] and each row's loss against given labels [rows,
+ * targets]. Rows begin afresh, or, `carried`, where the stream's rows stand.
+ */
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
     const labels = graph.input("y", [rows, config.targets], "u32");
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, paramLeaves(graph, config, layout)));
+    const scope = scopeOf(graph, config, layout, paramLeaves(graph, config, layout));
+    const logits = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
     graph.outputs.set("probabilities", softmax(logits));
     graph.outputs.set("rowLoss", lossOf(logits, labels, config));
   });
@@ -94,13 +99,15 @@ function lossOf(logits: Tensor, labels: Tensor, { classes, targets }: Config): T
 function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: ReadonlyMap<string, Tensor>, weight?: Tensor): ModelScope {
   const states = new Map([...config.states.keys()].map((path) => [path, leafOf(graph, layout.states.get(path))]));
   const state = (path: string): Tensor => states.get(path) as Tensor;
+  const assign = (target: Tensor, value: Tensor): number => graph.effects.push({ kind: "assign", target, value });
   return {
     graph,
     training: weight !== undefined,
     weight,
     param: (path) => params.get(path) as Tensor,
     state,
-    update: (path, value) => graph.effects.push({ kind: "assign", target: state(path), value }),
+    update: (path, value) => assign(state(path), value),
+    ...(weight === undefined ? {} : carryRows(graph, layout, weight, assign)),
     random: (path, shape) => graph.random(`layer/${path}`, shape),
   };
 }

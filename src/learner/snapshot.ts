@@ -24,6 +24,7 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
     const range = layout.states.get(path);
     tensors.set(`states/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
   }
+  for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.save();
     tensors.set("memory/y", { dtype: "U32", shape: [memory.stored, config.targets], data: rows.get("y") as Uint8Array });
@@ -61,7 +62,7 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
     saved: meta.config as SavedConfig,
     counters,
     restore: (target) => ({
-      state: restoreArenas(tensors, target, file),
+      state: restoreArenas(tensors, target, file, Math.max(1, counters.batchSize)),
       counters: { ...counters },
       index: tensors.get("memory/index")?.data.slice(),
     }),
@@ -86,8 +87,8 @@ function slotOffset(layout: StateLayout, slot: string, parameter: Range): number
   return layout.slots.get(slot).placement.byteOffset + parameter.placement.byteOffset - layout.flat.placement.byteOffset;
 }
 
-function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Config, file: string): StateBytes {
-  const layout = layOutState(config, 1);
+function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Config, file: string, batchSize: number): StateBytes {
+  const layout = layOutState(config, batchSize);
   const state = new Uint8Array(layout.stateBytes);
   const take = (name: string, byteLength: number): Uint8Array => {
     const data = tensors.get(name)?.data;
@@ -107,6 +108,7 @@ function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Confi
     state.set(take(`states/${path}`, range.byteLength), range.placement.byteOffset);
   }
   const rows = new Map<string, Uint8Array>();
+  for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
   if (config.memory !== undefined) {
     rows.set("y", take("memory/y", 4 * stored * config.targets).slice());
@@ -135,7 +137,9 @@ function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
 /** Returns the SHA-256 of all that decides how the learner goes on, in hex. */
 export async function hashState(engine: Engine): Promise<string> {
   const { state, rows } = await engine.stateBytes();
+  const carried = [...engine.layout.carried.values()].map(({ name }) => rows.get(name) as Uint8Array);
   const { step, samples, boundaries, batchSize } = engine.counters;
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, engine.memory?.save() ?? new Uint8Array(0), counters]);
+  const index = engine.memory?.save() ?? new Uint8Array(0);
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, index, counters, ...carried]);
 }
