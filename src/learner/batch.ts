@@ -55,7 +55,26 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
       },
     );
   }
+  if (config.built.below !== undefined) checkIndices(where, rows, config.built.below, config);
   return rows;
+}
+
+/** Refuses what would choose no row of the table that a model begins with; on the device such a number reads another's row. */
+function checkIndices(where: string, rows: Float32Array | Uint8Array, below: number, { input }: Config): void {
+  const size = sizeOf(input.shape);
+  for (let i = 0; i < rows.length; i++) {
+    const index = Math.fround(Math.fround((rows[i] as number) * Math.fround(input.scale)) + Math.fround(input.offset));
+    if (Number.isInteger(index) && index >= 0 && index < below) continue;
+    const [row, element] = [Math.floor(i / size), i % size];
+    fail(
+      "E_DATA",
+      `${where}: row ${row} of x chooses no embedding; expected a whole number from 0 to ${below - 1}, got ${index} at element ${element}`,
+      {
+        hint: "Give the embedding more rows, or map what it does not know to one of them.",
+        context: { field: "x", row, element },
+      },
+    );
+  }
 }
 
 /** Whether all numbers are finite: 0 times anything else is NaN. Runs on every row of every step, eight times as fast as asking each. */

@@ -104,7 +104,7 @@ function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: Read
     graph,
     training: weight !== undefined,
     weight,
-    param: (path) => params.get(path) as Tensor,
+    param: (path) => params.get(path) ?? states.get(path),
     state,
     update: (path, value) => assign(state(path), value),
     ...(weight === undefined ? {} : carryRows(graph, layout, weight, assign)),

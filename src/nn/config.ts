@@ -7,6 +7,7 @@ import { dropout } from "./dropout.ts";
 import { embedding, positional } from "./embedding.ts";
 import { feedForward, swiglu } from "./feedforward.ts";
 import { flatten } from "./flatten.ts";
+import { frozen } from "./frozen.ts";
 import type { Layer, LayerConfig } from "./layer.ts";
 import { classifier, linear } from "./linear.ts";
 import { groupNorm, layerNorm, rmsNorm } from "./norm.ts";
@@ -53,6 +54,7 @@ const makers: Readonly<Record<string, (config: LayerConfig) => Layer>> = {
   dropout: maker(dropout, "rate"),
   flatten: maker(flatten),
   sequential: (c) => sequential(...(c.layers as LayerConfig[]).map(fromConfig)),
+  frozen: (c) => frozen(fromConfig(c.layer as LayerConfig)),
   residual: (c) =>
     residual(fromConfig(c.layer as LayerConfig), c.shortcut === undefined ? undefined : fromConfig(c.shortcut as LayerConfig)),
 };

@@ -8,6 +8,7 @@ export { dropout } from "./dropout.ts";
 export { embedding, positional } from "./embedding.ts";
 export { feedForward, swiglu } from "./feedforward.ts";
 export { flatten } from "./flatten.ts";
+export { frozen } from "./frozen.ts";
 export type { Layer, LayerConfig } from "./layer.ts";
 export { classifier, linear } from "./linear.ts";
 export {

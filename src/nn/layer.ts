@@ -18,6 +18,8 @@ export interface LayerContext {
   readonly weight: Tensor | undefined;
   /** Returns a parameter of this layer. */
   param(name: string): Tensor;
+  /** Returns a parameter of any layer by its path in the model, where there is one. */
+  shared(path: string): Tensor | undefined;
   /** Returns a state of this layer as it was before the step. */
   state(name: string): Tensor;
   /** Sets a state of this layer when the step is done; in training only. */
@@ -33,6 +35,8 @@ export interface LayerContext {
 /** A layer whose input shape is known. Shapes leave out the batch dim. */
 export interface BuiltLayer {
   readonly output: Shape;
+  /** What the input's numbers, whole and not negative, stay below, where they choose rows of a table. */
+  readonly below?: number;
   /** Parameters by name within the layer. */
   readonly params: Readonly<Record<string, ParamSpec>>;
   /** What the layer keeps from step to step without training it, by name within the layer. Default: nothing. */
@@ -96,7 +100,8 @@ export interface ModelScope {
   readonly graph: Graph;
   readonly training: boolean;
   readonly weight: Tensor | undefined;
-  param(path: string): Tensor;
+  /** Undefined where the model has none of that path, which only a layer that shares another's may ask. */
+  param(path: string): Tensor | undefined;
   state(path: string): Tensor;
   update(path: string, value: Tensor): void;
   /** Default: every row begins afresh. */
@@ -113,7 +118,8 @@ export function applyLayer(layer: BuiltLayer, x: Tensor, scope: ModelScope, path
     graph,
     training,
     weight,
-    param: (name) => scope.param(childPath(path, name)),
+    param: (name) => scope.param(childPath(path, name)) as Tensor,
+    shared: (other) => scope.param(other),
     state: (name) => scope.state(childPath(path, name)),
     update: (name, value) => scope.update(childPath(path, name), value),
     carried: (name) => scope.carried?.(childPath(path, name)),

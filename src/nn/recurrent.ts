@@ -21,9 +21,8 @@ export interface RecurrentOptions {
 type Cell = (input: readonly Tensor[], hidden: readonly Tensor[], state: readonly Tensor[]) => readonly Tensor[];
 
 /**
- * Returns a gated recurrent unit over [time, features], from a hidden state of zeros or, with `carry`, from the one that the row before left in
- * its place; gradients run through the whole of the time given.
- * Its parameters are torch's transposed, with gates r, z, n side by side: inputWeight [features, 3·units], hiddenWeight
+ * Returns a gated recurrent unit over [time, features], from a hidden state of zeros unless it carries one; gradients run through the whole
+ * of the time given. Its parameters are torch's transposed, with gates r, z, n side by side: inputWeight [features, 3·units], hiddenWeight
  * [units, 3·units], inputBias and hiddenBias [3·units], first uniform on ±1/√units.
  * @throws E_CONFIG @see Cho et al. 2014, arXiv 1406.1078; the reset gate stands behind the product, as in cuDNN
  */
@@ -37,9 +36,8 @@ export function gru(units: number, options: RecurrentOptions = {}): Layer {
 }
 
 /**
- * Returns a long short-term memory over [time, features], from states of zeros or, with `carry`, from those that the row before left in its
- * place; gradients run through the whole of the time given. Its
- * parameters are torch's transposed, with gates i, f, g, o side by side: inputWeight [features, 4·units], hiddenWeight
+ * Returns a long short-term memory over [time, features], from states of zeros unless it carries them; gradients run through the whole of
+ * the time given. Its parameters are torch's transposed, with gates i, f, g, o side by side: inputWeight [features, 4·units], hiddenWeight
  * [units, 4·units], inputBias and hiddenBias [4·units], first uniform on ±1/√units.
  * @throws E_CONFIG @see Hochreiter & Schmidhuber 1997; Gers et al. 2000 for the forget gate
  */

@@ -51,6 +51,19 @@ describe("embedding", () => {
     }));
 });
 
+it("a head tied to the embedding, whose weights take both gradients", () =>
+  check({
+    layer: nn.sequential(nn.embedding(5, 4), nn.linear(5, { tie: "0.weight" })),
+    input: [3],
+    x: { shape: [BATCH, 3], values: [0, 4, 4, 1, 2, 0], dtype: "u32" },
+    model: (x, p) => {
+      const table = p["0.weight"] as Values;
+      const score = (token: number, unit: number): number => total(range(4).map((f) => at(table, token * 4 + f) * at(table, unit * 4 + f)));
+      return Array.from(x).flatMap((token) => range(5).map((unit) => score(token, unit) + at(p["1.bias"] as Values, unit)));
+    },
+    on: everywhere,
+  }));
+
 describe("residual", () => {
   it("around a layer", () =>
     check({
