@@ -100,7 +100,7 @@ function checkLabels(where: string, y: unknown, { classes, targets }: Config): U
       "E_DATA",
       `${where}: label of row ${Math.floor(row / targets)} is no class; expected a whole number from 0 to ${classes - 1}, got ${describe(label)}`,
       {
-        hint: "Raise the classifier's capacity, or map labels to 0 … capacity − 1.",
+        hint: "Give the classifier more capacity, as learner.grow does, or map labels to 0 … capacity − 1.",
         context: { field: "y", row: Math.floor(row / targets), label },
       },
     );

@@ -1,5 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
+import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { fromConfig } from "../nn/config.ts";
 import { type BuiltLayer, carriesOf, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
@@ -83,29 +84,14 @@ export function resolveConfig(options: LearnerOptions): Config {
       fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
   }
   const input = resolveInput(options.input);
-  const built = options.model.build(input.shape, "");
-  const params = paramsOf(built);
-  const classes = built.output.at(-1) ?? 0;
-  if (classes < 2) {
-    fail("E_SHAPE", `${where}: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
-      hint: "End the model with nn.classifier.",
-    });
-  }
-  if (params.size === 0) fail("E_CONFIG", `${where}: the model has no parameters; expected at least one, got none`);
+  const model = modelOf(options.model, input);
   const strategies = options.strategies ?? [];
   checkStrategies(strategies, options.memory);
-  const states = statesOf(built);
   const weights = options.weights ?? new Map();
-  checkWeights(weights, new Map([...params, ...states]));
+  checkWeights(weights, new Map([...model.params, ...model.states]));
   return {
-    model: options.model,
-    built,
-    params,
-    states,
-    carries: carriesOf(built),
+    ...model,
     input,
-    classes,
-    targets: sizeOf(built.output.slice(0, -1)),
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
     memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
@@ -119,6 +105,24 @@ export function resolveConfig(options: LearnerOptions): Config {
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
   };
+}
+
+/** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */
+function modelOf(
+  model: Layer,
+  input: InputSpec,
+): Pick<Config, "model" | "built" | "params" | "states" | "carries" | "classes" | "targets"> {
+  const built = model.build(input.shape, "");
+  const params = paramsOf(built);
+  const classes = built.output.at(-1) ?? 0;
+  if (classes < 2) {
+    fail("E_SHAPE", `Learner: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
+      hint: "End the model with nn.classifier.",
+    });
+  }
+  if (params.size === 0) fail("E_CONFIG", "Learner: the model has no parameters; expected at least one, got none");
+  const targets = sizeOf(built.output.slice(0, -1));
+  return { model, built, params, states: statesOf(built), carries: carriesOf(built), classes, targets };
 }
 
 function resolveInput(input: Shape | InputSpec): Required<InputSpec> {
@@ -198,6 +202,17 @@ export function saveConfig(config: Config): SavedConfig {
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
   };
+}
+
+/** Returns the options with a classifier of more capacity. @throws E_CONFIG E_UNSUPPORTED, the latter for layers of the user's own */
+export function growConfig(config: Config, capacity: number): Config {
+  const now = capacityOf(config.model.config);
+  if (now === undefined)
+    fail("E_CONFIG", "grow: the model has no classifier; expected nn.classifier as its last layer, got none", {
+      hint: "End the model with nn.classifier.",
+    });
+  checkNumber("grow", "capacity", capacity, { min: now, integer: true });
+  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input) };
 }
 
 /** Returns the text that two learners share when one's state fits the other's model. */

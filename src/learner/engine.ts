@@ -280,7 +280,7 @@ export interface StateBytes {
 }
 
 /** Returns fresh parameters, each from its own stream, with zeros behind them. */
-function freshState(config: Config): Uint8Array {
+export function freshState(config: Config): Uint8Array {
   const layout = layOutState(config, 1);
   const bytes = new Uint8Array(layout.stateBytes);
   const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {

@@ -4,10 +4,10 @@ import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
-import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
+import { growConfig, type LearnerOptions, loadConfig, resolveConfig, type SavedConfig } from "./config.ts";
 import { Engine } from "./engine.ts";
 import { Emitter, type LearnerEvents, type StepResult } from "./events.ts";
-import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
+import { checkSame, decodeState, encodeState, hashState, restoreState, takeState } from "./snapshot.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
@@ -49,13 +49,15 @@ export interface Evaluation {
  * const { loss } = await learner.observe({ x, y });
  */
 export class Learner {
-  readonly #engine: Engine;
+  readonly #runtime: Runtime;
   readonly #store: Store | undefined;
   readonly #events = new Emitter();
+  #engine: Engine;
   #busy: string | undefined;
   #closed = false;
 
-  private constructor(engine: Engine, store: Store | undefined) {
+  private constructor(runtime: Runtime, engine: Engine, store: Store | undefined) {
+    this.#runtime = runtime;
     this.#engine = engine;
     this.#store = store;
   }
@@ -63,12 +65,13 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     const config = resolveConfig(options);
-    return new Learner(await Engine.open(runtime, config), config.store);
+    return new Learner(runtime, await Engine.open(runtime, config), config.store);
   }
 
   /**
    * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
-   * them (needed for layers or strategies of your own) they must be those it was made with.
+   * them (needed for layers or strategies of your own) they must be those it was made with, but that a classifier may have more capacity: it
+   * grows, as in {@link Learner.grow}.
    * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH; E_STATE when nothing was saved
    */
   static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
@@ -78,10 +81,11 @@ export class Learner {
         hint: "Use Learner.create.",
       });
     const given = options === undefined ? undefined : resolveConfig(options);
-    const decoded = await decodeState(bytes, store.name, given);
-    if (given !== undefined) checkSame(decoded.saved, given, store.name);
-    const config = given ?? resolveConfig(loadConfig(decoded.saved));
-    return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
+    const checkpoint = await decodeState(bytes, store.name, given);
+    const saved = checkpoint.meta.config as SavedConfig;
+    if (given !== undefined) checkSame(saved, given, store.name);
+    const config = given ?? resolveConfig(loadConfig(saved));
+    return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
   }
 
   /** Steps done. */
@@ -176,6 +180,20 @@ export class Learner {
       const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
       if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
       this.#engine.resetCarry(chosen);
+    });
+  }
+
+  /**
+   * Gives the classifier more capacity: classes it has keep their weights and what the optimizer knows of them, those it gains begin with
+   * fresh weights. @throws E_CONFIG when it has more already, or there is none; E_UNSUPPORTED for layers of your own: save, and open with the
+   * larger model; E_STATE
+   */
+  async grow(capacity: number): Promise<void> {
+    await this.#alone("grow", async () => {
+      const smaller = this.#engine;
+      const config = growConfig(smaller.config, capacity);
+      this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
+      smaller.close();
     });
   }
 

@@ -38,7 +38,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, params, weight));
+    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, params, weight, labels));
     const rowLoss = lossOf(logits, labels, config);
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
@@ -96,7 +96,14 @@ function lossOf(logits: Tensor, labels: Tensor, { classes, targets }: Config): T
 }
 
 /** What the model finds while it is traced: in training where there are weights of rows. */
-function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: ReadonlyMap<string, Tensor>, weight?: Tensor): ModelScope {
+function scopeOf(
+  graph: Graph,
+  config: Config,
+  layout: StateLayout,
+  params: ReadonlyMap<string, Tensor>,
+  weight?: Tensor,
+  labels?: Tensor,
+): ModelScope {
   const states = new Map([...config.states.keys()].map((path) => [path, leafOf(graph, layout.states.get(path))]));
   const state = (path: string): Tensor => states.get(path) as Tensor;
   const assign = (target: Tensor, value: Tensor): number => graph.effects.push({ kind: "assign", target, value });
@@ -104,6 +111,7 @@ function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: Read
     graph,
     training: weight !== undefined,
     weight,
+    ...(labels === undefined ? {} : { labels }),
     param: (path) => params.get(path) ?? states.get(path),
     state,
     update: (path, value) => assign(state(path), value),

@@ -16,6 +16,8 @@ export interface LayerContext {
   readonly training: boolean;
   /** Weight of each row [batch], 0 for a place without a row; absent where every place holds one. */
   readonly weight: Tensor | undefined;
+  /** Labels [batch, targets] of the rows, in training where there are labels. */
+  readonly labels: Tensor | undefined;
   /** Returns a parameter of this layer. */
   param(name: string): Tensor;
   /** Returns a parameter of any layer by its path in the model, where there is one. */
@@ -100,6 +102,8 @@ export interface ModelScope {
   readonly graph: Graph;
   readonly training: boolean;
   readonly weight: Tensor | undefined;
+  /** Default: none. */
+  readonly labels?: Tensor;
   /** Undefined where the model has none of that path, which only a layer that shares another's may ask. */
   param(path: string): Tensor | undefined;
   state(path: string): Tensor;
@@ -118,6 +122,7 @@ export function applyLayer(layer: BuiltLayer, x: Tensor, scope: ModelScope, path
     graph,
     training,
     weight,
+    labels: scope.labels,
     param: (name) => scope.param(childPath(path, name)) as Tensor,
     shared: (other) => scope.param(other),
     state: (name) => scope.state(childPath(path, name)),

@@ -59,24 +59,3 @@ function tied(path: string, shape: Shape, { graph, shared }: LayerContext): Tens
   if (sameShape(weight.shape, shape)) return weight;
   return fail("E_SHAPE", `${graph.where("linear")}: "${path}" does not fit; expected ${showShape(shape)}, got ${showShape(weight.shape)}`);
 }
-
-/** Options of {@link classifier}. */
-export interface ClassifierOptions {
-  /** Classes the head has room for; labels run from 0 to capacity − 1. */
-  readonly capacity: number;
-}
-
-/** Returns the last layer of a classifier: logits [capacity] by a linear layer. @throws E_CONFIG */
-export function classifier(options: ClassifierOptions): Layer {
-  checkKeys("nn.classifier", options, ["capacity"]);
-  const capacity = checkNumber("nn.classifier", "capacity", options.capacity, { min: 2, integer: true });
-  return {
-    config: { kind: "classifier", capacity },
-    build(input, path) {
-      if (input.length !== 1) {
-        refuseInput(path, "classifier takes rows of one dim", "[features]", input, "Put nn.flatten() or a pooling layer before it.");
-      }
-      return linear(capacity).build(input, path);
-    },
-  };
-}

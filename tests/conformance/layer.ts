@@ -50,6 +50,7 @@ export function call(
     graph,
     training,
     weight,
+    ...(leaves.labels === undefined ? {} : { labels: leaves.labels }),
     param: leaf,
     state: leaf,
     update: (path, value) => {

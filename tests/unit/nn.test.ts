@@ -85,6 +85,10 @@ describe("an option out of range is refused", () => {
     [() => nn.transformerBlock({ heads: 1, norm: "batch" as "rms" }), /nn\.transformerBlock: option "norm"/],
     [() => nn.transformerBlock({ heads: 1, layers: 2 } as never), /nn\.transformerBlock: unknown option "layers"/],
     [() => nn.gru(2, { returns: "first" as "all" }), /nn\.gru: option "returns"/],
+    [
+      () => nn.classifier({ capacity: 3, mask: "new" as "seen" }),
+      /nn\.classifier: option "mask" has no such choice; expected one of seen, none/,
+    ],
     [() => nn.gelu({ form: "exact" as "erf" }), /nn\.gelu: option "form"/],
     [() => nn.swiglu(2, { biases: true } as never), /nn\.swiglu: unknown option "biases"/],
   ];
@@ -98,6 +102,7 @@ describe("an option out of range is refused", () => {
 const layers: [Layer, Shape][] = [
   [nn.linear(3, { bias: false, init: "zeros" }), [4]],
   [nn.classifier({ capacity: 3 }), [4]],
+  [nn.classifier({ capacity: 3, mask: "seen" }), [4]],
   [nn.conv2d(4, [3, 2], { stride: 2, padding: "same", groups: 2, bias: false }), [5, 5, 2]],
   [nn.conv2d(4, 2, { padding: [1, 0], dilation: 2, init: "xavierNormal" }), [5, 5, 2]],
   [nn.maxPool(3, { stride: 2, padding: 1 }), [5, 5, 2]],
