@@ -3,6 +3,7 @@ import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { fromConfig } from "../nn/config.ts";
 import { type BuiltLayer, carriesOf, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
+import { crossEntropy, type Loss, lossFrom } from "../nn/loss.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
@@ -26,10 +27,15 @@ export interface InputSpec {
 
 /** Options of a learner. */
 export interface LearnerOptions {
-  /** The model; its output must be logits: [classes], or [..., classes] with a label for each place before, such as each step of time. */
+  /**
+   * The model; under a loss of labels its output must be logits: [classes], or [..., classes] with a label for each place before, such as each
+   * step of time.
+   */
   readonly model: Layer;
   /** The shape of a row (f32), or more about it. */
   readonly input: Shape | InputSpec;
+  /** What training makes small, and whether targets are labels or values. Default: {@link crossEntropy}. */
+  readonly loss?: Loss;
   readonly optimizer: Optimizer;
   /** The learning rate, by schedule or constant. */
   readonly schedule: Schedule | number;
@@ -59,8 +65,10 @@ export interface Config {
   /** Shapes of what each row of the stream carries from step to step, by path. */
   readonly carries: ReadonlyMap<string, Shape>;
   readonly input: Required<InputSpec>;
+  readonly loss: Loss;
+  /** Classes of a label; 1 where targets are values. */
   readonly classes: number;
-  /** Labels of a row: 1, or the places before the classes. */
+  /** Labels of a row: 1, or the places before the classes; where targets are values, those of the output. */
   readonly targets: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
@@ -73,7 +81,7 @@ export interface Config {
   readonly update: UpdateForm;
 }
 
-const KEYS = ["model", "input", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
+const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
 /** Returns the options checked. @throws E_CONFIG E_SHAPE */
 export function resolveConfig(options: LearnerOptions): Config {
@@ -84,7 +92,8 @@ export function resolveConfig(options: LearnerOptions): Config {
       fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
   }
   const input = resolveInput(options.input);
-  const model = modelOf(options.model, input);
+  const loss = options.loss ?? crossEntropy();
+  const model = modelOf(options.model, input, loss);
   const strategies = options.strategies ?? [];
   checkStrategies(strategies, options.memory);
   const weights = options.weights ?? new Map();
@@ -92,6 +101,7 @@ export function resolveConfig(options: LearnerOptions): Config {
   return {
     ...model,
     input,
+    loss,
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
     memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
@@ -111,17 +121,19 @@ export function resolveConfig(options: LearnerOptions): Config {
 function modelOf(
   model: Layer,
   input: InputSpec,
+  loss: Loss,
 ): Pick<Config, "model" | "built" | "params" | "states" | "carries" | "classes" | "targets"> {
   const built = model.build(input.shape, "");
   const params = paramsOf(built);
-  const classes = built.output.at(-1) ?? 0;
-  if (classes < 2) {
+  const labels = loss.targets === "labels";
+  const classes = labels ? (built.output.at(-1) ?? 0) : 1;
+  if (labels && classes < 2) {
     fail("E_SHAPE", `Learner: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
-      hint: "End the model with nn.classifier.",
+      hint: "End the model with nn.classifier, or give a loss of values such as losses.meanSquaredError().",
     });
   }
   if (params.size === 0) fail("E_CONFIG", "Learner: the model has no parameters; expected at least one, got none");
-  const targets = sizeOf(built.output.slice(0, -1));
+  const targets = sizeOf(labels ? built.output.slice(0, -1) : built.output);
   return { model, built, params, states: statesOf(built), carries: carriesOf(built), classes, targets };
 }
 
@@ -184,6 +196,7 @@ function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy |
 export interface SavedConfig {
   readonly model: LayerConfig;
   readonly input: Required<InputSpec>;
+  readonly loss: Pick<Loss, "kind" | "options">;
   readonly optimizer: OptimizerConfig;
   readonly schedule: Pick<Schedule, "kind" | "options">;
   readonly memory: MemoryPolicy | null;
@@ -196,6 +209,7 @@ export function saveConfig(config: Config): SavedConfig {
   return {
     model: config.model.config,
     input: config.input,
+    loss: { kind: config.loss.kind, options: config.loss.options },
     optimizer: optimizerConfig(config.optimizer),
     schedule: { kind: config.schedule.kind, options: config.schedule.options },
     memory: config.memory ?? null,
@@ -212,7 +226,7 @@ export function growConfig(config: Config, capacity: number): Config {
       hint: "End the model with nn.classifier.",
     });
   checkNumber("grow", "capacity", capacity, { min: now, integer: true });
-  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input) };
+  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
 }
 
 /** Returns the text that two learners share when one's state fits the other's model. */
@@ -225,6 +239,7 @@ export function loadConfig(saved: SavedConfig): LearnerOptions {
   return {
     model: fromConfig(saved.model),
     input: saved.input,
+    loss: lossFrom(saved.loss),
     optimizer: optimizerFrom(saved.optimizer),
     schedule: scheduleFrom(saved.schedule),
     ...(saved.memory === null ? {} : { memory: saved.memory }),

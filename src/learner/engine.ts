@@ -85,12 +85,12 @@ export class Engine {
     const layout = layOutState(this.config, staging);
     const { machine } = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm);
     machine.write("state", 0, this.#initial.state);
-    const places = [layout.x, layout.y].map(({ name, byteOffset }) => [name, byteOffset] as const);
-    for (const { name, placement } of layout.carried.values()) places.push([name, placement.byteOffset]);
-    for (const [name, byteOffset] of places) {
-      const bytes = this.#initial.rows.get(name);
+    const put = (name: string, byteOffset: number, most?: number): void => {
+      const bytes = this.#initial.rows.get(name)?.subarray(0, most);
       if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
-    }
+    };
+    for (const { name, byteOffset } of [layout.x, layout.y]) put(name, byteOffset);
+    for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
     this.#machine?.close();
     this.#machine = machine;
     this.#layout = layout;
@@ -173,7 +173,7 @@ export class Engine {
   #stage(batch: CheckedBatch): void {
     const { x, y, capacity } = this.layout;
     this.machine.write("rows", x.byteOffset + capacity * x.rowBytes, rowBytesOf(batch.x, x));
-    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
+    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.targets));
   }
 
   /** Lets rows of the stream begin afresh. */
@@ -186,18 +186,18 @@ export class Engine {
   }
 
   /**
-   * Returns probabilities [rows × targets × classes] and each row's loss against `labels`; rows begin afresh, or, `carried`, where the
+   * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
    * stream's rows stand, which they leave as they are.
    */
   async infer(
     x: Float32Array | Uint8Array,
-    labels?: Uint32Array,
+    given?: CheckedBatch["targets"],
     carried = false,
-  ): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
+  ): Promise<{ answers: Float32Array; rowLoss: Float32Array }> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
-    const probabilities = new Float32Array(rows * targets * classes);
+    const answers = new Float32Array(rows * targets * classes);
     const rowLoss = new Float32Array(rows);
     for (let first = 0; first < rows; ) {
       const left = rows - first;
@@ -205,15 +205,16 @@ export class Engine {
       const count = Math.min(room, left);
       const { executable, io } = await this.#inferenceOf(room, carried);
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
-      io.u32("y").fill(0);
-      if (labels !== undefined) io.u32("y").set(labels.subarray(first * targets, (first + count) * targets));
+      const y = this.config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
+      y.fill(0);
+      if (given !== undefined) y.set(given.subarray(first * targets, (first + count) * targets));
       this.machine.write(executable, 0, io.bytes);
       const out = io.outputs(await this.machine.run(executable));
-      probabilities.set((out.probabilities as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
+      answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
       rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
       first += count;
     }
-    return { probabilities, rowLoss };
+    return { answers, rowLoss };
   }
 
   async #inferenceOf(rows: number, carried: boolean): Promise<Program> {

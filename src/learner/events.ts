@@ -2,7 +2,7 @@
 export interface StepResult {
   /** Steps done, this one included. */
   readonly step: number;
-  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
+  /** The loss before the update: the mean loss of the rows, or the sum of the strategies' terms. */
   readonly loss: number;
   readonly learningRate: number;
   /** Parts of the loss by tag, where there are several. */

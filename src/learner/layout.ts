@@ -35,7 +35,7 @@ export function layOutState(config: Config, staging: number): StateLayout {
   const rows = new Arena("rows");
   const capacity = config.memory?.capacity ?? 0;
   const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
-  const y = addColumn(rows, "y", config.targets, "u32", capacity, staging);
+  const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging);
   const carried = new Map([...config.carries].map(([path, shape]) => [path, rows.add(`carried/${path}`, [staging, ...shape])]));
   return {
     params: { get: (path) => state.get(`params/${path}`) },

@@ -11,10 +11,12 @@ import { checkSame, decodeState, encodeState, hashState, restoreState, takeState
 
 /** Answers for some rows. */
 export interface Prediction {
-  /** The likeliest class of each row, or of each of its places. */
+  /** The likeliest class of each row, or of each of its places; empty where targets are values. */
   readonly labels: Uint32Array;
-  /** [rows × classes], or [rows × places × classes]. */
+  /** [rows × classes], or [rows × places × classes]; empty where targets are values. */
   readonly probabilities: Float32Array;
+  /** [rows × output] where targets are values, else empty. */
+  readonly values: Float32Array;
 }
 
 /** Options of {@link Learner.predict}. */
@@ -28,9 +30,9 @@ export interface PredictOptions {
 
 /** How well a learner answers. */
 export interface Evaluation {
-  /** Share of labels that are the likeliest class. */
+  /** Share of labels that are the likeliest class; NaN where targets are values. */
   readonly accuracy: number;
-  /** Mean cross-entropy. */
+  /** Mean loss of the rows. */
   readonly loss: number;
   readonly count: number;
 }
@@ -127,7 +129,7 @@ export class Learner {
     return result;
   }
 
-  /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */
+  /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
   async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
     checkKeys("predict", options, ["carried"]);
@@ -139,20 +141,24 @@ export class Learner {
       fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
         hint: "A carried row goes on from the row of the same place in the last batch.",
       });
-    const { probabilities } = await this.#engine.infer(rows, undefined, carried);
-    return { labels: argmax(probabilities, config.classes), probabilities };
+    const { answers } = await this.#engine.infer(rows, undefined, carried);
+    const none = new Float32Array(0);
+    if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
+    return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
   }
 
-  /** Returns how well labelled batches are answered; nothing is learned. @throws E_DATA E_STATE */
+  /** Returns how well batches with targets are answered; nothing is learned. @throws E_DATA E_STATE */
   async evaluate(stream: Stream): Promise<Evaluation> {
     this.#alive("evaluate");
     const { config } = this.#engine;
     let [right, loss, count] = [0, 0, 0];
     for await (const batch of stream) {
-      const { x, labels } = checkBatch("evaluate", batch, config);
-      const { probabilities, rowLoss } = await this.#engine.infer(x, labels);
-      const answers = argmax(probabilities, config.classes);
-      for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right += 1;
+      const { x, targets } = checkBatch("evaluate", batch, config);
+      const { answers, rowLoss } = await this.#engine.infer(x, targets);
+      if (config.loss.targets === "labels") {
+        const classes = argmax(answers, config.classes);
+        for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;
+      } else right = Number.NaN;
       for (const value of rowLoss) loss += value;
       count += rowLoss.length;
     }

@@ -33,7 +33,11 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
   for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.save();
-    tensors.set("memory/y", { dtype: "U32", shape: [memory.stored, config.targets], data: rows.get("y") as Uint8Array });
+    tensors.set("memory/y", {
+      dtype: config.loss.targets === "labels" ? "U32" : "F32",
+      shape: [memory.stored, config.targets],
+      data: rows.get("y") as Uint8Array,
+    });
     const x = unpadded(rows.get("x") as Uint8Array, layout.x);
     tensors.set("memory/x", { dtype: config.input.dtype === "u8" ? "U8" : "F32", shape: [memory.stored, ...config.input.shape], data: x });
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
@@ -79,7 +83,7 @@ export function restoreState(
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
 export function checkSame(saved: SavedConfig, config: Config, file: string): void {
   const now = saveConfig(config);
-  for (const key of ["optimizer", "schedule", "memory", "strategies", "seed"] as const) {
+  for (const key of ["loss", "optimizer", "schedule", "memory", "strategies", "seed"] as const) {
     const [expected, got] = [JSON.stringify(now[key]), JSON.stringify(saved[key])];
     if (expected === got) continue;
     fail("E_MISMATCH", `${file}: saved with another ${key}; expected ${expected}, got ${got}`, {
