@@ -114,10 +114,12 @@ export class Engine {
     const plan = stepPlan(this.config, layout);
     const machine = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm, plan);
     machine.write("state", 0, this.#initial.state);
-    for (const column of [layout.x, layout.y]) {
-      const bytes = this.#initial.rows.get(column.name);
-      if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset, bytes);
-    }
+    const put = (name: string, byteOffset: number, most?: number): void => {
+      const bytes = this.#initial.rows.get(name)?.subarray(0, most);
+      if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
+    };
+    for (const { name, byteOffset } of [layout.x, layout.y]) put(name, byteOffset);
+    for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
     this.#machine?.close();
     this.#machine = machine;
     this.#layout = layout;
@@ -195,7 +197,7 @@ export class Engine {
     const params = await this.machine.read("state", flat.placement.byteOffset, flat.byteLength);
     const isSound = (value: number): boolean => Math.abs(value) < HUGE;
     const cause = !new Float32Array(params.buffer).every(isSound) ? "weights" : !isSound(loss) ? "loss" : state ? "state" : "gradients";
-    const { rowLoss } = await this.infer(batch.x, batch.labels);
+    const { rowLoss } = await this.infer(batch.x, batch.targets);
     const all = [...rowLoss.keys()];
     const odd = all.filter((row) => !isSound(rowLoss[row] as number));
     const rows = odd.length > 0 ? odd : all;
@@ -235,43 +237,61 @@ export class Engine {
   #stage(batch: CheckedBatch): void {
     const { x, y, capacity } = this.layout;
     this.machine.write("rows", x.byteOffset + capacity * x.rowBytes, rowBytesOf(batch.x, x));
-    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
+    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.targets));
   }
 
-  /** Returns probabilities [rows × targets × classes] and each row's loss against `labels`. */
-  async infer(x: Float32Array | Uint8Array, labels?: Uint32Array): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
+  /** Lets rows of the stream begin afresh. */
+  resetCarry(rows: Iterable<number>): void {
+    const ranges = [...this.layout.carried.values()].map(({ placement, byteLength }) => ({
+      first: placement.byteOffset,
+      zeros: new Uint8Array(byteLength / this.layout.staging),
+    }));
+    for (const row of rows) for (const { first, zeros } of ranges) this.machine.write("rows", first + row * zeros.length, zeros);
+  }
+
+  /**
+   * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
+   * stream's rows stand, which they leave as they are.
+   */
+  async infer(
+    x: Float32Array | Uint8Array,
+    given?: CheckedBatch["targets"],
+    carried = false,
+  ): Promise<{ answers: Float32Array; rowLoss: Float32Array }> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
-    const probabilities = new Float32Array(rows * targets * classes);
+    const answers = new Float32Array(rows * targets * classes);
     const rowLoss = new Float32Array(rows);
     for (let first = 0; first < rows; ) {
       const left = rows - first;
-      const room = INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number);
+      const room = carried ? this.layout.staging : (INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number));
       const count = Math.min(room, left);
-      const { executable, io } = await this.#inferenceOf(room);
+      const { executable, io } = await this.#inferenceOf(room, carried);
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
-      io.u32("y").fill(0);
-      if (labels !== undefined) io.u32("y").set(labels.subarray(first * targets, (first + count) * targets));
+      const y = this.config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
+      y.fill(0);
+      if (given !== undefined) y.set(given.subarray(first * targets, (first + count) * targets));
       this.machine.write(executable, 0, io.bytes);
       const out = io.outputs(await this.machine.run(executable));
-      probabilities.set((out.probabilities as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
+      answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
       rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
       first += count;
     }
-    return { probabilities, rowLoss };
+    return { answers, rowLoss };
   }
 
-  async #inferenceOf(rows: number): Promise<Program> {
-    let program = this.#inference.get(rows);
+  async #inferenceOf(rows: number, carried: boolean): Promise<Program> {
+    const key = carried ? -rows : rows;
+    let program = this.#inference.get(key);
     if (program === undefined) {
-      program = await this.#load(inferencePlan(this.config, this.layout, rows));
-      this.#inference.set(rows, program);
+      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried));
+      this.#inference.set(key, program);
     }
     return program;
   }
 
-  /** Returns a copy of the arenas: `state` whole, of each column the stored rows. */
+  /** Returns a copy of the arenas: `state` whole, of each column the stored rows, and what the rows of the stream carry. */
   async stateBytes(): Promise<StateBytes> {
     const { stateBytes, x, y } = this.layout;
     const stored = this.memory?.stored ?? 0;
@@ -283,6 +303,8 @@ export class Engine {
         stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes),
       );
     }
+    for (const { name, placement, byteLength } of this.layout.carried.values())
+      rows.set(name, await this.machine.read("rows", placement.byteOffset, byteLength));
     return { state, rows };
   }
 
@@ -319,12 +341,12 @@ function labelsOfRows({ labels, count }: CheckedBatch, { targets }: Config): Uin
 /** The bytes of what outlives a step. */
 export interface StateBytes {
   readonly state: Uint8Array;
-  /** Stored rows by column. */
+  /** Stored rows by column, and what the rows of the stream carry by name. */
   readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Returns fresh parameters, each from its own stream, with zeros behind them. */
-function freshState(config: Config): Uint8Array {
+export function freshState(config: Config): Uint8Array {
   const layout = layOutState(config, 1);
   const bytes = new Uint8Array(layout.stateBytes);
   const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {

@@ -16,7 +16,7 @@ export interface StepResult {
   readonly step: number;
   /** Why the step changed nothing, where it did not. */
   readonly skipped?: SkippedStep;
-  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
+  /** The loss before the update: the mean loss of the rows, or the sum of the strategies' terms. */
   readonly loss: number;
   readonly learningRate: number;
   /** Parts of the loss by tag, where there are several. */

@@ -1,18 +1,31 @@
 import type { Runtime } from "../backend/runtime.ts";
-import { fail } from "../errors.ts";
+import { checkKeys, fail } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
 import { type LearnerOptions, resolveConfig } from "./config.ts";
 import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
+import type { SavedConfig } from "./saved.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
-  /** The likeliest class of each row, or of each of its places. */
+  /** The likeliest class of each row, or of each of its places; empty where targets are values. */
   readonly labels: Uint32Array;
-  /** [rows × classes], or [rows × places × classes]. */
+  /** [rows × classes], or [rows × places × classes]; empty where targets are values. */
   readonly probabilities: Float32Array;
+  /** [rows × output] where targets are values, else empty. */
+  readonly values: Float32Array;
+}
+
+/** Options of {@link Learner.predict}. */
+export interface PredictOptions {
+  /**
+   * Whether row `i` goes on from where row `i` of the stream stands, in layers that carry state, rather than from 0; it stays there. At most
+   * as many rows as a batch. Default false.
+   */
+  readonly carried?: boolean;
 }
 
 /** What turns state into bytes and back, fetched when it is first needed. */
@@ -23,9 +36,9 @@ const PATIENCE = 20;
 
 /** How well a learner answers. */
 export interface Evaluation {
-  /** Share of labels that are the likeliest class. */
+  /** Share of labels that are the likeliest class; NaN where targets are values. */
   readonly accuracy: number;
-  /** Mean cross-entropy. */
+  /** Mean loss of the rows. */
   readonly loss: number;
   readonly count: number;
 }
@@ -44,15 +57,17 @@ export interface Evaluation {
  * const { loss } = await learner.observe({ x, y });
  */
 export class Learner {
-  readonly #engine: Engine;
+  readonly #runtime: Runtime;
   readonly #store: Store | undefined;
   readonly #events = new Emitter();
+  #engine: Engine;
   #busy: string | undefined;
   #closed = false;
   /** Skipped steps in a row. */
   #skipped = 0;
 
-  private constructor(engine: Engine, store: Store | undefined) {
+  private constructor(runtime: Runtime, engine: Engine, store: Store | undefined) {
+    this.#runtime = runtime;
     this.#engine = engine;
     this.#store = store;
   }
@@ -60,12 +75,13 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     const config = resolveConfig(options);
-    return new Learner(await Engine.open(runtime, config), config.store);
+    return new Learner(runtime, await Engine.open(runtime, config), config.store);
   }
 
   /**
    * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
-   * them (needed for layers or strategies of your own) they must be those it was made with.
+   * them (needed for layers or strategies of your own) they must be those it was made with, but that a classifier may have more capacity: it
+   * grows, as in {@link Learner.grow}.
    * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH; E_STATE when nothing was saved
    */
   static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
@@ -74,12 +90,13 @@ export class Learner {
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
         hint: "Use Learner.create.",
       });
-    const { checkSame, configOf, decodeState } = await snapshots();
+    const { checkSame, configOf, decodeState, restoreState } = await snapshots();
     const given = options === undefined ? undefined : resolveConfig(options);
-    const decoded = await decodeState(bytes, store.name, given);
-    if (given !== undefined) checkSame(decoded.saved, given, store.name);
-    const config = given ?? configOf(decoded.saved);
-    return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
+    const checkpoint = await decodeState(bytes, store.name, given);
+    const saved = checkpoint.meta.config as SavedConfig;
+    if (given !== undefined) checkSame(saved, given, store.name);
+    const config = given ?? configOf(saved);
+    return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
   }
 
   /** Returns what the learner takes: backend, parameters, kernels of a step, bytes of each arena. @throws E_STATE */
@@ -145,24 +162,36 @@ export class Learner {
     });
   }
 
-  /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */
-  async predict(x: Float32Array | Uint8Array): Promise<Prediction> {
+  /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
+  async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
-    const { config } = this.#engine;
-    const { probabilities } = await this.#engine.infer(checkRows("predict", x, config));
-    return { labels: argmax(probabilities, config.classes), probabilities };
+    checkKeys("predict", options, ["carried"]);
+    const { config, layout } = this.#engine;
+    const rows = checkRows("predict", x, config);
+    const count = rows.length / sizeOf(config.input.shape);
+    const { carried = false } = options;
+    if (carried && count > layout.staging)
+      fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
+        hint: "A carried row goes on from the row of the same place in the last batch.",
+      });
+    const { answers } = await this.#engine.infer(rows, undefined, carried);
+    const none = new Float32Array(0);
+    if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
+    return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
   }
 
-  /** Returns how well labelled batches are answered; nothing is learned. @throws E_DATA E_STATE */
+  /** Returns how well batches with targets are answered; nothing is learned. @throws E_DATA E_STATE */
   async evaluate(stream: Stream): Promise<Evaluation> {
     this.#alive("evaluate");
     const { config } = this.#engine;
     let [right, loss, count] = [0, 0, 0];
     for await (const batch of stream) {
-      const { x, labels } = checkBatch("evaluate", batch, config);
-      const { probabilities, rowLoss } = await this.#engine.infer(x, labels);
-      const answers = argmax(probabilities, config.classes);
-      for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right += 1;
+      const { x, targets } = checkBatch("evaluate", batch, config);
+      const { answers, rowLoss } = await this.#engine.infer(x, targets);
+      if (config.loss.targets === "labels") {
+        const classes = argmax(answers, config.classes);
+        for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;
+      } else right = Number.NaN;
       for (const value of rowLoss) loss += value;
       count += rowLoss.length;
     }
@@ -177,6 +206,35 @@ export class Learner {
       return this.#engine.counters.boundaries;
     });
     this.#events.emit("boundary", { boundary, step: this.step });
+  }
+
+  /**
+   * Lets rows of the stream, default all, begin afresh in layers that carry state from batch to batch: a sequence ended, another takes its
+   * place. Nothing else does that, boundaries included. @throws E_DATA on a row that no batch has; E_STATE
+   */
+  async resetCarry(rows?: readonly number[]): Promise<void> {
+    await this.#alone("resetCarry", async () => {
+      const { staging } = this.#engine.layout;
+      const chosen = rows ?? [...Array(staging).keys()];
+      const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
+      if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
+      this.#engine.resetCarry(chosen);
+    });
+  }
+
+  /**
+   * Gives the classifier more capacity: classes it has keep their weights and what the optimizer knows of them, those it gains begin with
+   * fresh weights. @throws E_CONFIG when it has more already, or there is none; E_UNSUPPORTED for layers of your own: save, and open with the
+   * larger model; E_STATE
+   */
+  async grow(capacity: number): Promise<void> {
+    await this.#alone("grow", async () => {
+      const { growConfig, restoreState, takeState } = await snapshots();
+      const smaller = this.#engine;
+      const config = growConfig(smaller.config, capacity);
+      this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
+      smaller.close();
+    });
   }
 
   /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */

@@ -1,14 +1,14 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
-import { crossEntropy, softmax } from "../nn/losses.ts";
 import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, huge, less, max, maximum, mean, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, less, max, maximum, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
+import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
 import type { StateLayout } from "./layout.ts";
 
@@ -40,7 +40,11 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, params, weight));
+    const logits = applyLayer(
+      config.built,
+      x,
+      scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined),
+    );
     const rowLoss = lossOf(logits, labels, config);
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
@@ -78,14 +82,18 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
   });
 }
 
-/** Returns the plan that answers for `rows` rows at once: probabilities [rows, ..., classes] and each row's loss against given labels [rows, targets]. */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number): Plan {
+/**
+ * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
+ * Rows begin afresh, or, `carried`, where the stream's rows stand.
+ */
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
-    const labels = graph.input("y", [rows, config.targets], "u32");
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, paramLeaves(graph, config, layout)));
-    graph.outputs.set("probabilities", softmax(logits));
-    graph.outputs.set("rowLoss", lossOf(logits, labels, config));
+    const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
+    const scope = scopeOf(graph, config, layout, paramLeaves(graph, config, layout));
+    const outputs = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
+    graph.outputs.set("answers", config.loss.answer(outputs));
+    graph.outputs.set("rowLoss", lossOf(outputs, targets, config));
   });
 }
 
@@ -93,24 +101,32 @@ function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<str
   return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
 }
 
-/** The loss of each row [rows]: the cross-entropy at its label, or the mean of those at its places. */
-function lossOf(logits: Tensor, labels: Tensor, { classes, targets }: Config): Tensor {
-  const rows = logits.shape[0] as number;
-  const losses = crossEntropy(reshape(logits, [rows * targets, classes]), reshape(labels, [rows * targets]));
-  return mean(reshape(losses, [rows, targets]), 1);
+/** The loss of each row [rows], whose targets [rows, targets] are labels, or values in the order of its outputs. */
+function lossOf(outputs: Tensor, targets: Tensor, { loss }: Config): Tensor {
+  return loss.rows(outputs, loss.targets === "labels" ? targets : reshape(targets, outputs.shape));
 }
 
 /** What the model finds while it is traced: in training where there are weights of rows. */
-function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: ReadonlyMap<string, Tensor>, weight?: Tensor): ModelScope {
+function scopeOf(
+  graph: Graph,
+  config: Config,
+  layout: StateLayout,
+  params: ReadonlyMap<string, Tensor>,
+  weight?: Tensor,
+  labels?: Tensor,
+): ModelScope {
   const states = new Map([...config.states.keys()].map((path) => [path, leafOf(graph, layout.states.get(path))]));
   const state = (path: string): Tensor => states.get(path) as Tensor;
+  const assign = (target: Tensor, value: Tensor): number => graph.effects.push({ kind: "assign", target, value });
   return {
     graph,
     training: weight !== undefined,
     weight,
-    param: (path) => params.get(path) as Tensor,
+    ...(labels === undefined ? {} : { labels }),
+    param: (path) => params.get(path) ?? states.get(path),
     state,
-    update: (path, value) => graph.effects.push({ kind: "assign", target: state(path), value }),
+    update: (path, value) => assign(state(path), value),
+    ...(weight === undefined ? {} : carryRows(graph, layout, weight, assign)),
     random: (path, shape) => graph.random(`layer/${path}`, shape),
   };
 }

@@ -1,16 +1,20 @@
-/** The options of a learner as plain data, and back; this alone knows every layer, schedule and strategy by name. */
+/** The options of a learner as plain data, and back; this alone knows every layer, loss, schedule and strategy by name. */
+import { checkNumber, fail } from "../errors.ts";
 import type { MemoryPolicy } from "../memory/policy.ts";
-import { fromConfig } from "../nn/config.ts";
+import { capacityOf, withCapacity } from "../nn/classifier.ts";
+import { fromConfig, lossFrom } from "../nn/config.ts";
 import type { LayerConfig } from "../nn/layer.ts";
+import type { Loss } from "../nn/loss.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { strategyFrom } from "../strategy/config.ts";
-import type { Config, InputSpec, LearnerOptions } from "./config.ts";
+import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
 
 /** The options of a learner as plain data, as a checkpoint keeps them. */
 export interface SavedConfig {
   readonly model: LayerConfig;
   readonly input: Required<InputSpec>;
+  readonly loss: Pick<Loss, "kind" | "options">;
   readonly optimizer: OptimizerConfig;
   readonly schedule: Pick<Schedule, "kind" | "options">;
   readonly memory: MemoryPolicy | null;
@@ -23,12 +27,24 @@ export function saveConfig(config: Config): SavedConfig {
   return {
     model: config.model.config,
     input: config.input,
+    loss: { kind: config.loss.kind, options: config.loss.options },
     optimizer: optimizerConfig(config.optimizer),
     schedule: { kind: config.schedule.kind, options: config.schedule.options },
     memory: config.memory ?? null,
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
   };
+}
+
+/** Returns the options with a classifier of more capacity. @throws E_CONFIG E_UNSUPPORTED, the latter for layers of the user's own */
+export function growConfig(config: Config, capacity: number): Config {
+  const now = capacityOf(config.model.config);
+  if (now === undefined)
+    fail("E_CONFIG", "grow: the model has no classifier; expected nn.classifier as its last layer, got none", {
+      hint: "End the model with nn.classifier.",
+    });
+  checkNumber("grow", "capacity", capacity, { min: now, integer: true });
+  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
 }
 
 /** Returns the text that two learners share when one's state fits the other's model. */
@@ -41,6 +57,7 @@ export function loadConfig(saved: SavedConfig): LearnerOptions {
   return {
     model: fromConfig(saved.model),
     input: saved.input,
+    loss: lossFrom(saved.loss),
     optimizer: optimizerFrom(saved.optimizer),
     schedule: scheduleFrom(saved.schedule),
     ...(saved.memory === null ? {} : { memory: saved.memory }),

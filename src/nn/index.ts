@@ -1,6 +1,7 @@
 export { gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
 export { attention } from "./attention.ts";
 export { batchNorm } from "./batchnorm.ts";
+export { classifier } from "./classifier.ts";
 export { fromConfig } from "./config.ts";
 export { conv2d } from "./conv.ts";
 export { define, type Model } from "./define.ts";
@@ -8,8 +9,9 @@ export { dropout } from "./dropout.ts";
 export { embedding, positional } from "./embedding.ts";
 export { feedForward, swiglu } from "./feedforward.ts";
 export { flatten } from "./flatten.ts";
+export { frozen } from "./frozen.ts";
 export type { Layer, LayerConfig } from "./layer.ts";
-export { classifier, linear } from "./linear.ts";
+export { linear } from "./linear.ts";
 export {
   binaryCrossEntropy,
   cosineDistance,
