@@ -17,6 +17,6 @@ function freeze(built: BuiltLayer): BuiltLayer {
     params: {},
     state: { ...built.params, ...built.state },
     children: Object.fromEntries(Object.entries(built.children).map(([name, child]) => [name, freeze(child)])),
-    apply: (x, context, child) => built.apply(x, { ...context, training: false, param: context.state }, child),
+    apply: (x, context, child) => built.apply(x, { ...context, training: false, labels: undefined, param: context.state }, child),
   };
 }

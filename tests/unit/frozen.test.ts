@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveConfig } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { stepPlan } from "../../src/learner/programs.ts";
+import { applyLayer, paramsOf, statesOf } from "../../src/nn/layer.ts";
+import { Graph, type Tensor } from "../../src/program/graph.ts";
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -63,6 +65,23 @@ describe("frozen layers", () => {
     const opened = await Learner.open(runtime, store);
     expect(await opened.stateHash()).toBe(await learner.stateHash());
     for (const each of [trained, learner, opened]) await each.close();
+  });
+
+  it("update nothing that layers keep", () => {
+    const updated = (layer: nn.Layer): string[] => {
+      const graph = new Graph();
+      const built = layer.build([4], "");
+      const specs = new Map([...paramsOf(built), ...statesOf(built)]);
+      const leaf = (path: string): Tensor => graph.input(path, specs.get(path)?.shape ?? [], "f32");
+      const paths: string[] = [];
+      const labels = graph.input("labels", [2, 1], "u32");
+      const scope = { graph, training: true, weight: undefined, labels, param: leaf, state: leaf, random: () => labels };
+      applyLayer(built, graph.input("x", [2, 4], "f32"), { ...scope, update: (path) => paths.push(path) });
+      return paths;
+    };
+    const layer = nn.sequential(nn.batchNorm(), nn.classifier({ capacity: 3, mask: "seen" }));
+    expect(updated(layer)).toEqual(["0.mean", "0.variance", "1.seen"]);
+    expect(updated(nn.frozen(layer))).toEqual([]);
   });
 
   it("let gradients through to layers before them", async () => {
