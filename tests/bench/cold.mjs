@@ -10,6 +10,6 @@ try {
   await contender.turn(0);
   console.log(JSON.stringify({ name: contender.name, ms: performance.now() - began }));
 } catch (error) {
-  console.log(JSON.stringify({ error: String(error) }));
+  console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
 }
 process.exit(0);

@@ -68,7 +68,7 @@ def convolutional():
     images = [
         layer for n, channels in ((1, 6), (6, 16)) for layer in (nn.Conv2d(n, channels, 5), nn.ReLU(), nn.MaxPool2d(2))
     ]
-    return nn.Sequential(nn.Unflatten(1, (1, 28)), nn.Flatten(3), *images, nn.Flatten(), *perceptron([256, 120, 84, 10]))
+    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, (1, 28, 28)), *images, nn.Flatten(), *perceptron([256, 120, 84, 10]))
 
 
 MODELS = {"mlp": lambda: perceptron([784, 256, 128, 10]), "cnn": convolutional, "gru": Recurrent, "gpt": Gpt}

@@ -12,6 +12,17 @@ export function nameOf({ info: { backend, adapter } }, variant) {
 }
 
 /**
+ * Returns a runtime with exactly so many threads, and its name.
+ * @param {"wasm" | "webgpu"} backend @param {number} [threads]
+ */
+export async function openNamed(backend, threads = 1) {
+  const runtime = await openRuntime({ backend, ...(threads > 1 && { threads }) });
+  const { threads: found = 1 } = /** @type {{ threads?: number }} */ (runtime.info);
+  if (found !== threads) throw new Error(`there are ${found} threads here, not ${threads}`);
+  return { runtime, name: nameOf(runtime, threads > 1 ? THREADS : undefined) };
+}
+
+/**
  * Returns a learner with Adam that learns a problem.
  * @param {import("./numbers.mjs").Problem} problem
  * @param {object} options
@@ -20,7 +31,7 @@ export function nameOf({ info: { backend, adapter } }, variant) {
  * @param {number} [options.threads]
  */
 export async function trainer({ spec, params, batches }, { backend, model, threads }) {
-  const runtime = await openRuntime({ backend, ...(threads !== undefined && { threads }) });
+  const { runtime, name } = await openNamed(backend, threads);
   const learner = await Learner.create(runtime, {
     model: model(nn),
     weights: new Map(params.map(({ path, values }) => [path, values])),
@@ -35,6 +46,5 @@ export async function trainer({ spec, params, batches }, { backend, model, threa
     runtime.close();
   };
   const parameters = [...(await learner.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
-  const name = nameOf(runtime, threads === undefined ? undefined : THREADS);
   return stepper({ name, parameters, close }, async () => (await learner.observe(next())).loss);
 }

@@ -2,10 +2,10 @@
  * The replay step of the main job, whole: 784-512-10 with dropout, 10 new rows and 10 replayed ones, class-balanced memory of 1000.
  * Its random choices differ between libraries, so there are no answers to compare.
  */
-import { Learner, memory, nn, openRuntime, optim, strategies, streams } from "palimpsest";
+import { Learner, memory, nn, optim, strategies, streams } from "palimpsest";
 import { contest, stepper } from "./contest.mjs";
 import { cycle } from "./numbers.mjs";
-import { nameOf } from "./palimpsest.mjs";
+import { openNamed } from "./palimpsest.mjs";
 import { THREADS, titles } from "./targets.mjs";
 
 /** @typedef {"sgd" | "adamw"} Rule */
@@ -28,14 +28,13 @@ export const replayBatches = () => [...streams.batches(streams.glyphs({ count: 1
 
 /** @param {Rule} rule @param {number} [threads] @returns {Promise<import("./contest.mjs").Contender>} */
 async function palimpsest(rule, threads) {
-  const runtime = await openRuntime({ backend: "wasm", ...(threads !== undefined && { threads }) });
+  const { runtime, name } = await openNamed("wasm", threads);
   const learner = await replayLearner(runtime, rule);
   const next = cycle(replayBatches());
   const close = async () => {
     await learner.close();
     runtime.close();
   };
-  const name = nameOf(runtime, threads === undefined ? undefined : THREADS);
   return stepper({ name, close }, async () => void (await learner.observe(next())));
 }
 

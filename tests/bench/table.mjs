@@ -41,7 +41,7 @@ export function markdown(rows, machine) {
 /** Whole steps, a column for each library. @param {readonly Row[]} rows */
 function steps(rows) {
   const timed = rows.filter(({ unit, ms }) => unit === "steps/s" && ms !== undefined);
-  const libraryOf = (/** @type {Row} */ { name, variant }) => [/^\S+( \d\S*)?/.exec(name)?.[0], variant ?? []].flat().join(", ");
+  const libraryOf = (/** @type {Row} */ { name, variant }) => [/^\D*\d[\w.]*|^.*/.exec(name)?.[0], variant ?? []].flat().join(", ");
   const libraries = [...new Set(timed.map(libraryOf))];
   const lines = [...new Set(timed.map(({ workload }) => workload))].map((workload) => {
     const times = timed.filter((row) => row.workload === workload);
@@ -61,7 +61,7 @@ function steps(rows) {
 function wanted(rows) {
   const lines = targets.map((target) => {
     const { workload, wanted, value, verdict } = judge(rows, target);
-    return [workload, wanted, value === undefined ? "" : show(value), verdict];
+    return [workload, wanted, ...(value === undefined ? ["", "not measured"] : [show(value), verdict])];
   });
   return table(["Palimpsest on", "wanted", "measured", ""], lines);
 }

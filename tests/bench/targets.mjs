@@ -67,7 +67,7 @@ export const targets = [
   ...times(titles.webgpu(titles.mlp(1)), { javascript: 2 }),
   ...times(titles.webgpu(titles.mlp(32)), { javascript: 2 }),
   { workload: titles.dispatches(titles.mlp(32)), unit: "dispatches", atMost: 15 },
-  { workload: titles.size, variant: "at once", unit: "kB", atMost: 40 },
+  { workload: titles.size, variant: "core", unit: "kB", atMost: 40 },
   { workload: titles.size, variant: "Wasm", unit: "kB", atMost: 40 },
 ];
 
