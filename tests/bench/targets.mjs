@@ -83,7 +83,9 @@ export function judge(rows, { workload, variant, against, unit, atLeast, atMost 
   const named = { workload: variant === undefined ? workload : `${workload}; ${variant}` };
   const wanted = `${atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`}${mark}`;
   const row = rows.find((each) => each.kind === "palimpsest" && each.workload === workload && each.variant === variant);
-  const value = row && (against === undefined ? row.value : timesOf(rows, row, against));
+  const exact = row && (against === undefined ? row.value : timesOf(rows, row, against));
+  // Judged as it is shown.
+  const value = exact && Number(exact.toPrecision(3));
   const met = value !== undefined && value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
   return { ...named, wanted, value, verdict: value === undefined ? (row?.skipped ?? "not measured") : met ? "met" : "missed" };
 }
