@@ -424,9 +424,9 @@ export const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   elementwise: Object.fromEntries(Object.entries(ops).map(([name, op]) => [name, elementwise(name, op)])),
   views,
   reductions: { sum: folded("sum"), max: folded("max") },
-  products,
-  rows,
-  leaves,
-  effects,
+  "matrix product": products,
+  "gather, scatter": rows,
+  "inputs, constants, random": leaves,
+  "effects, optimizers": effects,
   "gradients of gradients": twice,
 };
