@@ -18,7 +18,7 @@ export interface View {
 }
 
 /** Returns the indices of every element of a shape, in row-major order. */
-export function pointsOf(shape: Shape): number[][] {
+function pointsOf(shape: Shape): number[][] {
   const strides = denseStrides(shape);
   return Array.from({ length: sizeOf(shape) }, (_, i) => strides.map((stride, d) => Math.floor(i / stride) % (shape[d] as number)));
 }
