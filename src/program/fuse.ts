@@ -349,7 +349,9 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
     const [root, ...others] = spec.roots;
     if (spec.family !== "reduce" || others.length > 0 || root?.op !== "sum" || spec.shape.length !== 2 || spec.axes.join() !== "0")
       continue;
-    const j = list.findIndex((other, at) => at > i && other?.sums === undefined && other?.product?.inputs[1] === root.value);
+    const fits = (other: Spec | undefined): boolean =>
+      other?.product?.inputs[1] === root.value && other.sums === undefined && sizeOf(other.shape) > 0;
+    const j = list.findIndex((other, at) => at > i && fits(other));
     const product = list[j];
     // Nobody may want the sums before the product comes.
     if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), writesOf(spec))))

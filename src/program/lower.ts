@@ -13,9 +13,7 @@ import { type Affine, bufferWalk, combine, identity, isBufferLeaf, isView, throu
 export function lower(graph: Graph): Plan {
   const fused = fuse(graph);
   const layout = layOut(graph, fused);
-  const kernels = fused.specs.filter(
-    (spec) => !spec.roots.every((root) => sizeOf(root.value.shape) === 0) || spec.family === "optimizer" || spec.family === "reduce",
-  );
+  const kernels = fused.specs.filter((spec) => !isIdle(spec));
   const lowered = kernels.flatMap((spec) => {
     const kernel = collapse(lowerSpec(spec, fused, layout));
     if (kernel === undefined) return [];
@@ -30,6 +28,15 @@ function conditionAccess(unless: Tensor, fused: Fused, layout: Layout): Access {
     unless,
     unless.shape.map(() => ({ offset: 0, strides: [] })),
   );
+}
+
+/** Whether a kernel has nothing to store; folds and sums over rows store zeros even where there is nothing to add. */
+function isIdle({ family, roots, effect }: Spec): boolean {
+  if (family === "optimizer" || family === "reduce") return false;
+  return roots.every(({ value, destination }) => {
+    const sums = family === "scatter" && effect === undefined && destination.kind === "buffer";
+    return sizeOf(sums ? destination.node.shape : value.shape) === 0;
+  });
 }
 
 function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {

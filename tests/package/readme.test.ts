@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { renderSupport } from "../../.config/support.mjs";
 import { judge, targets } from "../bench/targets.mjs";
+import { table } from "../conformance/table.ts";
 
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
@@ -22,6 +24,11 @@ describe("README's example", () => {
 
   it("forgets without its strategy, as it says", async () => {
     expect(await run(example.replace(/strategies: \[.*\],/, ""))).toBeLessThan(0.25);
+  });
+
+  it("shows a support table of all operations there are", () => {
+    const count = (family: string): number => Object.keys(table[family] ?? {}).length;
+    expect(readme).toContain(renderSupport(Object.keys(table), (family) => `${count(family)}/${count(family)}`));
   });
 
   it("links to what exists", () => {

@@ -2,6 +2,7 @@ import { fail } from "../../errors.ts";
 import type { ArenaName, Kernel, Plan } from "../../program/plan.ts";
 import type { Wasm } from "../../wasm/instance.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
+import { checkOperations } from "../support.ts";
 import { type Memory, REGISTER_BYTES } from "./body.ts";
 import { encode, formOf } from "./encode.ts";
 import { split } from "./split.ts";
@@ -57,6 +58,7 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
     backend: "wasm",
     async compile(plan) {
       alive();
+      checkOperations(plan, "wasm");
       const program = build(plan, wasm, arenas, registers, sizes);
       programs.set(program, program);
       return program;
