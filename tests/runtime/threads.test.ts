@@ -21,12 +21,12 @@ async function train(options: LearnerOptions, runtimeOptions: RuntimeOptions, st
   return { hash, losses };
 }
 
-const head = nn.classifier({ capacity: 5 });
+const head = nn.classifier({ capacity: 10 });
 const common = { schedule: 1e-2, seed: 4 };
 const models: Record<string, LearnerOptions> = {
   "an MLP with AdamW": {
     ...common,
-    model: nn.sequential(nn.linear(300), nn.relu(), nn.linear(70), nn.gelu(), head),
+    model: nn.sequential(nn.linear(300), nn.relu(), nn.linear(400), nn.gelu(), head),
     input: [200],
     optimizer: optim.adamw(),
   },

@@ -110,7 +110,9 @@ function build(
     splat: (value, u32) => store(u32 ? new Uint32Array(4).fill(value) : new Float32Array(4).fill(value)),
     registers: (count) => (count <= SHARED_REGISTERS ? registers : wasm.alloc(count * REGISTER_BYTES)),
   });
-  const packing = plan.kernels.map((kernel) => {
+  const parts = plan.kernels.map((kernel) => split(kernel, registers.length) ?? [kernel]);
+  // A part may need more room to pack than the whole.
+  const packing = parts.flat().map((kernel) => {
     if (kernel.family !== "matmul") return 0;
     const { form, m, n, k } = formOf(kernel);
     return wasm.exports.matmulScratch(form, m, n, k);
@@ -124,11 +126,10 @@ function build(
   };
   // The lists of each thread, step by step; kernels that one thread runs alone follow each other in one step.
   const steps: number[][][] = [];
-  for (const kernel of plan.kernels) {
-    const parts = split(kernel, threads.length) ?? [kernel];
+  for (const kernels of parts) {
     const last = steps.at(-1);
-    if (parts.length === 1 && last?.length === 1) last[0]?.push(...code(kernel, 0));
-    else steps.push(parts.map(code));
+    if (kernels.length === 1 && last?.length === 1) last[0]?.push(...code(kernels[0] as Kernel, 0));
+    else steps.push(kernels.map(code));
   }
   const entries = steps.flatMap((step) =>
     threads.flatMap((_, thread): [list: number, count: number] => {
