@@ -6,21 +6,11 @@
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";
+import { isOperand } from "./operand.ts";
 import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import {
-  bufferWalk,
-  identity,
-  isBounded,
-  isBufferLeaf,
-  isMatrix,
-  isTransposed,
-  isView,
-  reachable,
-  splitsDims,
-  underViews,
-} from "./views.ts";
+import { bufferWalk, identity, isBounded, isBufferLeaf, isView, reachable, splitsDims, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
 const RECOMPUTED = 12;
@@ -172,24 +162,27 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
       for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
   }
   for (const node of live) {
-    if (node.op === "matmul") {
-      for (const operand of node.inputs) {
-        needBuffer(operand);
-        if (!isMatrix(operand, isStored)) stored.add(operand);
-      }
-      // Backends have no kernel for two transposed operands.
-      if (node.inputs.every((operand) => isTransposed(operand, isStored))) stored.add(node.inputs[0] as Tensor);
-    }
     if (node.op === "gather" || node.op === "scatterAdd") needIndex(node.inputs[1] as Tensor);
-    if (node.op === "gather" || isBounded(node)) {
-      const [source] = node.inputs as [Tensor];
-      if (!isBufferLeaf(source)) stored.add(source);
+    if (node.op === "gather" && !isBufferLeaf(node.inputs[0] as Tensor)) stored.add(node.inputs[0] as Tensor);
+  }
+  // What is stored for one kernel changes how another may read.
+  for (let before = -1; before < stored.size; ) {
+    before = stored.size;
+    for (const node of live) {
+      if (node.op !== "matmul") continue;
+      for (const side of [0, 1] as const) {
+        const operand = node.inputs[side] as Tensor;
+        if (isOperand(node, side, isStored)) needBuffer(operand);
+        else stored.add(operand);
+      }
     }
-    if (splitsDims(node)) {
+    for (const node of readByPoint(graph, live, stored)) {
+      if (!isBounded(node) && !splitsDims(node)) continue;
       // Dense elements may be read under any shape; a view of them that is not dense must be copied first.
-      if (bufferWalk(node, identity(node.shape), node.shape.length, (other) => other !== node && stored.has(other)) === undefined) {
-        stored.add(node.inputs[0] as Tensor);
-      } else needBuffer(node);
+      const isBuffer = (other: Tensor): boolean => other !== node && stored.has(other);
+      const walk = bufferWalk(node, identity(node.shape), node.shape.length, isBuffer);
+      if (walk === undefined) stored.add(node.inputs[0] as Tensor);
+      else needBuffer(node.inputs[0] as Tensor);
     }
   }
   const cost = new Map<Tensor, number>();
@@ -201,6 +194,25 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && (cost.get(node) as number) > RECOMPUTED) stored.add(node);
   }
   return stored;
+}
+
+/** Returns the views that a kernel reads point by point: all but those that only products read, where they lie. */
+function readByPoint(graph: Graph, live: readonly Tensor[], stored: ReadonlySet<Tensor>): Tensor[] {
+  const read = new Set<Tensor>();
+  const follow = (value: Tensor): void => {
+    for (let node = value; isView(node) && !read.has(node); node = node.inputs[0] as Tensor) read.add(node);
+  };
+  for (const node of live) {
+    if (stored.has(node)) follow(node);
+    if (!isView(node) && node.op !== "matmul") node.inputs.forEach(follow);
+  }
+  for (const value of graph.outputs.values()) follow(value);
+  for (const effect of graph.effects) {
+    if (effect.kind === "optimizer") Object.values({ ...effect.tensors, ...effect.scalars }).forEach(follow);
+    else follow(effect.value);
+    if (effect.kind === "put") follow(effect.index);
+  }
+  return live.filter((node) => read.has(node));
 }
 
 /** Returns the stored nodes and state leaves that a kernel reads. */

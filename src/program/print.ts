@@ -1,6 +1,6 @@
 /** Programs and plans as text, for people and for tests that hold them to what they were. */
 import type { Graph, Tensor } from "./graph.ts";
-import type { Access, Body, Instruction, Kernel, Plan } from "./plan.ts";
+import type { Access, Body, Instruction, Kernel, Operand, Plan } from "./plan.ts";
 import { reachable } from "./views.ts";
 
 /** Returns one line per live node and effect of a graph. */
@@ -49,7 +49,7 @@ function printKernel(kernel: Kernel): string[] {
     return [`reduce "${kernel.label}" over [${kernel.dims.slice(0, kernel.kept)} | ${kernel.dims.slice(kernel.kept)}]`, ...body, ...stores];
   }
   const sums = kernel.sums === undefined ? [] : [`  ${printAccess(kernel.sums)} = column sums of b`];
-  const operands = [`  a = ${printAccess(kernel.a)}`, `  b = ${printAccess(kernel.b)}`, ...sums];
+  const operands = [`  a = ${printOperand(kernel.a)}`, `  b = ${printOperand(kernel.b)}`, ...sums];
   return [`matmul "${kernel.label}" over [${kernel.dims}] k ${kernel.k}`, ...operands, ...body, ...stores];
 }
 
@@ -72,6 +72,10 @@ function printInstruction(i: Instruction, body: Body): string {
     default:
       return `${i.name} ${i.args.map((arg) => `v${arg}`).join(" ")}`;
   }
+}
+
+function printOperand(operand: Operand): string {
+  return `${printAccess(operand)}${operand.parts === undefined ? "" : ` over [${operand.parts.map((dims) => dims.join("·")).join(", ")}]`}`;
 }
 
 function printAccess(access: Access): string {
