@@ -36,7 +36,7 @@ const BLOCK_K: i32 = 256;
 const AT_PANEL: usize = PAIR * PANEL * 4;
 const AT_PAIRS: usize = AT_PANEL + BLOCK_K * PANEL * 4;
 
-/** Bytes of `scratch` that a product needs, at most 82,048, and 15,360 more for walks. */
+/** Bytes of `scratch` that a product needs, at most 82,048, and 10,752 more for walks. */
 export function matmulScratch(form: i32, m: i32, _n: i32, k: i32): i32 {
   if (streams(form, m, k)) return 0;
   return <i32>AT_PAIRS + pairBytes(m, k) + (form & WALKS ? <i32>WINDOW_SCRATCH : 0);

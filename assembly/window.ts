@@ -7,7 +7,8 @@
  *
  * Walk, i32 words: 0 whether rows are the fast axis, 1 bounds, 2 dims of the rows, 3 dims of the columns, then these dims, slowest first, then
  * offset and size of each bound. Dim, i32 words: size, stride in bytes, then its stride in each bound. Table entry, i32 words: length,
- * offset in bytes, then the index in each bound. So dims and entries have the same size, `step` bytes.
+ * offset in bytes, then the index in each bound; for a line, 0 whether all its runs can be read in place. So dims and entries have the same
+ * size, `step` bytes.
  */
 import { packColumns, packRows } from "./pack";
 
@@ -16,7 +17,7 @@ const SPARE: usize = 256 * 4;
 const TABLES: usize = SPARE * 3;
 
 /** Bytes of `scratch` for a walk of at most four bounds: zeros, two runs cut by bounds, two tables. */
-export const WINDOW_SCRATCH: usize = TABLES + 2 * 256 * 24;
+export const WINDOW_SCRATCH: usize = TABLES + (256 + 64) * 24;
 
 /** Packs rows `i` … and columns `p` … of a walk from `a` on, as `packRows` does those of a matrix. */
 export function packWindowRows(walk: usize, a: usize, i: i32, rows: i32, p: i32, depth: i32, out: usize, scratch: usize): void {
@@ -29,11 +30,13 @@ export function packWindowRows(walk: usize, a: usize, i: i32, rows: i32, p: i32,
   if (load<i32>(walk) != 0) {
     const runs = tabulate(columnDims, bounds, 0, step, p, depth, false, lines);
     const end = tabulate(rowDims, columnDims, bounds, step, i, rows, true, runs);
+    mark(lines, runs, end, columnDims - step, bounds, step);
     spreadLines(a, lines, runs, end, columnDims - step, bounds, step, rows, out, (<usize>depth) << 3, scratch);
     return;
   }
   const runs = tabulate(rowDims, columnDims, bounds, step, i, rows, false, lines);
   const end = tabulate(columnDims, bounds, 0, step, p, depth, true, runs);
+  mark(lines, runs, end, bounds - step, bounds, step);
   for (let line = lines; line < runs; line += step * 2) {
     const paired = line + step < runs;
     for (let run = runs; run < end; run += step) {
@@ -105,8 +108,31 @@ function tabulate(dims: usize, end: usize, bounds: usize, step: usize, from: i32
   return out;
 }
 
+/** Finds the lines in [lines, runs) all of whose runs, those in [runs, end), are contiguous and inside all bounds. */
+function mark(lines: usize, runs: usize, end: usize, dim: usize, bounds: usize, step: usize): void {
+  const contiguous = load<i32>(dim, 4) == 4 ? 1 : 0;
+  for (let line = lines; line < runs; line += step) store<i32>(line, contiguous);
+  for (let w: usize = 8; w < step; w += 4, bounds += 8) {
+    let least = i32.MAX_VALUE;
+    let most = i32.MIN_VALUE;
+    for (let run = runs; run < end; run += step) {
+      const first = load<i32>(run + w);
+      const final = first + load<i32>(dim + w) * (load<i32>(run) - 1);
+      least = min(least, min(first, final));
+      most = max(most, max(first, final));
+    }
+    const size = load<u32>(bounds, 4);
+    for (let line = lines; line < runs; line += step) {
+      const index = load<i32>(line + w);
+      if (<u32>(index + least) >= size || <u32>(index + most) >= size) store<i32>(line, 0);
+    }
+  }
+}
+
 /** Returns where a run of a line can be read: in place, or in the zeros at `scratch`, or in the spare behind them where bounds cut it. */
 function find(base: usize, line: usize, run: usize, dim: usize, bounds: usize, step: usize, scratch: usize, spare: usize): usize {
+  const from = base + load<i32>(line, 4) + load<i32>(run, 4);
+  if (load<i32>(line) != 0) return from;
   const n = load<i32>(run);
   let low = 0;
   let high = n;
@@ -127,7 +153,6 @@ function find(base: usize, line: usize, run: usize, dim: usize, bounds: usize, s
   }
   if (low >= high) return scratch;
   const stride = load<i32>(dim, 4);
-  const from = base + load<i32>(line, 4) + load<i32>(run, 4);
   if (high - low == n && stride == 4) return from;
   const to = scratch + spare;
   memory.fill(to, 0, (<usize>n) << 2);
@@ -152,16 +177,17 @@ function spreadLines(
   const lone = out + <usize>(rows >> 1) * pairStep;
   // The odd last row is paired with zeros.
   if (rows & 1) memory.fill(lone, 0, pairStep);
-  for (let line = lines; line < runs; line += step * 2) {
-    const paired = line + step < runs;
-    let row = 0;
-    for (let run = runs; run < end; run += step) {
+  let row = 0;
+  // Run by run: rows 2 KB apart, as they often are once packed, share a few sets of the cache.
+  for (let run = runs; run < end; run += step) {
+    let to = out;
+    for (let line = lines; line < runs; line += step * 2, to += 16) {
+      const paired = line + step < runs;
       const x = find(a, line, run, dim, bounds, step, scratch, SPARE);
       const y = paired ? find(a, line + step, run, dim, bounds, step, scratch, SPARE * 2) : scratch;
-      spread(x, y, load<i32>(run), row, paired, out, pairStep);
-      row += load<i32>(run);
+      spread(x, y, load<i32>(run), row, paired, to, pairStep);
     }
-    out += 16;
+    row += load<i32>(run);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   identity,
   isBounded,
   isView,
+  joinDims,
   stepOf,
   throughView,
   type Walk,
@@ -111,11 +112,8 @@ function throughJoin(view: Tensor, shape: Shape, index: readonly Affine[], sizes
       rank,
     );
     const wide = inner.filter((d) => shape[d] !== 1);
-    const terms = digitsOf(
-      joined,
-      wide.map((d) => shape[d] as number),
-      sizes,
-    );
+    const widths = wide.map((d) => shape[d] as number);
+    const terms = wide.length > 1 ? digitsOf(joined, widths, sizes) : [joined];
     if (terms === undefined || isCut(terms)) return terms;
     for (const [i, d] of wide.entries()) below[d] = terms[i] as Affine;
   }
@@ -162,26 +160,24 @@ function cutTerm<T extends Affine>(term: T, [at, low]: Cut, sizes: readonly numb
 const stride = (term: Affine, d: number): number => term.strides[d] as number;
 
 /** Drops parts of size 1 and joins neighbours that are walked as one. */
-function joinParts(split: Split): Split {
-  const terms: readonly Affine[] = [split, ...(split.bounds ?? [])];
+function joinParts({ parts, ...split }: Split): Split {
+  let walk: Walk = split;
   const kept: number[] = [];
   let at = 0;
-  const parts = split.parts.map((sizes) => {
-    const joined: number[] = [];
+  const joined = parts.map((sizes) => {
+    const left: number[] = [];
     const wide = sizes.flatMap((size, i) => (size === 1 ? [] : [i]));
     for (const i of wide.length === 0 ? [0] : wide) {
-      const [size, d, last] = [sizes[i] as number, at + i, kept.at(-1) as number];
-      if (joined.length > 0 && terms.every((term) => stride(term, last) === stride(term, d) * size)) {
-        joined.push((joined.pop() as number) * size);
-        kept[kept.length - 1] = d;
-      } else {
-        joined.push(size);
-        kept.push(d);
-      }
+      const [size, d] = [sizes[i] as number, at + i];
+      const one = left.length === 0 ? undefined : joinDims(walk, kept.at(-1) as number, d, size);
+      walk = one ?? walk;
+      left.push(one === undefined ? size : (left.pop() as number) * size);
+      if (one !== undefined) kept.pop();
+      kept.push(d);
     }
     at += sizes.length;
-    return joined;
+    return left;
   });
   const pick = <T extends Affine>(term: T): T => ({ ...term, strides: kept.map((d) => stride(term, d)) });
-  return { ...pick(split), parts, ...(split.bounds && { bounds: split.bounds.map(pick) }) };
+  return { ...pick(walk), parts: joined, ...(walk.bounds && { bounds: walk.bounds.map(pick) }) };
 }

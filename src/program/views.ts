@@ -179,6 +179,23 @@ export function boundsOf(view: Tensor, below: readonly Affine[], step: (dim: num
   return bounds.some((bound) => bound.step === undefined) ? undefined : (bounds as Bound[]);
 }
 
+/**
+ * Returns a walk that takes dim `high` and the next, `low` of length `size`, as one along `low`; undefined where they are not walked as one.
+ * A bound on `high` alone then counts in elements of both: channels of a row of pixels, in place of pixels.
+ */
+export function joinDims<T extends Omit<Walk, "offset">>(walk: T, high: number, low: number, size: number): T | undefined {
+  const joins = (strides: readonly number[]): boolean => strides[high] === (strides[low] as number) * size;
+  if (!joins(walk.strides)) return undefined;
+  const bounds = walk.bounds?.map((bound): Bound | undefined => {
+    if (joins(bound.strides)) return bound;
+    if (bound.strides[high] !== 1 || bound.strides[low] !== 0 || bound.step !== walk.strides[high]) return undefined;
+    const strides = bound.strides.map((stride, d) => (d === low ? 1 : stride * size));
+    return { offset: bound.offset * size, strides, size: bound.size * size, step: walk.strides[low] as number };
+  });
+  if (bounds?.includes(undefined)) return undefined;
+  return bounds === undefined ? walk : { ...walk, bounds: bounds as Bound[] };
+}
+
 /** Returns the strides of a node's buffer, in elements: dense but for padded rows. */
 export function bufferStrides(node: Tensor): number[] {
   const strides = denseStrides(node.shape);
