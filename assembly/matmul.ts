@@ -4,6 +4,8 @@
  *   form 0, NN   a [m, k]   b [k, n]   forward
  *   form 1, NT   a [m, k]   b [n, k]   gradient of the input
  *   form 2, TN   a [k, m]   b [k, n]   gradient of the weights
+ *   form 3, TT   a [k, m]   b [n, k]
+ *   form + 4     a, b or both are walks, see `window`: convolution by implicit products
  *
  * Every element of c [m, n] is ((0 + a₀·b₀) + a₁·b₁) + … in ascending k, each product and each sum rounded once, in every form and on every
  * path. So no bit depends on how rows or columns are divided among calls or threads. Error ≤ k·u / (1 - k·u) · Σ|a|·|b| with u = 2⁻²⁴
@@ -22,19 +24,22 @@
  */
 import { packColumns, packRows } from "./pack";
 import { copyTile, madd, PAIR, PANEL, packingTile, tiles } from "./tile";
+import { packWindowColumns, packWindowRows, WINDOW_SCRATCH } from "./window";
 
-const NT: i32 = 1;
-const TN: i32 = 2;
+/** Bits of a form: b is transposed, a is transposed, an operand is a walk. */
+const BT: i32 = 1;
+const AT: i32 = 2;
+const WALKS: i32 = 4;
 const BLOCK_M: i32 = 64;
 const BLOCK_K: i32 = 256;
 /** Where a panel and the packed rows start in the scratch; before them lies one tile. */
 const AT_PANEL: usize = PAIR * PANEL * 4;
 const AT_PAIRS: usize = AT_PANEL + BLOCK_K * PANEL * 4;
 
-/** Bytes of `scratch` that `matmul` needs, at most 82,048. */
+/** Bytes of `scratch` that a product needs, at most 82,048, and 10,752 more for walks. */
 export function matmulScratch(form: i32, m: i32, _n: i32, k: i32): i32 {
   if (streams(form, m, k)) return 0;
-  return <i32>AT_PAIRS + ((evenly(m, BLOCK_M) + 1) / PAIR) * PAIR * evenly(k, BLOCK_K) * 4;
+  return <i32>AT_PAIRS + pairBytes(m, k) + (form & WALKS ? <i32>WINDOW_SCRATCH : 0);
 }
 
 /** Writes op(a) · op(b) to `c`, which overlaps neither operand. Nothing outside c's m rows of n elements and the scratch is written. */
@@ -51,10 +56,29 @@ export function matmul(
   ldc: i32,
   scratch: usize,
 ): void {
-  const aAlong: usize = form == TN ? (<usize>lda) << 2 : 4;
-  const aAcross: usize = form == TN ? 4 : (<usize>lda) << 2;
-  const bAlong: usize = form == NT ? 4 : (<usize>ldb) << 2;
-  const bAcross: usize = form == NT ? (<usize>ldb) << 2 : 4;
+  multiply(form, m, n, k, a, lda, 0, b, ldb, 0, c, ldc, scratch);
+}
+
+/** The same with operands that are walks from `a` and `b` on, unless `aWalk` or `bWalk` is 0; the columns of b are `ldb` apart or, in form NN, neighbours. */
+export function multiply(
+  form: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  lda: i32,
+  aWalk: usize,
+  b: usize,
+  ldb: i32,
+  bWalk: usize,
+  c: usize,
+  ldc: i32,
+  scratch: usize,
+): void {
+  const aAlong: usize = form & AT ? (<usize>lda) << 2 : 4;
+  const aAcross: usize = form & AT ? 4 : (<usize>lda) << 2;
+  const bAlong: usize = form & BT ? 4 : (<usize>ldb) << 2;
+  const bAcross: usize = form & BT ? (<usize>ldb) << 2 : 4;
   const cStep = (<usize>ldc) << 2;
   if (streams(form, m, k)) {
     for (let i = 0; i < m; i++) {
@@ -67,21 +91,27 @@ export function matmul(
   }
   const stepM = evenly(m, BLOCK_M);
   const stepK = evenly(k, BLOCK_K);
+  const pairs = scratch + AT_PAIRS;
+  const tables = pairs + pairBytes(m, k);
   for (let p = 0; p < k; p += stepK) {
     const depth = min(stepK, k - p);
     for (let i = 0; i < m; i += stepM) {
       const rows = min(stepM, m - i);
-      packRows(rows, depth, a + <usize>i * aAcross, aAlong, aAcross, scratch + AT_PAIRS);
-      multiplyRows(rows, n, depth, b, bAlong, bAcross, c + <usize>i * cStep, cStep, p > 0, scratch);
+      if (aWalk == 0) packRows(rows, depth, a + <usize>i * aAcross + <usize>p * aAlong, aAlong, aAcross, pairs);
+      else packWindowRows(aWalk, a, i, rows, p, depth, pairs, tables);
+      multiplyRows(rows, n, p, depth, b, bAlong, bAcross, bWalk, c + <usize>i * cStep, cStep, scratch, tables);
     }
-    a += <usize>depth * aAlong;
-    b += <usize>depth * bAlong;
   }
 }
 
 /** Whether nothing is used twice, so that packing cannot pay: b if c is one row, a row of c if the sums have one term. */
 function streams(form: i32, m: i32, k: i32): bool {
-  return k == 0 || (form != NT && (m == 1 || k == 1));
+  return k == 0 || ((form & (BT | WALKS)) == 0 && (m == 1 || k == 1));
+}
+
+/** Bytes of a block of packed rows. */
+function pairBytes(m: i32, k: i32): i32 {
+  return ((evenly(m, BLOCK_M) + 1) / PAIR) * PAIR * evenly(k, BLOCK_K) * 4;
 }
 
 /** Length of the parts, at most `limit` and as equal as can be, that make up `extent`. */
@@ -90,42 +120,44 @@ function evenly(extent: i32, limit: i32): i32 {
   return (extent + parts - 1) / parts;
 }
 
-/** c (+)= packed rows [rows, depth] · b [depth, n], panel by panel; `resume` tells that c holds the sums so far. */
+/** c (+)= packed rows [rows, depth] · rows `p` … of b [depth, n], panel by panel; from p > 0 on c holds the sums so far. */
 function multiplyRows(
   rows: i32,
   n: i32,
+  p: i32,
   depth: i32,
   b: usize,
   bAlong: usize,
   bAcross: usize,
+  bWalk: usize,
   c: usize,
   cStep: usize,
-  resume: bool,
   scratch: usize,
+  tables: usize,
 ): void {
   const panel = scratch + AT_PANEL;
   const pairStep = (<usize>depth) << 3;
+  const resume = p > 0;
+  if (bWalk == 0) b += <usize>p * bAlong;
   for (let j = 0; j < n; j += PANEL) {
     const columns = min(PANEL, n - j);
     let pair = scratch + AT_PAIRS;
     let row = c;
     let left = rows;
+    if (bWalk != 0) packWindowColumns(bWalk, b, p, depth, columns, bAcross, panel, tables);
+    else if (columns < PANEL || bAcross != 4 || rows == 1) packColumns(columns, depth, b, bAlong, bAcross, panel);
+    else {
+      packingTile(depth, pair, b, bAlong, panel, row, cStep, resume);
+      pair += pairStep;
+      row += cStep << 1;
+      left -= PAIR;
+    }
     if (columns == PANEL) {
-      if (bAcross == 4 && left > 1) {
-        packingTile(depth, pair, b, bAlong, panel, row, cStep, resume);
-        pair += pairStep;
-        row += cStep << 1;
-        left -= PAIR;
-      } else {
-        packColumns(PANEL, depth, b, bAlong, bAcross, panel);
-      }
       const whole = left >> 1;
       tiles(whole, depth, pair, panel, row, cStep, resume);
       pair += <usize>whole * pairStep;
       row += <usize>whole * (cStep << 1);
       left -= whole << 1;
-    } else {
-      packColumns(columns, depth, b, bAlong, bAcross, panel);
     }
     for (; left > 0; left -= PAIR) {
       if (resume) copyTile(min(left, PAIR), columns, row, cStep, scratch, 64);

@@ -2,11 +2,12 @@
  * Runs a program: a list of kernels in memory, in order, without a call from outside between them.
  * Entry, i32 words: 0 family, 1 kernel or operand block, 2 address of a u32 unless 0: where that u32 is not 0, the kernel does not run. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner
  * kept dim, 3 matmul, 4 sgd, 5 adamw.
- * Matmul block, i32 words: form, batch, m, n, k, a, a per row, a per batch, b, b per row, b per batch, c, c per row, c per batch, scratch (strides in elements).
+ * Matmul block, i32 words: form, batch, m, n, k, leading dims of a and b (elements), c, c per row, c per batch (elements), scratch, walks of a
+ * and b (0: none), addresses of a and b in turn, one of each per batch.
  * Optimizer block: count, params, grads, slot, slot, nesterov, then addresses of f32 scalars in the order of the kernel's parameters.
  */
 import { map } from "./map";
-import { matmul } from "./matmul";
+import { multiply } from "./matmul";
 import { adamw, sgd } from "./optimizer";
 import { reduceColumns, reduceRows } from "./reduce";
 
@@ -69,25 +70,25 @@ function scalar(block: usize, i: usize): f32 {
 function product(block: usize): void {
   const m = load<i32>(block, 8);
   const n = load<i32>(block, 12);
-  let a = <usize>load<i32>(block, 20);
-  let b = <usize>load<i32>(block, 32);
-  let c = <usize>load<i32>(block, 44);
+  let c = <usize>load<i32>(block, 28);
+  let at = <usize>load<i32>(block, 52);
   for (let i = 0, batch = load<i32>(block, 4); i < batch; i++) {
-    matmul(
+    multiply(
       load<i32>(block),
       m,
       n,
       load<i32>(block, 16),
-      a,
+      <usize>load<i32>(at),
+      load<i32>(block, 20),
+      <usize>load<i32>(block, 44),
+      <usize>load<i32>(at, 4),
       load<i32>(block, 24),
-      b,
-      load<i32>(block, 36),
+      <usize>load<i32>(block, 48),
       c,
-      load<i32>(block, 48),
-      <usize>load<i32>(block, 56),
+      load<i32>(block, 32),
+      <usize>load<i32>(block, 40),
     );
-    a += (<usize>load<i32>(block, 28)) << 2;
-    b += (<usize>load<i32>(block, 40)) << 2;
-    c += (<usize>load<i32>(block, 52)) << 2;
+    at += 8;
+    c += (<usize>load<i32>(block, 36)) << 2;
   }
 }

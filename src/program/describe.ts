@@ -1,5 +1,5 @@
 /** Plans as text, for people and for tests that hold them to what they were. */
-import type { Access, Body, Instruction, Kernel, Plan } from "./plan.ts";
+import type { Access, Body, Instruction, Kernel, Operand, Plan } from "./plan.ts";
 
 /** Returns one paragraph per kernel of a plan: what it runs over, its body and where its values go. */
 export function printPlan(plan: Plan): string {
@@ -28,7 +28,7 @@ function printKernel(kernel: Kernel): string[] {
     return [`reduce "${kernel.label}" over [${kernel.dims.slice(0, kernel.kept)} | ${kernel.dims.slice(kernel.kept)}]`, ...body, ...stores];
   }
   const sums = kernel.sums === undefined ? [] : [`  ${printAccess(kernel.sums)} = column sums of b`];
-  const operands = [`  a = ${printAccess(kernel.a)}`, `  b = ${printAccess(kernel.b)}`, ...sums];
+  const operands = [`  a = ${printOperand(kernel.a)}`, `  b = ${printOperand(kernel.b)}`, ...sums];
   return [`matmul "${kernel.label}" over [${kernel.dims}] k ${kernel.k}`, ...operands, ...body, ...stores];
 }
 
@@ -51,6 +51,10 @@ function printInstruction(i: Instruction, body: Body): string {
     default:
       return `${i.name} ${i.args.map((arg) => `v${arg}`).join(" ")}`;
   }
+}
+
+function printOperand(operand: Operand): string {
+  return `${printAccess(operand)}${operand.parts === undefined ? "" : ` over [${operand.parts.map((dims) => dims.join("·")).join(", ")}]`}`;
 }
 
 function printAccess(access: Access): string {

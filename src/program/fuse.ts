@@ -1,29 +1,15 @@
 /**
  * Fusion: cuts a graph into kernels. All its rules: views and leaves are never computed on their own; a map with one consumer, or of at
- * most {@link RECOMPUTED} operations, is computed inside whoever reads it; same-shape siblings that share an operand become one kernel of
+ * most a dozen operations, is computed inside whoever reads it; same-shape siblings that share an operand become one kernel of
  * several outputs; a reduction takes the maps before it; a product takes the first map that reads it, and the sum over the rows of its right
  * operand.
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";
-import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import {
-  bufferWalk,
-  identity,
-  isBounded,
-  isBufferLeaf,
-  isMatrix,
-  isTransposed,
-  isView,
-  reachable,
-  splitsDims,
-  underViews,
-} from "./views.ts";
-
-/** Operations of a map that several kernels read above which it is stored rather than recomputed. */
-const RECOMPUTED = 12;
+import { chooseStored } from "./stored.ts";
+import { isView, reachable, underViews } from "./views.ts";
 
 /** Where a kernel's value goes: the buffer of a node, an output of the program, or a range of the state. */
 export type Destination =
@@ -145,67 +131,6 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
     } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect, ...condition });
   }
   return { specs: absorbSums(absorbProducts(mergeSiblings(specs, stored), stored, homes), stored), stored, homes };
-}
-
-/** Decides which nodes get a buffer. */
-function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet<Tensor>): Set<Tensor> {
-  const stored = new Set<Tensor>(forced);
-  const consumers = new Map<Tensor, Set<unknown>>();
-  const consume = (value: Tensor, by: unknown): void => {
-    const source = underViews(value);
-    consumers.set(source, (consumers.get(source) ?? new Set()).add(by));
-  };
-  for (const node of live) if (!isView(node)) for (const input of node.inputs) consume(input, node);
-  for (const [name, value] of graph.outputs) consume(value, name);
-  for (const effect of graph.effects) if (effect.kind !== "optimizer") consume(effect.value, effect);
-
-  const isStored = (node: Tensor): boolean => stored.has(node);
-  const needBuffer = (value: Tensor): void => {
-    const source = underViews(value, undefined, isStored);
-    if (!isBufferLeaf(source)) stored.add(source);
-  };
-  // Row numbers are read without conditions.
-  const needIndex = (index: Tensor): void => {
-    const walk = bufferWalk(index, identity(index.shape), index.shape.length);
-    if (walk === undefined || walk.bounds !== undefined) stored.add(index);
-    else needBuffer(index);
-  };
-  if (graph.unless !== undefined) needBuffer(graph.unless);
-  for (const effect of graph.effects) {
-    if (effect.kind === "put") needIndex(effect.index);
-    if (effect.kind === "optimizer")
-      for (const tensor of [...Object.values(effect.tensors), ...Object.values(effect.scalars)]) needBuffer(tensor);
-  }
-  for (const node of live) {
-    if (node.op === "matmul") {
-      for (const operand of node.inputs) {
-        needBuffer(operand);
-        if (!isMatrix(operand, isStored)) stored.add(operand);
-      }
-      // Backends have no kernel for two transposed operands.
-      if (node.inputs.every((operand) => isTransposed(operand, isStored))) stored.add(node.inputs[0] as Tensor);
-    }
-    if (node.op === "gather" || node.op === "scatterAdd") needIndex(node.inputs[1] as Tensor);
-    if (node.op === "gather" || isBounded(node)) {
-      const [source] = node.inputs as [Tensor];
-      if (!isBufferLeaf(source)) stored.add(source);
-    }
-    if (splitsDims(node)) {
-      // Dense elements may be read under any shape; a view of them that is not dense must be copied first.
-      if (bufferWalk(node, identity(node.shape), node.shape.length, (other) => other !== node && stored.has(other)) === undefined) {
-        stored.add(node.inputs[0] as Tensor);
-      } else needBuffer(node);
-    }
-  }
-  const cost = new Map<Tensor, number>();
-  for (const node of live) {
-    const parts = node.inputs.reduce((sum, input) => sum + (stored.has(input) ? 0 : (cost.get(input) ?? 0)), 0);
-    const elementwise = ops[node.op] !== undefined;
-    cost.set(node, parts + (elementwise ? 1 : 0));
-    if (["reduce", "matmul", "pack", "scatterAdd"].includes(node.op)) stored.add(node);
-    else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && (cost.get(node) as number) > RECOMPUTED) stored.add(node);
-  }
-  return stored;
 }
 
 /** Returns the stored nodes and state leaves that a kernel reads. */

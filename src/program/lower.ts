@@ -2,8 +2,9 @@
 import { type Destination, type Fused, fuse, type Root, type Spec } from "./fuse.ts";
 import type { Graph, Tensor } from "./graph.ts";
 import { type Layout, layOut, type Place, partPlace } from "./layout.ts";
+import { isPlain, matrixParts, type Split, splitWalk } from "./operand.ts";
 import { ops } from "./ops.ts";
-import type { Access, Body, Instruction, Kernel, OptimizerKernel, Output, Plan, Storage } from "./plan.ts";
+import type { Access, Body, Instruction, Kernel, Operand, OptimizerKernel, Output, Plan, Storage } from "./plan.ts";
 import { denseStrides, type Shape, sizeOf } from "./shape.ts";
 import { collapse } from "./squeeze.ts";
 import { verify } from "./verify.ts";
@@ -84,17 +85,13 @@ function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {
   }
   if (spec.product !== undefined) {
     const [a, b] = spec.product.inputs as [Tensor, Tensor];
-    const operand = (t: Tensor): Access => {
-      const walk = body.bufferAccess(t, identity(t.shape), t.shape.length);
-      return { ...walk, strides: [...new Array<number>(lead).fill(0), ...walk.strides] };
-    };
     return {
       family: "matmul",
       label,
       dims: dims as [number, number, number],
       k: a.shape.at(-1) as number,
-      a: operand(a),
-      b: operand(b),
+      a: body.operand(a),
+      b: body.operand(b),
       ...(spec.sums && { sums: sumsAccess(spec.sums, b.shape, lead, layout) }),
       ...body.done(),
       outputs,
@@ -166,6 +163,15 @@ class BodyBuilder {
   /** Returns how the buffer under `node` (itself or views of it) is walked at `index`. */
   bufferAccess(node: Tensor, index: readonly Affine[], rank: number = this.#rank): Access {
     return this.#at(this.#sourceOf(node), bufferWalk(node, index, rank, this.#isBuffer) as Affine);
+  }
+
+  /** Returns how a product reads one of its operands. */
+  operand(node: Tensor): Operand {
+    const split = splitWalk(node, this.#isBuffer) as Split;
+    const batched = <T extends Affine>(term: T): T => ({ ...term, strides: [...(split.parts.length === 2 ? [0] : []), ...term.strides] });
+    const { parts: _, ...walk } = batched(split);
+    const access = this.#at(this.#sourceOf(node), { ...walk, ...(walk.bounds && { bounds: walk.bounds.map(batched) }) });
+    return isPlain(split) ? access : { ...access, parts: matrixParts(split) };
   }
 
   /** Returns how the rows of `table` are walked by the dims after the first. */

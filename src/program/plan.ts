@@ -42,8 +42,14 @@ export interface Access {
   /** One per dim of the kernel; 0 where the element does not depend on that dim. */
   readonly strides: readonly number[];
   readonly gather?: Gather;
-  /** Loads only, and never beside a gather. */
+  /** Loads only, never beside a gather, and each on an index of its own: what one moves, no other does. */
   readonly bounds?: readonly Bound[];
+}
+
+/** A walk over [batch, rows, columns], any of which may be several dims: rows an image's places, columns an element of its windows. */
+export interface Operand extends Access {
+  /** The dims that make up each of the three, slowest first, with a stride for each; left out where each is one. */
+  readonly parts?: readonly [batch: readonly number[], rows: readonly number[], columns: readonly number[]];
 }
 
 /** One value of a kernel's body; `args` and `value` fields name earlier values by position. */
@@ -100,16 +106,17 @@ export interface ReduceKernel extends Body {
 
 /**
  * `product[b, i, j] = Σ_k a[b, i, k] · b[b, k, j]`, then the epilogue at each (b, i, j). Dims are [batch, m, n]; `batch` may be 1.
- * Operands are f32 without a gather or bounds. `a` walks [batch, m, k], `b` walks [batch, k, n]; in each, one of the last two strides is 1 unless its dim
- * is 1, and in at least one of them it is the last; a stride of 0 stands in a dim of 1 or the batch only.
+ * Operands are f32 without a gather. `a` walks [batch, m, k], `b` walks [batch, k, n]. Without parts, one of the last two strides is 1 unless its
+ * dim is 1, a stride of 0 stands in a dim of 1 or the batch only, and there are no bounds. With parts, `a` has any strides, and bounds that do
+ * not move with the batch; of `b` only batch and k are parted, the stride of n or of the last part of k is 1, and there are no bounds.
  */
 export interface MatmulKernel extends Body {
   readonly family: "matmul";
   readonly label: string;
   readonly dims: readonly [batch: number, m: number, n: number];
   readonly k: number;
-  readonly a: Access;
-  readonly b: Access;
+  readonly a: Operand;
+  readonly b: Operand;
   /** Where Σ_k b[b, k, j] goes, if anywhere: walks [batch, m, n] with stride 0 along m. The gradient of a bias comes with that of its weight. */
   readonly sums?: Access;
   /** The first output is dense over its dims (strides [m·n, n, 1]) and f32. */

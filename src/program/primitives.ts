@@ -1,8 +1,10 @@
 import { fail } from "../errors.ts";
 import type { Tensor } from "./graph.ts";
+import { splitWalk } from "./operand.ts";
 import { apply } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { normalAxes, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
+import { underViews } from "./views.ts";
 
 /** Returns the same elements, in row-major order, under another shape. @throws E_SHAPE */
 export function reshape(a: Tensor, shape: Shape): Tensor {
@@ -201,6 +203,8 @@ function skew(a: Tensor, axis: number, length: number, step: number): Tensor {
 
 /** Returns the sum of windows [.., count, size, ..] put back where {@link unfold} took them from: [.., n, ..]. */
 function fold(g: Tensor, axis: number, n: number, stride: number, dilation: number): Tensor {
+  const product = stride === 1 ? foldProduct(g, axis, n, dilation) : undefined;
+  if (product !== undefined) return product;
   let spread = g;
   if (stride > 1) {
     // Zeros between the windows make their starts neighbours.
@@ -218,6 +222,68 @@ function fold(g: Tensor, axis: number, n: number, stride: number, dilation: numb
   }
   const summed = reduce("sum", skew(spread, axis, n, -dilation), axis + 1);
   return reshape(summed, [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
+}
+
+/** Depth by which a product may grow for a fold to vanish: a sum over windows costs as much as about this many terms of a product. */
+const FOLD_DEPTH = 64;
+
+/**
+ * Returns the fold of a product: a sum of shifted products is one product of what is shifted, so that the gradient of a convolution's images
+ * is a convolution. Undefined where `g` is anything but a product whose rows hold the windows and whose columns their elements.
+ */
+function foldProduct(g: Tensor, axis: number, n: number, dilation: number): Tensor | undefined {
+  const product = underViews(g, ["reshape", "permute"]);
+  const split = product.op === "matmul" ? splitWalk(g, (node) => node === product) : undefined;
+  if (split === undefined) return undefined;
+  const [a, b] = product.inputs as [Tensor, Tensor];
+  const [height, depth, width] = [a.shape.at(-2), a.shape.at(-1), b.shape.at(-1)] as [number, number, number];
+  const lead = a.shape.slice(0, -2);
+  const digits = split.parts
+    .flatMap((sizes, dim) => sizes.map((size) => ({ dim, size })))
+    .map((digit, i) => ({ ...digit, stride: split.strides[i] as number }))
+    .filter(({ size }) => size > 1);
+  const within = (low: number, high: number) =>
+    digits.filter(({ stride }) => stride >= low && stride < high).sort((x, y) => y.stride - x.stride);
+  const [batch, rows, columns] = [within(height * width, Number.POSITIVE_INFINITY), within(width, height * width), within(1, width)];
+  const sizes = (list: typeof digits): number[] => list.map(({ size }) => size);
+  const whole = sizeOf(sizes(rows)) === height && sizeOf(sizes(columns)) === width;
+  const [count, size] = [g.shape[axis] as number, g.shape[axis + 1] as number];
+  const [row, column] = [rows.findIndex(({ dim }) => dim === axis), columns.findIndex(({ dim }) => dim === axis + 1)];
+  if (!whole || rows[row]?.size !== count || columns[column]?.size !== size || depth * (n - count) > FOLD_DEPTH * count) return undefined;
+
+  // The elements of a window join the depth: [.., n, .., size · depth] · [size · depth, ..].
+  const at = batch.length + row;
+  const outer = [...sizes(batch), ...sizes(rows)];
+  const open = reshape(a, [...outer.slice(0, at + 1), 1, ...outer.slice(at + 1), depth]);
+  const shifted = skew(
+    expand(
+      open,
+      open.shape.map((m, i) => (i === at + 1 ? size : m)),
+    ),
+    at,
+    n,
+    -dilation,
+  );
+  const left = permute(shifted, [
+    ...[...shifted.shape.keys()].filter((i) => i <= at || i > at + 1).slice(0, -1),
+    at + 1,
+    shifted.shape.length - 1,
+  ]);
+  const parted = reshape(b, [...sizes(batch), depth, ...sizes(columns)]);
+  const from = batch.length + 1 + column;
+  const right = permute(parted, [...batch.keys(), from, ...[...parted.shape.keys()].slice(batch.length).filter((i) => i !== from)]);
+  const summed = matmul(
+    reshape(left, [...lead, (height / count) * n, size * depth]),
+    reshape(right, [...lead, size * depth, width / size]),
+  );
+
+  const order = [...batch, ...rows, ...columns].filter(({ dim }) => dim !== axis + 1);
+  const apart = reshape(
+    summed,
+    order.map((digit) => (digit.dim === axis ? n : digit.size)),
+  );
+  const wanted = digits.filter(({ dim }) => dim !== axis + 1).map((digit) => order.indexOf(digit));
+  return reshape(permute(apart, wanted), [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
 }
 
 /** Returns the elements of all tensors one after another as one vector; the parts are computed in place, without a copy. */

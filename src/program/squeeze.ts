@@ -1,5 +1,6 @@
 /** Squeezing: kernels run over as few dims as their walks allow. */
 import type { Access, Body, Instruction, Kernel } from "./plan.ts";
+import { joinDims } from "./views.ts";
 
 /** Something that walks the dims of a kernel. */
 type Walk = { readonly strides: readonly number[] };
@@ -12,6 +13,7 @@ export function collapse(kernel: Kernel): Kernel | undefined {
   const sums = kernel.family === "scatter" && kernel.mode === "add";
   if (kernel.dims.slice(0, kept).includes(0) && !sums) return undefined;
   const walks = walksOf(kernel, kernel.family === "scatter" ? [kernel.target] : kernel.outputs.map((output) => output.access));
+  let { accesses } = kernel;
 
   // Each group of old dims becomes one new dim; its stride is that of its last member.
   const groups: { last: number; size: number; reduced: boolean }[] = [];
@@ -21,8 +23,11 @@ export function collapse(kernel: Kernel): Kernel | undefined {
     const group = groups.at(-1);
     const joins =
       group !== undefined && group.reduced === reduced && walks.every((w) => w.strides[group.last] === (w.strides[d] as number) * size);
-    if (joins) groups[groups.length - 1] = { last: d, size: group.size * size, reduced };
-    else groups.push({ last: d, size, reduced });
+    const joined = joins ? accesses.map((a) => joinDims(a, group.last, d, size)) : [undefined];
+    if (group !== undefined && !joined.includes(undefined)) {
+      accesses = joined as Access[];
+      groups[groups.length - 1] = { last: d, size: group.size * size, reduced };
+    } else groups.push({ last: d, size, reduced });
   }
   const strides = (walk: Walk): number[] => groups.map((group) => walk.strides[group.last] as number);
   const access = (a: Access): Access => {
@@ -34,7 +39,7 @@ export function collapse(kernel: Kernel): Kernel | undefined {
     return a.gather === undefined ? walked : { ...walked, gather: { ...a.gather, index: access(a.gather.index) } };
   };
   const instruction = (i: Instruction): Instruction => (i.op === "iota" || i.op === "random" ? { ...i, strides: strides(i) } : i);
-  const body: Body = { accesses: kernel.accesses.map(access), instructions: kernel.instructions.map(instruction) };
+  const body: Body = { accesses: accesses.map(access), instructions: kernel.instructions.map(instruction) };
   const dims = groups.map((group) => group.size);
   if (kernel.family === "scatter") return { ...kernel, ...body, dims, target: access(kernel.target) };
   if (kernel.family === "map")
@@ -43,11 +48,8 @@ export function collapse(kernel: Kernel): Kernel | undefined {
   return { ...kernel, ...body, dims, kept: groups.filter((group) => !group.reduced).length, outputs };
 }
 
+/** Returns what walks the dims of a kernel but for its loads, whose bounds change as dims join. */
 function walksOf(body: Body, outputs: readonly Access[]): Walk[] {
-  const accesses = [...body.accesses, ...outputs].flatMap((a): Walk[] => [
-    a,
-    ...(a.gather === undefined ? [] : [a.gather.index]),
-    ...(a.bounds ?? []),
-  ]);
-  return [...accesses, ...body.instructions.filter((i) => i.op === "iota" || i.op === "random")];
+  const indices = [...body.accesses, ...outputs].flatMap((a) => (a.gather === undefined ? [] : [a.gather.index]));
+  return [...outputs, ...indices, ...body.instructions.filter((i) => i.op === "iota" || i.op === "random")];
 }

@@ -1,7 +1,8 @@
 /** The verifier: proves before the first run that a plan stays inside its arenas, so that kernels need no checks. */
 import { fail } from "../errors.ts";
 import { ops } from "./ops.ts";
-import type { Access, ArenaName, Bound, Instruction, Kernel, Plan } from "./plan.ts";
+import type { Access, ArenaName, Bound, Instruction, Kernel, Operand, Plan } from "./plan.ts";
+import { sizeOf } from "./shape.ts";
 
 /** Returns the plan when every kernel is sound. @throws E_PLAN naming the kernel */
 export function verify(plan: Plan): Plan {
@@ -66,9 +67,15 @@ function accessesOf(kernel: Kernel): { loads: Use[]; stores: Use[] } {
   if (kernel.family === "matmul" && kernel.sums !== undefined) stores.push({ access: kernel.sums, dims: kernel.dims });
   if (kernel.family === "matmul") {
     const [batch, m, n] = kernel.dims;
-    loads.push({ access: kernel.a, dims: [batch, m, kernel.k] }, { access: kernel.b, dims: [batch, kernel.k, n] });
+    loads.push(operandUse(kernel.a, [batch, m, kernel.k]), operandUse(kernel.b, [batch, kernel.k, n]));
   }
   return { loads, stores };
+}
+
+/** Returns an operand with the dims of its parts; where these do not make up the dims of the product, one stride is missing or too many. */
+function operandUse(access: Operand, dims: readonly number[]): Use {
+  const { parts } = access;
+  return { access, dims: parts?.every((part, i) => sizeOf(part) === dims[i]) ? parts.flat() : dims };
 }
 
 /** Returns the bytes an access may touch, or undefined when it has no points. */

@@ -4,7 +4,7 @@ import type { Bound } from "./plan.ts";
 import { denseStrides, type Shape } from "./shape.ts";
 
 const VIEWS = ["reshape", "permute", "expand", "detach", "slice", "unfold", "pad", "skew"];
-/** Views that read zeros outside their input, which must therefore lie in a buffer. */
+/** Views that read zeros outside their input, below which there must be a buffer. */
 const BOUNDED = ["pad", "skew"];
 const BUFFER_LEAVES = ["input", "scalar", "state"];
 
@@ -34,14 +34,10 @@ export function isBounded(node: Tensor): boolean {
   return BOUNDED.includes(node.op);
 }
 
-/** Returns the first node below `node` that is not one of `views`, or the buffer that a bounded view on the way needs. */
+/** Returns the first node from `node` down that is not one of `views`, or is a buffer. */
 export function underViews(node: Tensor, views: readonly string[] = VIEWS, isBuffer?: (node: Tensor) => boolean): Tensor {
   let source = node;
-  while (views.includes(source.op) && isBuffer?.(source) !== true) {
-    const bounded = isBounded(source);
-    source = source.inputs[0] as Tensor;
-    if (bounded) break;
-  }
+  while (views.includes(source.op) && isBuffer?.(source) !== true) source = source.inputs[0] as Tensor;
   return source;
 }
 
@@ -126,8 +122,8 @@ export function splitsDims(node: Tensor): boolean {
   return node.op === "reshape" && throughView(node, identity(node.shape), node.shape.length) === undefined;
 }
 
-/** Pairs runs of dims of equal size, finest first; undefined where a dim of length 0 makes sizes meaningless. */
-function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
+/** Returns runs of dims of equal size in pairs, finest first; undefined where a dim of length 0 makes sizes meaningless. */
+export function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
   if (a.includes(0) || b.includes(0)) return undefined;
   const groups: [number[], number[]][] = [];
   let i = 0;
@@ -151,24 +147,6 @@ function dimGroups(a: Shape, b: Shape): [number[], number[]][] | undefined {
   return groups;
 }
 
-/** Returns whether a matmul operand walks a buffer as a matrix: stride 1 (or length 1) in one of its last two dims, and no repeats in either. */
-export function isMatrix(operand: Tensor, isBuffer: (node: Tensor) => boolean): boolean {
-  const rank = operand.shape.length;
-  const walk = bufferWalk(operand, identity(operand.shape), rank, isBuffer);
-  if (walk === undefined || walk.bounds !== undefined) return false;
-  const dims = [rank - 2, rank - 1];
-  return (
-    dims.some((d) => operand.shape[d] === 1 || walk.strides[d] === 1) && dims.every((d) => operand.shape[d] === 1 || walk.strides[d] !== 0)
-  );
-}
-
-/** Returns whether a matmul operand runs down its columns. */
-export function isTransposed(operand: Tensor, isBuffer: (node: Tensor) => boolean): boolean {
-  const rank = operand.shape.length;
-  const walk = bufferWalk(operand, identity(operand.shape), rank, isBuffer);
-  return walk !== undefined && operand.shape[rank - 1] !== 1 && walk.strides[rank - 1] !== 1;
-}
-
 /** Returns how a view chain over a buffer walks it, in elements from the buffer's start, or undefined where it is not affine. */
 export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number, isBuffer?: (node: Tensor) => boolean): Walk | undefined {
   if (!isView(node) || isBuffer?.(node) === true) return combine(index, bufferStrides(node), rank);
@@ -178,20 +156,49 @@ export function bufferWalk(node: Tensor, index: readonly Affine[], rank: number,
     return combine(index, denseStrides(node.shape), rank);
   }
   const below = throughView(node, index, rank);
-  if (below === undefined) return undefined;
-  if (!isBounded(node)) return bufferWalk(input, below, rank, isBuffer);
-  const strides = bufferStrides(input);
-  const bounds = below.flatMap((term, d): Bound[] => {
-    const size = input.shape[d] as number;
-    // Conditions that hold at every point are left out: those on dims that the view leaves as they are.
-    if (size === node.shape[d] && (node.op === "pad" || node.attributes.axis !== d)) return [];
-    return [{ offset: term.offset, strides: term.strides, size, step: strides[d] as number }];
+  const walk = below && bufferWalk(input, below, rank, isBuffer);
+  if (walk === undefined || !isBounded(node)) return walk;
+  const whole = bufferWalk(input, identity(input.shape), input.shape.length, isBuffer) as Walk;
+  const bounds = boundsOf(node, below as Affine[], (d) => stepOf(whole, d));
+  return bounds && { ...walk, bounds: [...bounds, ...(walk.bounds ?? [])] };
+}
+
+/** Returns what a walk moves with one of its dims, or undefined where a bound moves as well: two bounds of one index are one too many to prove. */
+export function stepOf({ strides, bounds = [] }: Walk, dim: number): number | undefined {
+  return bounds.every((bound) => bound.strides[dim] === 0) ? strides[dim] : undefined;
+}
+
+/**
+ * Returns the conditions that a bounded view puts on the index of its input; `step` tells what the walk of the input moves with one of
+ * its dims. Undefined where that is.
+ */
+export function boundsOf(view: Tensor, below: readonly Affine[], step: (dim: number) => number | undefined): Bound[] | undefined {
+  const { shape } = view.inputs[0] as Tensor;
+  // Conditions that hold at every point are left out: those on dims that the view leaves as they are.
+  const open = [...shape.keys()].filter((d) => shape[d] !== view.shape[d] || (view.op !== "pad" && view.attributes.axis === d));
+  const bounds = open.map((d) => ({ ...(below[d] as Affine), size: shape[d] as number, step: step(d) }));
+  return bounds.some((bound) => bound.step === undefined) ? undefined : (bounds as Bound[]);
+}
+
+/**
+ * Returns a walk that takes dim `high` and the next, `low` of length `size`, as one along `low`; undefined where they are not walked as one.
+ * A bound on `high` alone then counts in elements of both: channels of a row of pixels, in place of pixels.
+ */
+export function joinDims<T extends Omit<Walk, "offset">>(walk: T, high: number, low: number, size: number): T | undefined {
+  const joins = (strides: readonly number[]): boolean => strides[high] === (strides[low] as number) * size;
+  if (!joins(walk.strides)) return undefined;
+  const bounds = walk.bounds?.map((bound): Bound | undefined => {
+    if (joins(bound.strides)) return bound;
+    if (bound.strides[high] !== 1 || bound.strides[low] !== 0 || bound.step !== walk.strides[high]) return undefined;
+    const strides = bound.strides.map((stride, d) => (d === low ? 1 : stride * size));
+    return { offset: bound.offset * size, strides, size: bound.size * size, step: walk.strides[low] as number };
   });
-  return { ...combine(below, strides, rank), bounds };
+  if (bounds?.includes(undefined)) return undefined;
+  return bounds === undefined ? walk : { ...walk, bounds: bounds as Bound[] };
 }
 
 /** Returns the strides of a node's buffer, in elements: dense but for padded rows. */
-function bufferStrides(node: Tensor): number[] {
+export function bufferStrides(node: Tensor): number[] {
   const strides = denseStrides(node.shape);
   const rowStride = node.op === "state" ? (node.attributes.rowStride as number | undefined) : undefined;
   if (rowStride !== undefined && strides.length > 0) strides[0] = rowStride;

@@ -12,6 +12,7 @@ import type {
   Instruction,
   Kernel,
   MatmulKernel,
+  Operand,
   OptimizerKernel,
   Plan,
   ReduceKernel,
@@ -99,17 +100,33 @@ function interpretMatmul(kernel: MatmulKernel, memory: Memory): void {
   if (sums !== undefined) {
     for (const [batch, j] of points([dims[0], dims[2]]) as Iterable<[number, number]>) {
       let sum = 0;
-      for (let row = 0; row < k; row++) sum += read(memory, b, [batch, row, j]);
+      for (let row = 0; row < k; row++) sum += readOperand(memory, b, [batch, row, j]);
       write(memory, sums, [batch, 0, j], sum);
     }
   }
   for (const point of points(kernel.dims)) {
     const [batch, i, j] = point as [number, number, number];
     let product = 0;
-    for (let k = 0; k < kernel.k; k++) product += read(memory, kernel.a, [batch, i, k]) * read(memory, kernel.b, [batch, k, j]);
+    for (let q = 0; q < k; q++) product += readOperand(memory, kernel.a, [batch, i, q]) * readOperand(memory, b, [batch, q, j]);
     const values = evaluate(kernel, memory, point, product);
     for (const { value, access } of kernel.outputs) write(memory, access, point, values[value] as number);
   }
+}
+
+/** Reads an element of an operand, each of its three coordinates taken apart into those of its parts. */
+function readOperand(memory: Memory, operand: Operand, point: Point): number {
+  const { parts } = operand;
+  if (parts === undefined) return read(memory, operand, point);
+  const digits = parts.map((dims, i) => {
+    let rest = point[i] as number;
+    const taken = [...dims].reverse().map((dim) => {
+      const digit = rest % dim;
+      rest = (rest - digit) / dim;
+      return digit;
+    });
+    return taken.reverse();
+  });
+  return read(memory, operand, digits.flat());
 }
 
 function interpretOptimizer(kernel: OptimizerKernel, memory: Memory): void {

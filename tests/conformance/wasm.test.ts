@@ -4,6 +4,7 @@ import { openWasmMachine } from "../../src/backend/wasm/index.ts";
 import { openWasm } from "../../src/wasm/instance.ts";
 import { checkScene, type Scene } from "./scene.ts";
 import { mapScenes, matmulScenes, opScenes, optimizerScenes, reduceScenes, scatterScenes } from "./scenes.ts";
+import { windowScenes } from "./windows.ts";
 
 describe("kernels on Wasm", () => {
   let machine: Machine;
@@ -16,8 +17,9 @@ describe("kernels on Wasm", () => {
     operations: opScenes(4096),
     map: mapScenes(200),
     reduce: reduceScenes(),
-    // Lowering stores gathered operands and one of two transposed ones, so only WebGPU takes them as they are.
-    matmul: matmulScenes().filter(({ name }) => !name.includes("TT") && !name.includes("gathered")),
+    // Lowering stores gathered operands, so only WebGPU takes them as they are.
+    matmul: matmulScenes().filter(({ name }) => !name.includes("gathered")),
+    windows: windowScenes(60),
     scatter: scatterScenes(30),
     optimizers: optimizerScenes(),
   };

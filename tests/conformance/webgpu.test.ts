@@ -4,6 +4,7 @@ import { openWebGpuMachine } from "../../src/backend/webgpu/index.ts";
 import { openTestHost } from "../env.ts";
 import { checkScene, type Scene } from "./scene.ts";
 import { mapScenes, matmulScenes, opScenes, optimizerScenes, reduceScenes, scatterScenes, wideScenes } from "./scenes.ts";
+import { windowScenes } from "./windows.ts";
 
 const host = await openTestHost();
 
@@ -22,6 +23,7 @@ describe.skipIf(host === undefined)("kernels on WebGPU", () => {
     map: mapScenes(60),
     reduce: reduceScenes(),
     matmul: matmulScenes(),
+    windows: windowScenes(30),
     scatter: scatterScenes(15),
     optimizers: optimizerScenes(),
     "more groups than one dimension has": wideScenes(),

@@ -5,10 +5,12 @@ import type {
   Kernel,
   MapKernel,
   MatmulKernel,
+  Operand,
   OptimizerKernel,
   ReduceKernel,
   ScatterKernel,
 } from "../../program/plan.ts";
+import { denseStrides } from "../../program/shape.ts";
 import { collapse } from "../../program/squeeze.ts";
 import { encodeBody, type Memory } from "./body.ts";
 
@@ -108,7 +110,7 @@ function innermost(dims: readonly number[], among: readonly number[], walks: rea
   return best;
 }
 
-/** Returns the form (0 plain, 1 b transposed, 2 a transposed) and leading dims of a product. */
+/** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand in parts) and leading dims of a product. */
 export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   form: number;
   m: number;
@@ -117,35 +119,24 @@ export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   lda: number;
   ldb: number;
 } {
-  const plain = (access: Access, columns: number): boolean => access.strides[2] === 1 || columns === 1;
-  const stride = (access: Access, rows: boolean): number => access.strides[rows ? 1 : 2] as number;
-  const [aPlain, bPlain] = [plain(a, k), plain(b, n)];
-  return { form: aPlain ? (bPlain ? 0 : 1) : 2, m, n, k, lda: stride(a, aPlain), ldb: stride(b, bPlain) };
+  const columnOf = (access: Operand): number => access.strides.at(-1) as number;
+  const rowOf = (access: Operand): number => access.strides.at(-1 - (access.parts?.[2].length ?? 1)) as number;
+  const [aPlain, bPlain] = [columnOf(a) === 1 || k === 1, columnOf(b) === 1 || n === 1];
+  const form = (bPlain ? 0 : 1) + (aPlain ? 0 : 2) + (a.parts === undefined && b.parts === undefined ? 0 : 4);
+  return { form, m, n, k, lda: aPlain ? rowOf(a) : columnOf(a), ldb: bPlain ? rowOf(b) : columnOf(b) };
 }
 
 function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): Entry[] {
   const { a, b } = kernel;
   const { form, m, n, k, lda, ldb } = formOf(kernel);
+  const [batch] = kernel.dims;
   const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
-  const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
-  const words = [
-    form,
-    kernel.dims[0],
-    m,
-    n,
-    k,
-    address(a),
-    lda,
-    a.strides[0] as number,
-    address(b),
-    ldb,
-    b.strides[0] as number,
-    address(first.access),
-    first.access.strides[1] as number,
-    first.access.strides[0] as number,
-    scratch,
-  ];
-  const product: Entry = { family: MATMUL, block: memory.words(words) };
+  const walks = [a, b].map((operand) => (operand.parts === undefined ? 0 : memory.words(operandWalk(operand, operand.parts))));
+  const starts = [a, b].map((operand) => startsOf(operand, batch).map((at) => memory.address(operand.arena) + 4 * at));
+  const addresses = memory.words(Array.from({ length: 2 * batch }, (_, i) => starts[i % 2]?.[i >> 1] as number));
+  const { arena, offset, strides } = first.access;
+  const c = [memory.address(arena) + 4 * offset, strides[1] as number, strides[0] as number];
+  const product: Entry = { family: MATMUL, block: memory.words([form, batch, m, n, k, lda, ldb, ...c, scratch, ...walks, addresses]) };
   const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
   const entries = kernel.sums === undefined ? [product] : [product, encodeSums(kernel, kernel.sums, memory)];
   if (outputs.length === 0) return entries;
@@ -158,22 +149,52 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   return [...entries, encodeMap(epilogue as MapKernel, memory)];
 }
 
+/** Returns the element of each batch from which on an operand walks. */
+function startsOf({ offset, strides, parts }: Operand, batch: number): number[] {
+  const dims = parts?.[0] ?? [batch];
+  const steps = (d: number): number[] => Array.from({ length: dims[d] as number }, (_, i) => i * (strides[d] as number));
+  return dims.reduce((starts, _, d) => starts.flatMap((at) => steps(d).map((step) => at + step)), [offset]);
+}
+
+/** Returns the words of a walk as `assembly/window.ts` reads them. */
+function operandWalk({ strides, bounds = [] }: Operand, [batch, ...matrix]: NonNullable<Operand["parts"]>): number[] {
+  const [rows, columns] = matrix;
+  const along = (at: number): number[] => [4 * (strides[at] as number), ...bounds.map((bound) => bound.strides[at] as number)];
+  const dims = matrix.flat().map((size, i) => [size, ...along(batch.length + i)]);
+  const run = (last: number): number => (strides[batch.length + last] === 1 ? (matrix.flat()[last] as number) : 0);
+  const rowsFast = run(rows.length - 1) > run(rows.length + columns.length - 1);
+  return [
+    Number(rowsFast),
+    bounds.length,
+    rows.length,
+    columns.length,
+    ...dims.flat(),
+    ...bounds.flatMap((bound) => [bound.offset, bound.size]),
+  ];
+}
+
 /** The column sums of the right operand, as the reduction they are. */
 function encodeSums({ label, dims: [batch, , n], k, b }: MatmulKernel, sums: Access, memory: Memory): Entry {
-  const walk = (access: Access, last: number): Access => ({
-    ...access,
-    strides: [access.strides[0] as number, access.strides[2] as number, last],
-  });
+  const [batches, depths, columns] = b.parts ?? [[batch], [k], [n]];
+  const [outer, inner] = [batches.length, batches.length + depths.length];
+  // Dims of the batch and n, then those of k.
+  const order = (strides: readonly number[]): number[] => [
+    ...strides.slice(0, outer),
+    ...strides.slice(inner),
+    ...strides.slice(outer, inner),
+  ];
+  const dims = [...batches, ...columns, ...depths];
+  const dense = denseStrides(batches).map((stride) => stride * (sums.strides[0] as number));
   return encodeReduce(
-    {
+    collapse({
       family: "reduce",
       label,
-      dims: [batch, n, k],
-      kept: 2,
-      accesses: [walk(b, b.strides[1] as number)],
+      dims,
+      kept: outer + 1,
+      accesses: [{ ...b, strides: order(b.strides) }],
       instructions: [{ op: "load", access: 0, dtype: "f32" }],
-      outputs: [{ value: 0, op: "sum", access: walk(sums, 0) }],
-    },
+      outputs: [{ value: 0, op: "sum", access: { ...sums, strides: [...dense, 1, ...depths.map(() => 0)] } }],
+    }) as ReduceKernel,
     memory,
   );
 }

@@ -2,7 +2,7 @@
  * Splitting: a kernel becomes kernels over parts of one of its dims, one for each thread. No element depends on how: maps and products give
  * every element alone, reductions are cut along what they keep, and the order inside a sum stays what it was.
  */
-import type { Access, Body, Instruction, Kernel, MatmulKernel, OptimizerKernel } from "../../program/plan.ts";
+import type { Access, Body, Instruction, Kernel, MatmulKernel, Operand, OptimizerKernel } from "../../program/plan.ts";
 
 /** Operations worth the meeting of threads after them, about 5 µs of work. */
 const WORTH = 20_000;
@@ -39,25 +39,48 @@ export function split(kernel: Kernel, parts: number): Kernel[] | undefined {
   }
 }
 
-/** Products are cut into columns where there are many, so that no thread packs another's; else into rows, or batches. */
+/**
+ * Products are cut into columns where there are many, so that no thread packs another's; else into rows. A dim that an operand walks in parts
+ * is cut between the slowest of them.
+ */
 function splitMatmul(kernel: MatmulKernel, parts: number): Kernel[] | undefined {
-  const [batch, m, n] = kernel.dims;
+  const { a, b, dims } = kernel;
+  const [batch, m, n] = dims;
   if (batch * m * n * kernel.k < 4 * WORTH) return undefined;
-  const d = batch >= 2 * parts ? 0 : n >= 2 * LINE * parts || n >= m ? 2 : 1;
-  return cuts(kernel.dims[d], parts, d === 0 ? 1 : LINE).map(([start, end], part) => {
+  const d = batch >= 2 * parts && isWhole(a, 0) && isWhole(b, 0) ? 0 : n >= 2 * LINE * parts || n >= m ? 2 : 1;
+  const least = d === 0 ? 1 : grainOf(d === 2 ? b : a, d);
+  return cuts(dims[d], parts, d === 0 ? 1 : least * Math.ceil(LINE / least)).map(([start, end], part) => {
     const { sums, ...rest } = kernel;
     const outputs = kernel.outputs.map((output) => ({ ...output, access: shifted(output.access, d, start) }));
     return {
       ...rest,
       ...bodyPart(kernel, d, start),
-      dims: kernel.dims.with(d, end - start) as [number, number, number],
-      a: d === 2 ? kernel.a : shifted(kernel.a, d, start),
-      b: d === 1 ? kernel.b : shifted(kernel.b, d, start),
+      dims: dims.with(d, end - start) as [number, number, number],
+      a: d === 2 ? a : operandPart(a, d, start, end),
+      b: d === 1 ? b : operandPart(b, d, start, end),
       // Rows share their column sums.
       ...(sums && (d !== 1 || part === 0) && { sums: shifted(sums, d, start) }),
       outputs,
     };
   });
+}
+
+const isWhole = ({ parts }: Operand, d: number): boolean => (parts?.[d]?.length ?? 1) === 1;
+
+/** Elements of a dim that one step of its slowest part covers. */
+function grainOf({ parts }: Operand, d: number): number {
+  return (parts?.[d] ?? []).slice(1).reduce((size, part) => size * part, 1);
+}
+
+/** Returns an operand from `start` to `end` of dim `d`. */
+function operandPart(operand: Operand, d: number, start: number, end: number): Operand {
+  const { parts } = operand;
+  if (parts === undefined) return shifted(operand, d, start);
+  const grain = grainOf(operand, d);
+  const slowest = parts.slice(0, d).flat().length;
+  const [, ...faster] = parts[d] as readonly number[];
+  const cut = parts.with(d, [(end - start) / grain, ...faster]) as [readonly number[], readonly number[], readonly number[]];
+  return { ...shifted(operand, slowest, start / grain), parts: cut };
 }
 
 function optimizerPart(kernel: OptimizerKernel, start: number, end: number): OptimizerKernel {

@@ -8,6 +8,7 @@ import type {
   Kernel,
   MapKernel,
   MatmulKernel,
+  Operand,
   OptimizerKernel,
   ReduceKernel,
   ScatterKernel,
@@ -172,8 +173,8 @@ function lowerMatmul(kernel: MatmulKernel): Dispatch | undefined {
   const at = (size: number, name: string): string => (size === 1 ? "0u" : name);
   const point = [at(batches, "batch"), at(m, "i"), at(n, "j")];
   const code = fillTemplate("matmul", {
-    a: `return ${emitLoad(a, [at(batches, "batch"), at(m, "i"), at(depth, "k")])};`,
-    b: `return ${emitLoad(b, [at(batches, "batch"), at(depth, "k"), at(n, "j")])};`,
+    a: emitOperand(a, [batches, m, depth], ["batch", "i", "k"]),
+    b: emitOperand(b, [batches, depth, n], ["batch", "k", "j"]),
     store: [emitValues(kernel, point, "product"), emitOutputs(kernel, point)].join("\n"),
     ...(sums && { store_sum: emitStore(sums, [at(batches, "batch"), "0u", at(n, "j")], "sum") }),
   });
@@ -183,10 +184,20 @@ function lowerMatmul(kernel: MatmulKernel): Dispatch | undefined {
     m,
     n,
     depth,
-    aDeep: Number(a.strides[2] === 1),
-    bDeep: Number(b.strides[1] === 1),
+    aDeep: Number(a.strides.at(-1) === 1),
+    bDeep: Number(b.strides.at(-1 - (b.parts?.[2].length ?? 1)) === 1),
   };
   return dispatch(label, "main", code, constants, batches * Math.ceil(m / TILE) * Math.ceil(n / TILE));
+}
+
+/** Returns the body that loads an element of an operand, its row and column taken apart into the dims they are made of. */
+function emitOperand(operand: Operand, dims: readonly number[], names: readonly string[]): string {
+  const taken = names.map((name, i) => emitPoint(name, operand.parts?.[i] ?? [dims[i] as number], `${name}_`));
+  const load = emitLoad(
+    operand,
+    taken.flatMap(({ point }) => point),
+  );
+  return [...taken.map(({ text }) => text), `return ${load};`].join("\n");
 }
 
 function lowerOptimizer(kernel: OptimizerKernel): Dispatch | undefined {
