@@ -154,6 +154,12 @@ function apply(op: i32, to: usize, n: i32, a: usize, sa: usize, b: usize, sb: us
     case 54:
       for (; to < end; to += 16, a += sa, b += sb) v128.store(to, v128.xor(v128.load(a), v128.load(b)));
       break;
+    case 24:
+      for (; to < end; to += 16, a += sa) {
+        const magnitude = v128.and(v128.load(a), i32x4.splat(0x7fffffff));
+        v128.store(to, i32x4.shr_u(i32x4.gt_s(magnitude, i32x4.splat(0x5effffff)), 31));
+      }
+      break;
     case 55:
       // Lanes shift by their own amounts, which SIMD does not do.
       for (let i: usize = 0, words = (<usize>n) << 2; i < words; i++) {

@@ -81,6 +81,8 @@ export class Graph {
   readonly nodes: Tensor[] = [];
   readonly effects: Effect[] = [];
   readonly outputs: Map<string, Tensor> = new Map();
+  /** A u32 of one element: where it is not 0, a run leaves no effect. */
+  unless: Tensor | undefined;
   readonly #known = new Map<string, Tensor>();
   readonly #path: string[] = [];
 

@@ -14,8 +14,20 @@ export function lower(graph: Graph): Plan {
   const fused = fuse(graph);
   const layout = layOut(graph, fused);
   const kernels = fused.specs.filter((spec) => !isIdle(spec));
-  const lowered = kernels.map((spec) => collapse(lowerSpec(spec, fused, layout))).filter((kernel) => kernel !== undefined);
+  const lowered = kernels.flatMap((spec) => {
+    const kernel = collapse(lowerSpec(spec, fused, layout));
+    if (kernel === undefined) return [];
+    return spec.unless === undefined ? [kernel] : [{ ...kernel, unless: conditionAccess(spec.unless, fused, layout) }];
+  });
   return verify({ kernels: lowered, bytes: arenaBytes(graph, layout), inputs: layout.inputs, outputs: layout.outputs });
+}
+
+/** Returns where the one element of a condition lies. */
+function conditionAccess(unless: Tensor, fused: Fused, layout: Layout): Access {
+  return new BodyBuilder(fused, layout, 0, undefined).bufferAccess(
+    unless,
+    unless.shape.map(() => ({ offset: 0, strides: [] })),
+  );
 }
 
 /** Whether a kernel has nothing to store; folds and sums over rows store zeros even where there is nothing to add. */

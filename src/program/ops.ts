@@ -287,6 +287,16 @@ export const ops: Readonly<Record<string, Op>> = {
     domain: [wide, wide],
     bound: exact,
   },
+  /** 1 (u32) where |a| ≥ 2^63 or a is no number, by its bits: a comparison of floats may assume that such numbers do not exist. */
+  huge: {
+    arity: 1,
+    code: 24,
+    dtype: (d) => (d[0] === "f32" ? "u32" : undefined),
+    wgsl: (args) => `select(0u, 1u, (bitcast<u32>(${args[0]}) & 0x7fffffffu) >= 0x5f000000u)`,
+    reference: (a) => (Math.abs(at(a, 0)) < 2 ** 63 ? 0 : 1),
+    domain: [[-(2 ** 64), 2 ** 64]],
+    bound: exact,
+  },
   shr: {
     arity: 2,
     code: 23,

@@ -9,6 +9,7 @@ export function verify(plan: Plan): Plan {
   for (const kernel of plan.kernels) {
     const where = `plan: ${kernel.family} ${kernel.label}`;
     const { loads, stores } = accessesOf(kernel);
+    if ("unless" in kernel && kernel.unless !== undefined) loads.push({ access: kernel.unless, dims: [] });
     for (const { access, dims } of [...loads, ...stores]) checkRange(where, access, dims, plan);
     for (const { access, dims } of loads) {
       const range = rangeOf(access, dims);

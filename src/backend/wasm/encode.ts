@@ -141,6 +141,8 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
     ldb,
     b.strides[0] as number,
     address(first.access),
+    first.access.strides[1] as number,
+    first.access.strides[0] as number,
     scratch,
   ];
   const product: Entry = { family: MATMUL, block: memory.words(words) };
