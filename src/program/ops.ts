@@ -266,7 +266,7 @@ export const ops: Readonly<Record<string, Op>> = {
     dtype: (d) => (d[0] === "f32" ? "u32" : undefined),
     wgsl: call("u32"),
     reference: (a) => Math.min(Math.max(Math.trunc(at(a, 0)), 0), 2 ** 32 - 1),
-    domain: [[0, 2 ** 20]],
+    domain: [[-(2 ** 20), 2 ** 20]],
     bound: exact,
   },
   and: {

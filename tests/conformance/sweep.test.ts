@@ -6,7 +6,7 @@ import { Graph } from "../../src/program/graph.ts";
 import { apply, type Op, ops } from "../../src/program/ops.ts";
 import { vjps } from "../../src/program/primitives.ts";
 import { compileProgram } from "../../src/program/trace.ts";
-import { openWasm } from "../../src/wasm/instance.ts";
+import { openWasm, relaxes } from "../../src/wasm/instance.ts";
 import { openTestHost } from "../env.ts";
 import { SIZES } from "./draw.ts";
 import { drawCase, hold, leavesOf, type Prepared, prepare } from "./sweep.ts";
@@ -20,6 +20,10 @@ const wasm = await openWasm();
 const backends: [string, number, (sizes: MachineSizes) => Promise<Machine>][] = [
   ["Wasm", MANY, async (sizes) => openWasmMachine(wasm, sizes)],
 ];
+if (await relaxes()) {
+  const fast = await openWasm("fast");
+  backends.push(["Wasm with relaxed SIMD", MANY, async (sizes) => openWasmMachine(fast, sizes)]);
+}
 if (host !== undefined) backends.push(["WebGPU", FEW, (sizes) => openWebGpuMachine(host, sizes)]);
 afterAll(() => host?.close());
 
@@ -43,7 +47,8 @@ describe.each(backends)("conformance on %s", (_, count, open) => {
   }
 });
 
-describe.each(backends)("an operation that %s lacks", (backend, _, open) => {
+// Precision is an option of one backend.
+describe.each(backends.filter(([name]) => !name.includes(" ")))("an operation that %s lacks", (backend, _, open) => {
   const table = ops as Record<string, Op>;
   afterEach(() => {
     delete table.erf;

@@ -149,10 +149,21 @@ function layOut(cases: readonly Prepared[]): { places: Record<string, number>; s
 
 const strideOf = (shape: readonly number[], kept: NonNullable<Operand["kept"]>): number => kept.rowStride ?? sizeOf(shape.slice(1));
 
-/** Runs all cases as one program on a machine of their own and holds every number to its bound. */
-export async function hold(cases: readonly Prepared[], open: (sizes: Record<"state" | "rows", number>) => Promise<Machine>): Promise<void> {
+type Open = (sizes: Record<"state" | "rows", number>) => Promise<Machine>;
+
+/** Runs cases on machines of their own and holds every number to its bound; every second effect stands under a condition. */
+export async function hold(cases: readonly Prepared[], open: Open): Promise<void> {
+  const guarded = cases.filter(({ drawn }, i) => drawn.effect !== undefined && i % 2 === 1);
+  const free = cases.filter((each) => !guarded.includes(each));
+  await holdTogether(free, open, false);
+  if (guarded.length > 0) await holdTogether(guarded, open, true);
+}
+
+/** Runs cases as one program; under a condition it runs twice, and changes nothing the first time. */
+async function holdTogether(cases: readonly Prepared[], open: Open, guarded: boolean): Promise<void> {
   const { places, sizes } = layOut(cases);
   const graph = trace((g) => {
+    if (guarded) g.unless = g.input("unless", [1], "u32");
     for (const [i, { drawn, weights }] of cases.entries()) {
       const leaves = leavesOf(drawn.args, g, `${i}/`, places);
       if (drawn.effect !== undefined) drawn.effect(leaves, g);
@@ -162,42 +173,53 @@ export async function hold(cases: readonly Prepared[], open: (sizes: Record<"sta
   const plan = lower(graph);
   const io = new ProgramIo(plan, moment.seed);
   io.setStep(moment.step);
+  const memory = { state: new Uint32Array(sizes.state / 4).fill(GARBAGE), rows: new Uint32Array(sizes.rows / 4).fill(GARBAGE) };
+  for (const [i, { drawn, weights }] of cases.entries()) {
+    for (const [key, values] of Object.entries(numbersOf(drawn, weights))) {
+      const name = `${i}/${key}`;
+      const operand = drawn.args[key];
+      if (operand?.kept !== undefined) putKept(memory, operand, places[name] as number, values);
+      else if (io.has(name)) (operand?.dtype === "u32" ? io.u32(name) : io.f32(name)).set(values);
+    }
+  }
+
   const machine = await open(sizes);
   try {
     const program = await machine.compile(plan);
-    const memory = { state: new Uint32Array(sizes.state / 4).fill(GARBAGE), rows: new Uint32Array(sizes.rows / 4).fill(GARBAGE) };
-    for (const [i, { drawn, weights }] of cases.entries()) {
-      for (const [key, values] of Object.entries(numbersOf(drawn, weights))) {
-        const name = `${i}/${key}`;
-        const { kept } = drawn.args[key] ?? {};
-        if (kept !== undefined) putKept(memory, drawn.args[key] as Operand, places[name] as number, values);
-        else if (io.has(name)) (drawn.args[key]?.dtype === "u32" ? io.u32(name) : io.f32(name)).set(values);
-      }
-    }
-    for (const arena of ["state", "rows"] as const) machine.write(arena, 0, new Uint8Array(memory[arena].buffer));
-    if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
-    const outputs = io.outputs(await machine.run(program));
-    const after = {
-      state: new Uint32Array((await machine.read("state", 0, sizes.state)).slice().buffer),
-      rows: new Uint32Array((await machine.read("rows", 0, sizes.rows)).slice().buffer),
+    for (const arena of arenas) machine.write(arena, 0, new Uint8Array(memory[arena].buffer));
+    const run = async (): Promise<{ outputs: Record<string, ArrayLike<number>>; after: Memory }> => {
+      if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
+      const outputs = io.outputs(await machine.run(program));
+      const words = async (arena: "state" | "rows"): Promise<Uint32Array<ArrayBuffer>> =>
+        new Uint32Array((await machine.read(arena, 0, sizes[arena])).slice().buffer);
+      return { outputs, after: { state: await words("state"), rows: await words("rows") } };
     };
+    if (guarded) {
+      io.u32("unless")[0] = GARBAGE;
+      expectSame((await run()).after, memory, "under a condition that holds");
+      io.u32("unless")[0] = 0;
+    }
+    const { outputs, after } = await run();
     for (const [i, { name, drawn, wanted }] of cases.entries()) {
       for (const [key, within] of Object.entries(wanted)) {
-        const operand = drawn.args[key];
-        const found =
-          drawn.effect === undefined ? outputs[`${i}/${key}`] : takeKept(after, operand as Operand, places[`${i}/${key}`] as number);
-        compare(`${name}: ${key}`, found as ArrayLike<number>, within);
-        // What is left must be as it was: rows are apart, and nothing may be written between them.
-        if (drawn.effect !== undefined) putKept(after, operand as Operand, places[`${i}/${key}`] as number, (operand as Operand).values);
+        const [operand, place] = [drawn.args[key] as Operand, places[`${i}/${key}`] as number];
+        compare(`${name}: ${key}`, within, drawn.effect === undefined ? outputs[`${i}/${key}`] : takeKept(after, operand, place));
+        if (drawn.effect !== undefined) putKept(after, operand, place, operand.values);
       }
     }
-    for (const arena of ["state", "rows"] as const)
-      expect(
-        after[arena].findIndex((word, i) => word !== memory[arena][i]),
-        `a word of ${arena} that nothing may change`,
-      ).toBe(-1);
+    // With what has changed put back, everything is as it was: ranges lie apart, and nothing is written between them.
+    expectSame(after, memory, "beside what changes");
   } finally {
     machine.close();
+  }
+}
+
+const arenas = ["state", "rows"] as const;
+
+function expectSame(found: Memory, wanted: Memory, when: string): void {
+  for (const arena of arenas) {
+    const first = found[arena].findIndex((word, i) => word !== wanted[arena][i]);
+    expect(first, `the first word of ${arena} that differs ${when}`).toBe(-1);
   }
 }
 
@@ -225,7 +247,7 @@ function takeKept(memory: Memory, operand: Operand, byteOffset: number): number[
   return Array.from(walkKept(operand, byteOffset), ([, at]) => elements[at] as number);
 }
 
-function compare(where: string, found: ArrayLike<number>, { values, errors }: Within): void {
+function compare(where: string, { values, errors }: Within, found: ArrayLike<number> = []): void {
   expect(found.length, `${where}: elements`).toBe(values.length);
   for (const [i, want] of values.entries()) {
     const got = found[i] as number;
