@@ -180,7 +180,7 @@ export class Learner {
     return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
   }
 
-  /** Returns how well batches with targets are answered; nothing is learned. @throws E_DATA E_STATE */
+  /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_DATA E_STATE */
   async evaluate(stream: Stream): Promise<Evaluation> {
     this.#alive("evaluate");
     const { config } = this.#engine;
