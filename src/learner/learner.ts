@@ -233,6 +233,7 @@ export class Learner {
       const smaller = this.#engine;
       const config = growConfig(smaller.config, capacity);
       this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
+      await smaller.settled();
       smaller.close();
     });
   }
@@ -269,6 +270,7 @@ export class Learner {
   async close(): Promise<void> {
     await this.#alone("close", async () => {
       this.#closed = true;
+      await this.#engine.settled();
       this.#engine.close();
     });
   }
