@@ -6,12 +6,12 @@ import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
-import { RandomStream } from "../random.ts";
 import type { Column, Range } from "../state/arena.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
+import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
 
@@ -57,6 +57,11 @@ export interface LearnerPlan {
   readonly bytes: Readonly<Record<ArenaName, number>>;
 }
 
+interface Inferred {
+  readonly answers: Float32Array;
+  readonly rowLoss: Float32Array;
+}
+
 /** From here on a number's square is not finite. */
 const HUGE = 2 ** 63;
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
@@ -75,6 +80,7 @@ export class Engine {
   #groups: readonly PlacedGroup[] = [];
   #step: Program | undefined;
   #inference = new Map<number, Program>();
+  readonly #inferring = new Set<Promise<Inferred>>();
   /** State to put into the arenas when they are made. */
   #initial: StateBytes;
 
@@ -120,12 +126,13 @@ export class Engine {
     };
     for (const { name, byteOffset } of [layout.x, layout.y]) put(name, byteOffset);
     for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
+    await this.settled();
     this.#machine?.close();
     this.#machine = machine;
     this.#layout = layout;
     this.#groups = placeGroups(this.config, staging).groups;
-    this.#step = await this.#load(plan);
     this.#inference.clear();
+    this.#step = await this.#load(plan);
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
 
@@ -253,11 +260,20 @@ export class Engine {
    * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
    * stream's rows stand, which they leave as they are.
    */
-  async infer(
-    x: Float32Array | Uint8Array,
-    given?: CheckedBatch["targets"],
-    carried = false,
-  ): Promise<{ answers: Float32Array; rowLoss: Float32Array }> {
+  infer(x: Float32Array | Uint8Array, given?: CheckedBatch["targets"], carried = false): Promise<Inferred> {
+    const answers = this.#infer(x, given, carried);
+    this.#inferring.add(answers);
+    const done = (): void => void this.#inferring.delete(answers);
+    answers.then(done, done);
+    return answers;
+  }
+
+  /** Waits for the answers under way, which need the machine that they began on. */
+  async settled(): Promise<void> {
+    while (this.#inferring.size > 0) await Promise.allSettled(this.#inferring);
+  }
+
+  async #infer(x: Float32Array | Uint8Array, given: CheckedBatch["targets"] | undefined, carried: boolean): Promise<Inferred> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
@@ -343,21 +359,6 @@ export interface StateBytes {
   readonly state: Uint8Array;
   /** Stored rows by column, and what the rows of the stream carry by name. */
   readonly rows: ReadonlyMap<string, Uint8Array>;
-}
-
-/** Returns fresh parameters, each from its own stream, with zeros behind them. */
-export function freshState(config: Config): Uint8Array {
-  const layout = layOutState(config, 1);
-  const bytes = new Uint8Array(layout.stateBytes);
-  const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {
-    const values = new Float32Array(bytes.buffer, placement.byteOffset, sizeOf(spec.shape));
-    const given = config.weights.get(path);
-    if (given !== undefined) values.set(given);
-    else spec.fill(values, new RandomStream(config.seed, `init/${path}`));
-  };
-  for (const [path, spec] of config.params) fill(path, spec, layout.params.get(path));
-  for (const [path, spec] of config.states) fill(path, spec, layout.states.get(path));
-  return bytes;
 }
 
 /** The same arithmetic as the step's: toF32, · scale, + offset, each rounded to f32. */

@@ -180,7 +180,7 @@ export class Learner {
     return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
   }
 
-  /** Returns how well batches with targets are answered; nothing is learned. @throws E_DATA E_STATE */
+  /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_DATA E_STATE */
   async evaluate(stream: Stream): Promise<Evaluation> {
     this.#alive("evaluate");
     const { config } = this.#engine;
@@ -233,6 +233,7 @@ export class Learner {
       const smaller = this.#engine;
       const config = growConfig(smaller.config, capacity);
       this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
+      await smaller.settled();
       smaller.close();
     });
   }
@@ -269,6 +270,7 @@ export class Learner {
   async close(): Promise<void> {
     await this.#alone("close", async () => {
       this.#closed = true;
+      await this.#engine.settled();
       this.#engine.close();
     });
   }

@@ -4,7 +4,8 @@ import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import { type Config, resolveConfig } from "./config.ts";
-import { type Counters, type Engine, freshState, type StateBytes } from "./engine.ts";
+import type { Counters, Engine, StateBytes } from "./engine.ts";
+import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { loadConfig, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 

@@ -135,6 +135,18 @@ describe("recurrent state that rows carry from batch to batch", () => {
     for (const each of [learner, third, opened]) await each.close();
   });
 
+  it("stays as it is in a step that is skipped, of a larger batch too", async () => {
+    const learner = await Learner.create(runtime, options(true, { batchSize: 2, input: { shape: [TIME, 3], scale: 2 } }));
+    await learner.observe({ x: windows[0].subarray(0, 2 * TIME * 3), y: labels.subarray(0, 2 * TIME) });
+    const hash = await learner.stateHash();
+    for (const rows of [2, 3]) {
+      const x = new Float32Array(rows * TIME * 3).fill(3e38);
+      expect((await learner.observe({ x, y: labels.subarray(0, rows * TIME) })).skipped?.cause).toBeDefined();
+      expect(await learner.stateHash()).toBe(hash);
+    }
+    await learner.close();
+  });
+
   it("refuses rows that the stream does not have", async () => {
     const learner = await Learner.create(runtime, options(true, { batchSize: 2 }));
     await expect(learner.predict(windows[0], { carried: true })).rejects.toMatchObject({

@@ -84,6 +84,25 @@ describe("frozen layers", () => {
     expect(updated(nn.frozen(layer))).toEqual([]);
   });
 
+  it("share what they hold with a head that is tied to them", async () => {
+    const model = nn.sequential(nn.frozen(nn.embedding(5, 3)), nn.linear(5, { tie: "0.weight" }));
+    const learner = await Learner.create(runtime, options(nn.relu(), { model }));
+    const tokens = { x: Float32Array.from({ length: 8 }, (_, i) => i % 5), y: [3, 3, 3, 3, 1, 3, 3, 3] };
+    const before = await learner.weights();
+    const { probabilities } = await learner.predict(Float32Array.of(2, 2, 2, 2));
+    const [table, bias] = ["0.weight", "1.bias"].map((path) => before.get(path)?.data) as [Float32Array, Float32Array];
+    const scores = [0, 1, 2, 3, 4].map((unit) => {
+      const product = [0, 1, 2].reduce((sum, f) => sum + (table[6 + f] as number) * (table[unit * 3 + f] as number), 0);
+      return Math.exp(product + (bias[unit] as number));
+    });
+    for (const [unit, score] of scores.entries()) expect(probabilities[unit]).toBeCloseTo(score / scores.reduce((a, b) => a + b), 5);
+    await learner.observe(tokens);
+    const after = await learner.weights();
+    expect(after.get("0.weight")?.data).toEqual(table);
+    expect(after.get("1.bias")?.data).not.toEqual(bias);
+    await learner.close();
+  });
+
   it("let gradients through to layers before them", async () => {
     const frozen = nn.frozen(nn.sequential(nn.linear(8), nn.tanh()));
     const learner = await Learner.create(runtime, options(nn.sequential(nn.linear(6), frozen)));

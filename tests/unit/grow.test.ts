@@ -107,6 +107,20 @@ describe("a classifier that grows", () => {
     await opened.close();
   });
 
+  it("lets answers under way end, as do larger batches and the end", async () => {
+    const learner = await Learner.create(runtime, options(3));
+    const many = Float32Array.from({ length: 400 * 3 }, (_, i) => i % 2);
+    for (const change of [
+      () => learner.grow(5),
+      () => learner.observe({ ...batch(0, 1, 2, 0, 1), weight: Float32Array.of(1, 0, 0, 0, 0) }),
+      () => learner.close(),
+    ]) {
+      const answers = learner.predict(many);
+      await change();
+      expect((await answers).labels.length).toBe(400);
+    }
+  });
+
   it("needs a classifier, and layers that can be made again", async () => {
     const plain = await Learner.create(runtime, options(3, { model: nn.sequential(nn.linear(3)) }));
     await expect(plain.grow(4)).rejects.toMatchObject({ code: "E_CONFIG", message: /^grow: the model has no classifier/ });

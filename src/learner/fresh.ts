@@ -1,0 +1,21 @@
+import type { ParamSpec } from "../nn/layer.ts";
+import { sizeOf } from "../program/shape.ts";
+import { RandomStream } from "../random.ts";
+import type { Range } from "../state/arena.ts";
+import type { Config } from "./config.ts";
+import { layOutState } from "./layout.ts";
+
+/** Returns fresh parameters, each from its own stream, with zeros behind them. */
+export function freshState(config: Config): Uint8Array {
+  const layout = layOutState(config, 1);
+  const bytes = new Uint8Array(layout.stateBytes);
+  const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {
+    const values = new Float32Array(bytes.buffer, placement.byteOffset, sizeOf(spec.shape));
+    const given = config.weights.get(path);
+    if (given !== undefined) values.set(given);
+    else spec.fill(values, new RandomStream(config.seed, `init/${path}`));
+  };
+  for (const [path, spec] of config.params) fill(path, spec, layout.params.get(path));
+  for (const [path, spec] of config.states) fill(path, spec, layout.states.get(path));
+  return bytes;
+}
