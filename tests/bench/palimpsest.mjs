@@ -18,7 +18,7 @@ export function nameOf({ info: { backend, adapter } }, variant) {
 export async function openNamed(backend, threads = 1) {
   const runtime = await openRuntime({ backend, ...(threads > 1 && { threads }) });
   const { threads: found = 1 } = /** @type {{ threads?: number }} */ (runtime.info);
-  if (found !== threads) throw new Error(`there are ${found} threads here, not ${threads}`);
+  if (found !== threads) throw new Error(`this host gives ${found} of ${threads} threads`);
   return { runtime, name: nameOf(runtime, threads > 1 ? THREADS : undefined) };
 }
 

@@ -11,13 +11,20 @@ import { titles } from "./targets.mjs";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const peers = `${here}peers`;
 
+/** A program that learns, and no more. */
+const learning = `
+import { Learner, nn, openRuntime, optim } from "palimpsest";
+const model = nn.sequential(nn.linear(256), nn.relu(), nn.classifier({ capacity: 10 }));
+export const learner = await Learner.create(await openRuntime(), { model, input: [784], optimizer: optim.adamw(), schedule: 1e-3 });
+`;
+
 /**
- * Returns gzipped bytes of what is exported from libraries, minified: those loaded at once, and those of each chunk that is loaded when used.
- * @param {string} folder where they are looked for @param {readonly string[]} exports
+ * Returns gzipped bytes of a program with its libraries, minified: those loaded at once, and those of each chunk that is loaded when used.
+ * @param {string} folder where they are looked for @param {string} program
  */
-async function bundle(folder, exports) {
+async function bundle(folder, program) {
   const { outputFiles, metafile } = await build({
-    stdin: { contents: exports.map((line) => `export ${line};`).join("\n"), resolveDir: folder },
+    stdin: { contents: program, resolveDir: folder },
     bundle: true,
     minify: true,
     splitting: true,
@@ -57,12 +64,11 @@ const row = (library, kind, variant, bytes) => ({
 
 /** Returns a row for what is loaded at once, without Wasm, and for each part that is loaded when used. */
 export async function run() {
-  const all = (/** @type {string} */ name) => `* from "${name}"`;
-  // What any learner needs.
-  const core = await bundle(here, ['{ openRuntime, Learner, nn, optim } from "palimpsest"']);
-  const own = await bundle(here, [all("palimpsest")]);
-  const jax = await bundle(peers, [all("@jax-js/jax")]);
-  const tfjs = await bundle(peers, ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"].map(all));
+  const all = (/** @type {string[]} */ ...names) => names.map((name) => `export * from "${name}";`).join("\n");
+  const core = await bundle(here, learning);
+  const own = await bundle(here, all("palimpsest"));
+  const jax = await bundle(peers, all("@jax-js/jax"));
+  const tfjs = await bundle(peers, all("@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"));
   const wasm = await readFile(`${peers}/node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm`);
   return [
     row("Palimpsest", "palimpsest", "core", core.atOnce),

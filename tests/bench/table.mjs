@@ -10,10 +10,10 @@ const show = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 export function text(rows) {
   return rows
     .map((row, i) => {
-      const { workload, name, value, unit, ms, noise = 0, parameters, skipped } = row;
+      const { workload, name, variant, value, unit, ms, noise = 0, parameters, skipped } = row;
       const size = parameters === undefined ? "" : `, ${parameters} parameters`;
       const title = workload === rows[i - 1]?.workload ? "" : `\n${workload}${size}\n`;
-      if (skipped !== undefined || value === undefined) return `${title}  ${name}: left out: ${skipped}`;
+      if (skipped !== undefined || value === undefined) return `${title}  ${[name, variant ?? []].flat().join(", ")}: left out: ${skipped}`;
       const columns = [name.padEnd(48), show(value).padStart(8), unit.padEnd(12)];
       if (ms !== undefined) columns.push(`${ms.toFixed(3).padStart(10)} ms ±${(100 * noise).toFixed(0).padStart(2)} %`);
       if (row.kind === "palimpsest") columns.push(...ratios(rows, row).map(({ than, value }) => ` ${show(value)}× ${than}`));

@@ -35,7 +35,7 @@ export async function pytorch(script, args) {
     return value;
   };
   return {
-    name: `PyTorch ${version}, ${speed < PLAIN ? "plain BLAS; on Debian, as root: apt-get install libopenblas0" : "one thread"}`,
+    name: `PyTorch ${version}, ${speed < PLAIN ? "plain BLAS, not libopenblas0" : "one thread"}`,
     ...(parameters === undefined ? {} : { parameters }),
     answers: async () => JSON.parse(await ask("answers")),
     turn: async (seconds) => Number(await ask(String(seconds))),
