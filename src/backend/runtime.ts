@@ -5,7 +5,6 @@ import { openWasm, type Precision, relaxes, type Wasm } from "../wasm/instance.t
 import type { Build, CompiledFunction, CompileOptions, Signature } from "./function.ts";
 import type { Machine, MachineSizes } from "./machine.ts";
 import type { Measured } from "./measure.ts";
-import { openWasmMachine } from "./wasm/index.ts";
 import type { GpuHost, GpuInfo } from "./webgpu/host.ts";
 
 /** Something a runtime tells: which backend it took, or a warning about it. */
@@ -103,14 +102,15 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
     async open(sizes, wasm, plan) {
       alive();
       checkBudget(sizes, plan, memoryBudget);
-      if (host === undefined) return openWasmMachine(wasm, sizes);
+      const onWasm = async (): Promise<Machine> => (await import("./wasm/index.ts")).openWasmMachine(wasm, sizes);
+      if (host === undefined) return onWasm();
       const { openWebGpuMachine } = await import("./webgpu/index.ts");
       if (wanted === "auto") {
-        const machines = { webgpu: () => openWebGpuMachine(host, sizes), wasm: async () => openWasmMachine(wasm, sizes) };
+        const machines = { webgpu: () => openWebGpuMachine(host, sizes), wasm: onWasm };
         const { measure } = await import("./measure.ts");
         const result = await measure(plan, machines, `${host.info.name}, ${info.threads} threads, ${precision}`);
         if (!measured.includes(result)) measured.push(result);
-        if (result.backend === "wasm") return openWasmMachine(wasm, sizes);
+        if (result.backend === "wasm") return onWasm();
       }
       return openWebGpuMachine(host, sizes);
     },

@@ -1,9 +1,8 @@
 /** The bytes a page loads of each library, minified and gzipped. */
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build } from "vite";
 import { titles } from "./targets.mjs";
 
 /** @typedef {import("./contest.mjs").Row} Row */
@@ -19,36 +18,33 @@ export const learner = await Learner.create(await openRuntime(), { model, input:
 `;
 
 /**
- * Returns gzipped bytes of a program with its libraries, minified: those loaded at once, and those of each chunk that is loaded when used.
+ * Returns gzipped bytes of a program with its libraries, minified by Vite: those loaded at once, and those of each chunk that is loaded when used.
  * @param {string} folder where they are looked for @param {string} program
  */
 async function bundle(folder, program) {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: program, resolveDir: folder },
-    bundle: true,
-    minify: true,
-    splitting: true,
-    format: "esm",
-    platform: "browser",
-    target: "es2022",
-    outdir: "out",
-    write: false,
-    metafile: true,
-    external: ["node:*", "webgpu"],
+  const entry = `${folder}/size.entry.mjs`;
+  const given = await build({
+    configFile: false,
+    root: folder,
     logLevel: "error",
+    plugins: [{ name: "entry", resolveId: (id) => (id === entry ? id : undefined), load: (id) => (id === entry ? program : undefined) }],
+    build: {
+      write: false,
+      target: "es2022",
+      modulePreload: false,
+      rollupOptions: { input: entry, external: [/^node:/, "webgpu"], preserveEntrySignatures: "strict" },
+    },
   });
-  const bytes = new Map(outputFiles.map(({ path, contents }) => [basename(path), gzipSync(contents).length]));
-  const { outputs } = metafile;
-  const atOnce = new Set(Object.keys(outputs).filter((path) => basename(path) === "stdin.js"));
+  const { output } = /** @type {import("vite").Rollup.RollupOutput} */ (given);
+  const chunks = output.filter((part) => part.type === "chunk");
+  const bytes = new Map(chunks.map(({ fileName, code }) => [fileName, gzipSync(code).length]));
+  const atOnce = new Set(chunks.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
   // A set hands out what is added while it is walked.
-  for (const path of atOnce)
-    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === "import-statement" && outputs[next]) atOnce.add(next);
-  const sizeOf = (/** @type {string} */ path) => bytes.get(basename(path)) ?? 0;
+  for (const file of atOnce)
+    for (const next of chunks.find(({ fileName }) => fileName === file)?.imports ?? []) if (bytes.has(next)) atOnce.add(next);
   return {
-    atOnce: [...atOnce].reduce((sum, path) => sum + sizeOf(path), 0),
-    chunks: Object.keys(outputs).flatMap((path) =>
-      atOnce.has(path) ? [] : [{ file: basename(path).replace(/-\w+\.js$/, ""), bytes: sizeOf(path) }],
-    ),
+    atOnce: [...atOnce].reduce((sum, file) => sum + (bytes.get(file) ?? 0), 0),
+    chunks: chunks.flatMap(({ fileName, name }) => (atOnce.has(fileName) ? [] : [{ file: name, bytes: bytes.get(fileName) ?? 0 }])),
   };
 }
 
