@@ -90,10 +90,17 @@ function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>,
     new Uint8Array(wasm.memory.buffer).set(new Uint8Array(words.buffer), address);
     return address;
   };
+  const tables = new Map<string, number>();
   const memory: Memory = {
     address: (arena) => arenas[arena],
     words: (words) => store(Int32Array.from(words)),
-    splat: (value, u32) => store(u32 ? new Uint32Array(4).fill(value) : new Float32Array(4).fill(value)),
+    table(words) {
+      const key = words.join();
+      const address = tables.get(key) ?? memory.words(words);
+      tables.set(key, address);
+      return address;
+    },
+    splat: (value, u32) => store(u32 ? new Uint32Array(16).fill(value) : new Float32Array(16).fill(value)),
     registers: (count) => (count <= SHARED_REGISTERS ? registers : wasm.alloc(count * REGISTER_BYTES)),
   };
   const packing = plan.kernels.map((kernel) => {
