@@ -2,7 +2,7 @@
  * Walks: how a kernel's operands, results and generated values move through its points.
  *
  * A kernel runs over outer dims (an odometer), one dim cut into chunks, and the dims of a box below it. A block is a chunk of the cut dim
- * times the box, at most BLOCK points in row-major order, whatever the dims: sixteen rows of 16 are one block. At each outer point `seek`
+ * times the box, in row-major order, whatever the dims: sixteen rows of 16 are one block. At each outer point `seek`
  * finds the first element of every walk; for each block `fetch` gives every operand a pointer: in place where its elements are contiguous,
  * else to a register into which they are copied. Where the elements of a block lie from its first one is the same for all blocks, so a
  * table holds it. Walks that do not move are fetched once per kernel. Operations then run over vectors without asking.
@@ -13,13 +13,10 @@
  * Walk, i32 words: 0 base, 1 log2 of the element's bytes, 2 stride of the cut dim, 3 kind, 4 slot (pointer, step), 5 register, 6 table,
  * 7 index base (0: none), 8 index stride of the cut dim, 9 index table (0: one row for the block), 10 elements per row, 11 rows, 12 random
  * words, fold or number of bounds, 13 bounds, 14 place and 15 index place (found by `seek`), then outer strides, then index outer strides.
- * Bound, i32 words: 0 offset, 1 stride of the cut dim, 2 size, 3 table, 4 its least and 5 greatest entry, 6 index of the block's first
- * element (found by `fetch`), 7 unused, then outer strides. Tables: bytes (of generated values, indices and bounds: elements; of index tables: bytes).
+ * Bound, i32 words: 0 offset, 1 stride of the cut dim, 2 size, 3 table, 4 least and 5 greatest index from it, 6 step within an
+ * entry (0 of one element), 7 unused, then outer strides. Tables: bytes (of generated values, indices and bounds: elements; of index tables: bytes).
  */
 import { fillBits } from "./random";
-
-/** Points of a block; its registers stay in the first-level cache. */
-export const BLOCK: i32 = 512;
 
 /** Contiguous words. */
 export const PLACE: i32 = 0;
@@ -175,31 +172,50 @@ function copyInside(kernel: usize, walk: usize, at: usize, to: usize, start: i32
   const bounds = <usize>load<i32>(walk, 52);
   const bytes = 32 + ((<usize>load<i32>(kernel)) << 2);
   const end = bounds + <usize>load<i32>(walk, 48) * bytes;
-  let whole = true;
+  const quads = load<i32>(walk, 12) == BOUNDED_QUADS;
+  let masked = false;
   for (let bound = bounds; bound < end; bound += bytes) {
     const first = load<i32>(bound) + start * load<i32>(bound, 4) + along(kernel, bound + 32);
     const size = load<i32>(bound, 8);
     const low = first + load<i32>(bound, 16);
     const high = first + load<i32>(bound, 20);
-    store<i32>(bound, first, 24);
     if (high < 0 || low >= size) return memory.fill(to, 0, (<usize>n) << 2);
-    if (low < 0 || high >= size) whole = false;
+    if (low >= 0 && high < size) continue;
+    mask(bound, first, to, n, quads, masked);
+    masked = true;
   }
-  const quads = load<i32>(walk, 12) == BOUNDED_QUADS;
-  if (whole) {
-    if (quads) copyQuads(walk, at, to, n);
-    else copyItems(walk, at, to, start, n);
-    return;
-  }
-  const table = <usize>load<i32>(walk, 24);
-  for (let i: usize = 0, last = <usize>(quads ? n : n << 2); i < last; i += 4) {
-    let inside = true;
-    for (let bound = bounds; bound < end; bound += bytes) {
-      const index = load<i32>(bound, 24) + load<i32>(<usize>load<i32>(bound, 12) + i);
-      if (<u32>index >= load<u32>(bound, 8)) inside = false;
+  if (!masked && quads) copyQuads(walk, at, to, n);
+  else if (!masked) copyItems(walk, at, to, start, n);
+  else if (quads) copyMasked(walk, at, to, n);
+  else {
+    const table = <usize>load<i32>(walk, 24);
+    for (let i: usize = 0, last = (<usize>n) << 2; i < last; i += 4) {
+      if (load<i32>(to + i) != 0) store<u32>(to + i, read(walk, at + load<i32>(table + i)));
     }
-    if (quads) v128.store(to + (i << 2), inside ? (load<i32>(walk, 4) == 0 ? loadBytes(at + load<i32>(table + i)) : v128.load(at + load<i32>(table + i))) : i32x4.splat(0));
-    else store<u32>(to + i, inside ? read(walk, at + load<i32>(table + i)) : 0);
+  }
+}
+
+/** Writes, or joins to what is there, which elements of a block lie inside a bound. */
+function mask(bound: usize, first: i32, to: usize, n: i32, quads: bool, joins: bool): void {
+  const size = i32x4.splat(load<i32>(bound, 8));
+  const table = <usize>load<i32>(bound, 12);
+  const lanes = i32x4.add(i32x4.splat(first), i32x4.mul(i32x4.splat(load<i32>(bound, 24)), i32x4(0, 1, 2, 3)));
+  for (let i: usize = 0, last = (<usize>n) << 2; i < last; i += 16) {
+    const index = i32x4.add(lanes, quads ? v128.load32_splat(table + (i >> 2)) : v128.load(table + i));
+    const inside = i32x4.lt_u(index, size);
+    v128.store(to + i, joins ? v128.and(inside, v128.load(to + i)) : inside);
+  }
+}
+
+/** Copies quads where their masks lie; one that is wholly masked is not read. */
+function copyMasked(walk: usize, at: usize, to: usize, n: i32): void {
+  const table = <usize>load<i32>(walk, 24);
+  const isByte = load<i32>(walk, 4) == 0;
+  for (let i: usize = 0, last = <usize>n; i < last; i += 4) {
+    const inside = v128.load(to + (i << 2));
+    if (!v128.any_true(inside)) continue;
+    const from = at + load<i32>(table + i);
+    v128.store(to + (i << 2), v128.and(inside, isByte ? loadBytes(from) : v128.load(from)));
   }
 }
 

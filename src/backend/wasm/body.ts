@@ -56,12 +56,13 @@ interface Slot {
 /** Returns the address of the encoded kernel. */
 export function encodeBody(block: Block, memory: Memory): number {
   const { frame, instructions, results, fold } = block;
-  const steps = stepsOf(instructions, results);
   const walks = walksOf(block, memory);
-  const uniform = uniformValues(instructions, walks, steps);
-  const steady = steadyValues(block, walks, steps);
+  const uniform = closure(instructions, (value) => walks.get(value)?.uniform === true);
+  const steady = hasManyBlocks(frame) ? closure(instructions, (value) => walks.get(value)?.steady === true) : new Set<number>();
+  const isFixed = (value: number): boolean => uniform.has(value) || steady.has(value);
+  const steps = stepsOf(instructions, new Set(results.map(({ value }) => value)), isFixed);
   const lastUse = lastUses(steps, results);
-  const straight = straightResults(block, memory, (value) => !uniform.has(value) && !steady.has(value), walks, lastUse);
+  const straight = straightResults(block, memory, isFixed, walks, lastUse);
   const registers = new Registers();
   // Folds go on from block to block, so their registers are never shared.
   const partials = results.map((result) => (result.fold === undefined ? 0 : registers.take(Number.POSITIVE_INFINITY)));
@@ -149,22 +150,20 @@ function walksOf({ instructions, accesses, frame }: Block, memory: Memory): Map<
   return walks;
 }
 
-/** Returns the values that are the same in all blocks; where there is one block, it is no gain to tell them apart. */
-function steadyValues({ frame, instructions }: Block, walks: ReadonlyMap<number, Walk>, steps: readonly Step[]): Set<number> {
-  const { outer, cut, dims, chunk } = frame;
-  const steady = new Set<number>();
-  if (outer.length === 0 && (cut === undefined || chunk >= (dims[cut] as number))) return steady;
-  for (const [i, { op }] of instructions.entries()) if (op === "const" || walks.get(i)?.steady === true) steady.add(i);
-  for (const { value, args } of steps) if (args.every((arg) => steady.has(arg))) steady.add(value);
-  return steady;
+/** Returns whether a frame has several blocks; where it has one, it is no gain to tell apart what is the same in all. */
+function hasManyBlocks({ outer, cut, dims, chunk }: Frame): boolean {
+  return outer.length > 0 || (cut !== undefined && chunk < (dims[cut] as number));
 }
 
-/** Returns the values of which one stands for all points of a block. */
-function uniformValues(instructions: readonly Instruction[], walks: ReadonlyMap<number, Walk>, steps: readonly Step[]): Set<number> {
-  const uniform = new Set<number>();
-  for (const [i, { op }] of instructions.entries()) if (op === "const" || walks.get(i)?.uniform === true) uniform.add(i);
-  for (const { value, args } of steps) if (args.every((arg) => uniform.has(arg))) uniform.add(value);
-  return uniform;
+/** Returns the constants, some operands, and what is computed from these alone. */
+function closure(instructions: readonly Instruction[], belongs: (operand: number) => boolean): Set<number> {
+  const values = new Set<number>();
+  for (const [value, instruction] of instructions.entries()) {
+    const isPart =
+      instruction.op === "apply" ? instruction.args.every((arg) => values.has(arg)) : instruction.op === "const" || belongs(value);
+    if (isPart) values.add(value);
+  }
+  return values;
 }
 
 /** Returns the value in whose computation each is used last. */
@@ -179,13 +178,13 @@ function lastUses(steps: readonly Step[], results: readonly Result[]): Map<numbe
 function straightResults(
   { instructions, accesses, results, resultFrame }: Block,
   memory: Memory,
-  isComputed: (value: number) => boolean,
+  isFixed: (value: number) => boolean,
   walks: ReadonlyMap<number, Walk>,
   lastUse: ReadonlyMap<number, number>,
 ): Map<number, { readonly access: Access; readonly walk: Walk }> {
   const straight = new Map<number, { readonly access: Access; readonly walk: Walk }>();
   for (const { value, access, fold, adds } of results) {
-    if (instructions[value]?.op !== "apply" || fold !== undefined || !isComputed(value) || straight.has(value)) continue;
+    if (instructions[value]?.op !== "apply" || fold !== undefined || isFixed(value) || straight.has(value)) continue;
     const walk = resultWalk(access, adds === true, resultFrame, memory);
     const readsLater = instructions.some((i, at) => {
       if (i.op !== "load" || walks.get(at)?.inPlace !== true || accesses[i.access]?.arena !== access.arena) return false;

@@ -1,8 +1,11 @@
 /** Frames: the order in which a kernel visits its points, and how it cuts them into blocks (see `assembly/walk.ts`). */
 import type { Access, MapKernel, ReduceKernel } from "../../program/plan.ts";
 
-/** Points of a block: `BLOCK` of `assembly/walk.ts`. */
+/** Most points of a block. */
 export const BLOCK = 512;
+
+/** Points from which a stretch between bounds is a block of its own. */
+const STRETCH = 64;
 
 /** Partial folds of a long row. */
 const PARTIALS = 256;
@@ -39,12 +42,16 @@ export function boxPoints({ dims, box }: Frame): number {
 }
 
 /** Returns the frame of a map. Any order will do: the one in which most walks run on. */
-export function mapFrame({ dims, accesses, outputs }: MapKernel): Frame {
+export function mapFrame({ dims, accesses, instructions, outputs }: MapKernel): Frame {
   const results = outputs.map(({ access }) => access);
   // A value that is contiguous where it goes is written as it is computed, so results weigh double.
   const walks = [...accesses, ...results, ...results];
   const all = [...dims.keys()];
-  return frame(dims, runningOn(dims, all, walks, innermost(dims, all, walks)), dims.length);
+  const inner = innermost(dims, all, walks);
+  const chunk = inner === undefined ? 0 : stretch(inner, dims[inner] as number, accesses);
+  if (chunk >= STRETCH) return { dims, outer: all.filter((d) => d !== inner), cut: inner, chunk, box: [] };
+  const fast = runningOn(dims, all, walks, inner);
+  return frame(dims, untilCopiesCost(dims, fast, walks, instructions.length), dims.length);
 }
 
 /** Returns the frame that visits points in row-major order. */
@@ -104,6 +111,41 @@ function frame(dims: readonly number[], fast: readonly number[], kept: number): 
     chunk: cut === undefined ? 1 : Math.min(Math.floor(BLOCK / points), dims[cut] as number),
     box,
   };
+}
+
+/**
+ * Returns the fastest dims that pay for being in a block: a walk in place that does not run on must be copied, about as long as an operation
+ * takes, while longer blocks save a few nanoseconds for each instruction of a block. The weight was measured on recurrent steps, which have
+ * rows of 128 in tables of 384.
+ */
+function untilCopiesCost(dims: readonly number[], fast: readonly number[], walks: readonly Access[], instructions: number): number[] {
+  let running = walks;
+  let points = 1;
+  for (const [i, d] of fast.entries()) {
+    const stays = running.filter((walk) => walk.strides[d] === points);
+    const stops = running.filter((walk) => !stays.includes(walk) && fast.slice(i).some((other) => walk.strides[other] !== 0));
+    if (i > 0 && stops.length * points > 8 * instructions + 128) return fast.slice(0, i);
+    running = stays;
+    points *= dims[d] as number;
+  }
+  return [...fast];
+}
+
+/**
+ * Returns the length of the longest stretches of a dim at whose ends all bounds lie, 0 where none lies within the dim. Gradients of slices,
+ * such as those of the gates of a recurrent cell, are zeros but for a stretch: blocks along it need no masks.
+ */
+function stretch(d: number, size: number, accesses: readonly Access[]): number {
+  const bounds = accesses.flatMap((access) => access.bounds ?? []).filter((bound) => bound.strides[d] !== 0);
+  if (bounds.length === 0) return 0;
+  if (!bounds.every(({ strides }) => strides.every((stride, other) => stride === (other === d ? 1 : 0)))) return 0;
+  const length = bounds.flatMap((bound) => [bound.offset, bound.size]).reduce((a, b) => divisor(a, Math.abs(b)), size);
+  return length > BLOCK ? 0 : length;
+}
+
+/** Returns the greatest common divisor. */
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b);
 }
 
 /** Returns the dim, of some, along which most walks run with stride 1, weighed by its length; the last among equals. */

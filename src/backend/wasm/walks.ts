@@ -17,7 +17,9 @@ export interface Walk {
 }
 
 /** Positions of words that are filled in later. */
-export const [SLOT, REGISTER, FOLD] = [4, 5, 12] as const;
+export const SLOT = 4;
+export const REGISTER = 5;
+export const FOLD = 12;
 
 /** Returns the walk of an operand. */
 export function operandWalk(access: Access, frame: Frame, memory: Memory): Walk {
@@ -28,7 +30,7 @@ export function operandWalk(access: Access, frame: Frame, memory: Memory): Walk 
   const steady = steps.every((each) => isSteady(each, frame));
   const uniform = free && isConstant(strides, frame);
   const inPlace = free && !uniform && access.storage !== "u8" && isRun(strides, frame);
-  const quads = !picks && inQuads(strides, frame, 1) && bounds.every((bound) => inQuads(bound.strides, frame, 0));
+  const quads = !picks && inQuads(strides, frame, 1) && bounds.every((bound) => quadStep(bound.strides, frame) !== undefined);
   const copies = bounds.length === 0 ? (quads ? QUADS : ITEMS) : quads ? BOUNDED_QUADS : BOUNDED_ITEMS;
   const kind = uniform ? SPLAT : inPlace ? PLACE : copies;
   return { words: accessWords(kind, access, picks, frame, memory), inPlace, uniform, steady };
@@ -67,9 +69,10 @@ function accessWords(kind: number, access: Access, picks: boolean, frame: Frame,
   const isTabled = kind !== PLACE && kind !== SPLAT;
   const table = isTabled ? memory.table(thinned(strides).map((offset) => offset << shift)) : 0;
   const conditions = bounds.flatMap((bound) => {
-    const offsets = thinned(bound.strides);
+    const offsets = offsetsOf(bound.strides, frame);
     const reach = [Math.min(...offsets), Math.max(...offsets)];
-    const own = [bound.offset, cutOf(bound.strides, frame), bound.size, memory.table(offsets), ...reach, 0, 0];
+    const step = every === 4 ? (quadStep(bound.strides, frame) as number) : 0;
+    const own = [bound.offset, cutOf(bound.strides, frame), bound.size, memory.table(thinned(bound.strides)), ...reach, step, 0];
     return [...own, ...outerOf(bound.strides, frame)];
   });
   const outer = outerOf(strides, frame);
@@ -141,4 +144,9 @@ function isSteady(strides: Strides, frame: Frame): boolean {
 /** Returns whether each four elements of a block lie `step` apart. */
 function inQuads(strides: Strides, frame: Frame, step: number): boolean {
   return offsetsOf(strides, frame).every((offset, i, all) => i % 4 === 0 || offset - (all[i - 1] as number) === step);
+}
+
+/** Returns by how much an index moves within all fours of a block: 0, 1, or undefined where it is neither. */
+function quadStep(strides: Strides, frame: Frame): number | undefined {
+  return [0, 1].find((step) => inQuads(strides, frame, step));
 }
