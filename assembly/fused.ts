@@ -1,7 +1,6 @@
 /**
- * Operations that run together in one pass, each rounded as on its own (never fused into one rounding), so that the bits are those of
- * separate passes. Which a body uses is the encoder's choice (src/backend/wasm/steps.ts, where their trees stand under the same codes).
- * Words and steps of an instruction are those of map.ts.
+ * Operations that run together in one pass, each rounded as on its own (never several in one rounding), so that the bits are those of
+ * separate passes. Which a body uses is the encoder's choice: src/backend/wasm/steps.ts has their trees under the same codes. Words and steps of an instruction as in map.ts.
  */
 
 /** One instruction over `n` groups of sixteen elements from group `first` of its arguments. */
@@ -11,12 +10,10 @@ export function applyFused(at: usize, to: usize, first: i32, n: i32): void {
   const sb = stepOf(at, 16);
   const sc = stepOf(at, 20);
   const sd = stepOf(at, 24);
-  const se = stepOf(at, 28);
   let a = pointerOf(at, 12) + <usize>first * sa;
   let b = pointerOf(at, 16) + <usize>first * sb;
   let c = pointerOf(at, 20) + <usize>first * sc;
   let d = pointerOf(at, 24) + <usize>first * sd;
-  const e = pointerOf(at, 28) + <usize>first * se;
   switch (load<i32>(at)) {
     case 64:
       for (; to < end; to += 64, a += sa, b += sb, c += sc, d += sd)
@@ -68,7 +65,7 @@ export function applyFused(at: usize, to: usize, first: i32, n: i32): void {
       break;
     case 73:
       for (; to < end; to += 64, a += sa, b += sb, c += sc)
-        put4(to, subMulBy(a, b, c), subMulBy(a + 16, b + 16, c + 16), subMulBy(a + 32, b + 32, c + 32), subMulBy(a + 48, b + 48, c + 48));
+        put4(to, subTimes(a, b, c), subTimes(a + 16, b + 16, c + 16), subTimes(a + 32, b + 32, c + 32), subTimes(a + 48, b + 48, c + 48));
       break;
     case 74:
       for (; to < end; to += 64, a += sa, b += sb, c += sc, d += sd)
@@ -108,20 +105,18 @@ export function applyFused(at: usize, to: usize, first: i32, n: i32): void {
           rootMulAdd(a + 48, b + 48, c + 48),
         );
       break;
-    case 79:
-      for (; to < end; to += 64, a += sa, b += sb)
-        put4(to, settle(a, b), settle(a + 16, b + 16), settle(a + 32, b + 32), settle(a + 48, b + 48));
-      break;
     default:
-      mean(to, end, a, sa, b, sb, c, sc, d, sd, e, se);
+      unreachable();
   }
 }
 
-function pointerOf(at: usize, word: usize): usize {
+/** Returns where the first elements of an argument lie. */
+export function pointerOf(at: usize, word: usize): usize {
   return <usize>load<i32>(<usize>load<i32>(at + word));
 }
 
-function stepOf(at: usize, word: usize): usize {
+/** Returns the bytes from one group of an argument to the next: 64, or 0 where one value stands for all. */
+export function stepOf(at: usize, word: usize): usize {
   return <usize>load<i32>(<usize>load<i32>(at + word), 4);
 }
 
@@ -132,117 +127,70 @@ export function put4(to: usize, first: v128, second: v128, third: v128, fourth: 
   v128.store(to, fourth, 48);
 }
 
-/** A decaying mean that settles at 0: x = a·b + c·d, |x| < e ? 0 : x. Decays (a, c) and e are one value for all, as a rule. */
-function mean(
-  to: usize,
-  end: usize,
-  a: usize,
-  sa: usize,
-  b: usize,
-  sb: usize,
-  c: usize,
-  sc: usize,
-  d: usize,
-  sd: usize,
-  e: usize,
-  se: usize,
-): void {
-  if ((sa | sc | se) == 0 && (sb & sd) == 64) {
-    const p = v128.load(a);
-    const q = v128.load(c);
-    const tiny = v128.load(e);
-    for (; to < end; to += 16, b += 16, d += 16)
-      v128.store(to, settled(f32x4.add(f32x4.mul(p, v128.load(b)), f32x4.mul(q, v128.load(d))), tiny));
-  } else {
-    for (; to < end; to += 16, a += sa >> 2, b += sb >> 2, c += sc >> 2, d += sd >> 2, e += se >> 2)
-      v128.store(to, settled(mulMulAdd(a, b, c, d), v128.load(e)));
-  }
-}
-
-function settled(x: v128, tiny: v128): v128 {
-  return v128.andnot(x, f32x4.lt(f32x4.abs(x), tiny));
-}
-
 function product(a: usize, b: usize): v128 {
   return f32x4.mul(v128.load(a), v128.load(b));
 }
 
-/** a·b + c·d. */
+function sum(a: usize, b: usize): v128 {
+  return f32x4.add(v128.load(a), v128.load(b));
+}
+
 function mulMulAdd(a: usize, b: usize, c: usize, d: usize): v128 {
   return f32x4.add(product(a, b), product(c, d));
 }
 
-/** a·b − c·d. */
 function mulMulSub(a: usize, b: usize, c: usize, d: usize): v128 {
   return f32x4.sub(product(a, b), product(c, d));
 }
 
-/** a·b + c. */
 function mulAdd(a: usize, b: usize, c: usize): v128 {
   return f32x4.add(product(a, b), v128.load(c));
 }
 
-/** a·b − c. */
 function mulSub(a: usize, b: usize, c: usize): v128 {
   return f32x4.sub(product(a, b), v128.load(c));
 }
 
-/** a − b·c. */
 function subMul(a: usize, b: usize, c: usize): v128 {
   return f32x4.sub(v128.load(a), product(b, c));
 }
 
-/** (a·b)·c. */
 function mulMul(a: usize, b: usize, c: usize): v128 {
   return f32x4.mul(product(a, b), v128.load(c));
 }
 
-/** (a·b) / c. */
 function mulDiv(a: usize, b: usize, c: usize): v128 {
   return f32x4.div(product(a, b), v128.load(c));
 }
 
-/** (a + b) + c. */
 function addAdd(a: usize, b: usize, c: usize): v128 {
-  return f32x4.add(f32x4.add(v128.load(a), v128.load(b)), v128.load(c));
+  return f32x4.add(sum(a, b), v128.load(c));
 }
 
-/** (a + b)·c. */
 function addMul(a: usize, b: usize, c: usize): v128 {
-  return f32x4.mul(f32x4.add(v128.load(a), v128.load(b)), v128.load(c));
+  return f32x4.mul(sum(a, b), v128.load(c));
 }
 
-/** (a − b)·c. */
-function subMulBy(a: usize, b: usize, c: usize): v128 {
+function subTimes(a: usize, b: usize, c: usize): v128 {
   return f32x4.mul(f32x4.sub(v128.load(a), v128.load(b)), v128.load(c));
 }
 
-/** a < b ? c : d. */
 function lessSelect(a: usize, b: usize, c: usize, d: usize): v128 {
   return v128.bitselect(v128.load(c), v128.load(d), f32x4.lt(v128.load(a), v128.load(b)));
 }
 
-/** a = b ? c : d. */
 function equalSelect(a: usize, b: usize, c: usize, d: usize): v128 {
   return v128.bitselect(v128.load(c), v128.load(d), f32x4.eq(v128.load(a), v128.load(b)));
 }
 
-/** a < b as 1 or 0. */
 function lessF32(a: usize, b: usize): v128 {
   return v128.and(f32x4.lt(v128.load(a), v128.load(b)), f32x4.splat(1));
 }
 
-/** a = b as 1 or 0. */
 function equalF32(a: usize, b: usize): v128 {
   return v128.and(f32x4.eq(v128.load(a), v128.load(b)), f32x4.splat(1));
 }
 
-/** √a·b + c. */
 function rootMulAdd(a: usize, b: usize, c: usize): v128 {
   return f32x4.add(f32x4.mul(f32x4.sqrt(v128.load(a)), v128.load(b)), v128.load(c));
-}
-
-/** |a| < b ? 0 : a. */
-function settle(a: usize, b: usize): v128 {
-  return settled(v128.load(a), v128.load(b));
 }

@@ -9,9 +9,10 @@
  * where nothing reads that place later. Passes take sixteen elements at a time, and may read as many past the end.
  * Measured per vector, Node 20, Zen 5: @@
  */
-import { applyFused, put4 } from "./fused";
+import { applyFused, pointerOf, put4, stepOf } from "./fused";
 import { cos4, exp4, log4, sin4, tanh4 } from "./math";
 import { put } from "./put";
+import { applyUniform } from "./uniform";
 import { advance, fetch, rewind, seek, walkBytes } from "./walk";
 
 export function map(kernel: usize): void {
@@ -72,14 +73,20 @@ function execute(kernel: usize, at: usize, end: usize, n: i32): void {
 
 /** One instruction over `n` groups of sixteen elements from group `first` of its arguments. */
 function apply(at: usize, to: usize, first: i32, n: i32): void {
+  const code = load<i32>(at);
+  if (code >= 64) {
+    if (code >= 80) applyUniform(at, to, first, n);
+    else applyFused(at, to, first, n);
+    return;
+  }
   const end = to + ((<usize>n) << 6);
-  const sa = <usize>load<i32>(<usize>load<i32>(at, 12), 4);
-  const sb = <usize>load<i32>(<usize>load<i32>(at, 16), 4);
-  const sc = <usize>load<i32>(<usize>load<i32>(at, 20), 4);
-  let a = <usize>load<i32>(<usize>load<i32>(at, 12)) + <usize>first * sa;
-  let b = <usize>load<i32>(<usize>load<i32>(at, 16)) + <usize>first * sb;
-  let c = <usize>load<i32>(<usize>load<i32>(at, 20)) + <usize>first * sc;
-  switch (load<i32>(at)) {
+  const sa = stepOf(at, 12);
+  const sb = stepOf(at, 16);
+  const sc = stepOf(at, 20);
+  let a = pointerOf(at, 12) + <usize>first * sa;
+  let b = pointerOf(at, 16) + <usize>first * sb;
+  let c = pointerOf(at, 20) + <usize>first * sc;
+  switch (code) {
     case 1:
       for (; to < end; to += 64, a += sa, b += sb) put4(to, add(a, b), add(a + 16, b + 16), add(a + 32, b + 32), add(a + 48, b + 48));
       break;
@@ -179,7 +186,7 @@ function apply(at: usize, to: usize, first: i32, n: i32): void {
       }
       break;
     default:
-      applyFused(at, to, first, n);
+      unreachable();
   }
 }
 

@@ -9,7 +9,10 @@ const ADD: i32 = 8;
  * step 0 is one for all. A row number past the table is dropped.
  */
 export function put(walk: usize, value: usize, step: i32, start: i32, n: i32): void {
-  if (load<i32>(walk, 28) != 0) return scatter(walk, value, step, start, n);
+  if (load<i32>(walk, 28) != 0) {
+    scatter(walk, value, step, start, n);
+    return;
+  }
   const to = locate(walk, start);
   const kind = load<i32>(walk, 12);
   const table = <usize>load<i32>(walk, 24);

@@ -14,6 +14,7 @@ import { advance, rewind, seek, walkBytes } from "./walk";
 const SUM: i32 = 0;
 const MAX: i32 = 1;
 const SUM_U32: i32 = 2;
+const MAX_U32: i32 = 3;
 
 export function reduce(kernel: usize, rows: bool): void {
   rewind(kernel, 0);
@@ -145,26 +146,45 @@ function foldTimes(op: i32, partials: usize, value: usize, step: usize, width: i
   const pitch = step == 0 ? 0 : (<usize>width) << 2;
   const end = partials + ((<usize>(width >> 2)) << 4);
   let to = partials;
-  for (const most = end - 64; step != 0 && op <= MAX && <isize>to <= <isize>most; to += 64, value += 64) {
+  // Four columns at a time, for a fold waits for the one before it.
+  for (; step != 0 && to + 64 <= end; to += 64, value += 64) {
     let a = v128.load(to);
     let b = v128.load(to, 16);
     let c = v128.load(to, 32);
     let d = v128.load(to, 48);
     let at = value;
-    if (op == SUM) {
-      for (let i = 0; i < times; i++, at += pitch) {
-        a = f32x4.add(a, v128.load(at));
-        b = f32x4.add(b, v128.load(at, 16));
-        c = f32x4.add(c, v128.load(at, 32));
-        d = f32x4.add(d, v128.load(at, 48));
-      }
-    } else {
-      for (let i = 0; i < times; i++, at += pitch) {
-        a = f32x4.max(a, v128.load(at));
-        b = f32x4.max(b, v128.load(at, 16));
-        c = f32x4.max(c, v128.load(at, 32));
-        d = f32x4.max(d, v128.load(at, 48));
-      }
+    switch (op) {
+      case SUM:
+        for (let i = 0; i < times; i++, at += pitch) {
+          a = f32x4.add(a, v128.load(at));
+          b = f32x4.add(b, v128.load(at, 16));
+          c = f32x4.add(c, v128.load(at, 32));
+          d = f32x4.add(d, v128.load(at, 48));
+        }
+        break;
+      case MAX:
+        for (let i = 0; i < times; i++, at += pitch) {
+          a = f32x4.max(a, v128.load(at));
+          b = f32x4.max(b, v128.load(at, 16));
+          c = f32x4.max(c, v128.load(at, 32));
+          d = f32x4.max(d, v128.load(at, 48));
+        }
+        break;
+      case MAX_U32:
+        for (let i = 0; i < times; i++, at += pitch) {
+          a = i32x4.max_u(a, v128.load(at));
+          b = i32x4.max_u(b, v128.load(at, 16));
+          c = i32x4.max_u(c, v128.load(at, 32));
+          d = i32x4.max_u(d, v128.load(at, 48));
+        }
+        break;
+      default:
+        for (let i = 0; i < times; i++, at += pitch) {
+          a = i32x4.add(a, v128.load(at));
+          b = i32x4.add(b, v128.load(at, 16));
+          c = i32x4.add(c, v128.load(at, 32));
+          d = i32x4.add(d, v128.load(at, 48));
+        }
     }
     v128.store(to, a);
     v128.store(to, b, 16);

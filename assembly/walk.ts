@@ -28,8 +28,8 @@ export const QUADS: i32 = 2;
 const ITEMS: i32 = 3;
 const IOTA: i32 = 4;
 const RANDOM: i32 = 5;
+/** The same within bounds; 7 is the other kind of these. */
 const BOUNDED_QUADS: i32 = 6;
-const BOUNDED_ITEMS: i32 = 7;
 
 export function walkBytes(kernel: usize): usize {
   return 64 + ((<usize>load<i32>(kernel)) << 3);
@@ -179,7 +179,10 @@ function copyInside(kernel: usize, walk: usize, at: usize, to: usize, start: i32
     const size = load<i32>(bound, 8);
     const low = first + load<i32>(bound, 16);
     const high = first + load<i32>(bound, 20);
-    if (high < 0 || low >= size) return memory.fill(to, 0, (<usize>n) << 2);
+    if (high < 0 || low >= size) {
+      memory.fill(to, 0, (<usize>n) << 2);
+      return;
+    }
     if (low >= 0 && high < size) continue;
     mask(bound, first, to, n, quads, masked);
     masked = true;

@@ -60,7 +60,7 @@ export function encodeBody(block: Block, memory: Memory): number {
   const uniform = closure(instructions, (value) => walks.get(value)?.uniform === true);
   const steady = hasManyBlocks(frame) ? closure(instructions, (value) => walks.get(value)?.steady === true) : new Set<number>();
   const isFixed = (value: number): boolean => uniform.has(value) || steady.has(value);
-  const steps = stepsOf(instructions, new Set(results.map(({ value }) => value)), isFixed);
+  const steps = stepsOf({ instructions, kept: new Set(results.map(({ value }) => value)), uniform, steady });
   const lastUse = lastUses(steps, results);
   const straight = straightResults(block, memory, isFixed, walks, lastUse);
   const registers = new Registers();

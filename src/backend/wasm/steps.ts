@@ -13,32 +13,45 @@ export interface Step {
   readonly args: readonly number[];
 }
 
-/** An operation, or a pass of an earlier row, of arguments: a tree, the n-th argument of the pass, or the constant 0. */
-type Tree = readonly [name: string, ...args: (Tree | number | "zero")[]];
+/** An argument of a pass: the n-th, the n-th where it is one value for all points, or the constant 0. */
+type Leaf = number | `one ${number}` | "zero";
 
-/** The passes of several f32 operations: their codes in `assembly/fused.ts`, and what they are. */
+/** An operation, or a pass of an earlier row, of trees and arguments. */
+type Tree = readonly [name: string, ...parts: (Tree | Leaf)[]];
+
+/** The passes of several operations: their codes in `assembly/fused.ts` and `assembly/uniform.ts`, and what they are. */
 const fused: readonly (readonly [name: string, code: number, tree: Tree])[] = [
   ["mulMulAdd", 64, ["add", ["mul", 0, 1], ["mul", 2, 3]]],
+  ["settle", 83, ["select", ["less", ["abs", 0], "one 1"], "zero", 0]],
+  ["meanSquare", 81, ["settle", ["mulMulAdd", "one 0", 1, "one 2", ["mul", 3, 3]], 4]],
+  ["mean", 80, ["settle", ["mulMulAdd", "one 0", 1, "one 2", 3], 4]],
+  ["descend", 82, ["sub", ["mul", 0, "one 1"], ["div", ["mul", "one 2", 3], 4]]],
   ["mulMulSub", 65, ["sub", ["mul", 0, 1], ["mul", 2, 3]]],
   ["rootMulAdd", 78, ["add", ["mul", ["sqrt", 0], 1], 2]],
+  ["affine", 84, ["add", ["mul", 0, "one 1"], "one 2"]],
+  ["scaleAdd", 85, ["add", ["mul", 0, "one 1"], 2]],
+  ["scaleSub", 86, ["sub", ["mul", 0, "one 1"], 2]],
   ["mulAdd", 66, ["add", ["mul", 0, 1], 2]],
   ["mulSub", 67, ["sub", ["mul", 0, 1], 2]],
   ["subMul", 68, ["sub", 0, ["mul", 1, 2]]],
   ["mulDiv", 70, ["div", ["mul", 0, 1], 2]],
   ["addMul", 72, ["mul", ["add", 0, 1], 2]],
-  ["subMulBy", 73, ["mul", ["sub", 0, 1], 2]],
+  ["subTimes", 73, ["mul", ["sub", 0, 1], 2]],
   ["mulMul", 69, ["mul", ["mul", 0, 1], 2]],
   ["addAdd", 71, ["add", ["add", 0, 1], 2]],
-  ["settle", 79, ["select", ["less", ["abs", 0], 1], "zero", 0]],
   ["lessSelect", 74, ["select", ["less", 0, 1], 2, 3]],
   ["equalSelect", 75, ["select", ["equal", 0, 1], 2, 3]],
   ["lessF32", 76, ["toF32", ["less", 0, 1]]],
   ["equalF32", 77, ["toF32", ["equal", 0, 1]]],
-  ["mean", 80, ["settle", ["mulMulAdd", 0, 1, 2, 3], 4]],
+  ["scale", 87, ["mul", 0, "one 1"]],
+  ["shift", 88, ["add", 0, "one 1"]],
+  ["masked", 89, ["and", 0, "one 1"]],
 ];
 
 const codes: ReadonlyMap<string, number> = new Map(fused.map(([name, code]) => [name, code]));
-const COMMUTES: ReadonlySet<string> = new Set(["add", "mul"]);
+const COMMUTES: ReadonlySet<string> = new Set(["add", "mul", "and"]);
+/** The operations above that take u32; the others are those of f32. */
+const OF_U32: ReadonlySet<string> = new Set(["toF32", "and"]);
 
 interface Named {
   readonly value: number;
@@ -47,30 +60,37 @@ interface Named {
   readonly isU32: boolean;
 }
 
-/**
- * Returns the passes of a body in order. `kept` says which values leave it, `isFixed` which are computed once for all points or blocks, and
- * so stay apart from those that are not.
- */
-export function stepsOf(instructions: readonly Instruction[], kept: ReadonlySet<number>, isFixed: (value: number) => boolean): Step[] {
+/** What passes are made from. */
+export interface Source {
+  readonly instructions: readonly Instruction[];
+  /** The values that leave the body. */
+  readonly kept: ReadonlySet<number>;
+  /** The values of which one stands for all points of a block. */
+  readonly uniform: ReadonlySet<number>;
+  /** The values that are the same in all blocks. */
+  readonly steady: ReadonlySet<number>;
+}
+
+/** Returns the passes of a body in order. */
+export function stepsOf(source: Source): Step[] {
+  const { instructions, kept, uniform, steady } = source;
   const steps = new Map<number, Named>();
-  for (const [value, { op, ...rest }] of instructions.entries()) {
-    if (op !== "apply") continue;
-    const { name, args } = rest as Extract<Instruction, { op: "apply" }>;
+  for (const [value, instruction] of instructions.entries()) {
+    if (instruction.op !== "apply") continue;
+    const { name, args } = instruction;
     steps.set(value, { value, name, args, isU32: instructions[args.at(-1) as number]?.dtype === "u32" });
   }
-  const isZero = (value: number): boolean => {
-    const instruction = instructions[value];
-    return instruction?.op === "const" && instruction.value === 0 && !Object.is(instruction.value, -0);
-  };
   for (const [name, , tree] of fused) {
     const uses = countUses(steps.values());
-    for (const step of [...steps.values()].reverse()) {
-      if (!steps.has(step.value)) continue;
-      const isInner = (value: number): boolean => uses.get(value) === 1 && !kept.has(value) && isFixed(value) === isFixed(step.value);
-      const found = match(tree, step.value, { args: [], inner: [] }, steps, isInner, isZero);
+    for (const { value } of [...steps.values()].reverse()) {
+      if (!steps.has(value)) continue;
+      // What is computed once for all points or blocks stays apart from what is not.
+      const isInner = (inner: number): boolean =>
+        uses.get(inner) === 1 && !kept.has(inner) && uniform.has(inner) === uniform.has(value) && steady.has(inner) === steady.has(value);
+      const found = match(tree, value, { args: [], inner: [] }, steps, isInner, source);
       if (found === undefined) continue;
-      for (const value of found.inner) steps.delete(value);
-      steps.set(step.value, { value: step.value, name, args: found.args as number[], isU32: false });
+      for (const inner of found.inner) steps.delete(inner);
+      steps.set(value, { value, name, args: found.args as number[], isU32: false });
     }
   }
   return [...steps.values()].map(({ value, name, args, isU32 }) => {
@@ -98,29 +118,34 @@ function match(
   found: Found,
   steps: ReadonlyMap<number, Named>,
   isInner: (value: number) => boolean,
-  isZero: (value: number) => boolean,
+  source: Source,
 ): Found | undefined {
   const step = steps.get(value);
-  if (step === undefined || step.name !== name || (step.isU32 && name !== "toF32")) return undefined;
+  if (step === undefined || step.name !== name || (step.isU32 && !OF_U32.has(name))) return undefined;
   const orders = COMMUTES.has(name) ? [step.args, step.args.toReversed()] : [step.args];
   for (const args of orders) {
     let state: Found | undefined = found;
     for (const [i, part] of parts.entries()) {
       const arg = args[i] as number;
       if (state === undefined) break;
-      if (part === "zero") state = isZero(arg) ? state : undefined;
-      else if (typeof part === "number")
-        state = (state.args[part] ?? arg) === arg ? { ...state, args: withArg(state.args, part, arg) } : undefined;
-      else if (!isInner(arg)) state = undefined;
-      else state = match(part, arg, { ...state, inner: [...state.inner, arg] }, steps, isInner, isZero);
+      if (typeof part !== "object") state = bind(part, arg, state, source);
+      else state = isInner(arg) ? match(part, arg, { ...state, inner: [...state.inner, arg] }, steps, isInner, source) : undefined;
     }
     if (state !== undefined) return state;
   }
   return undefined;
 }
 
-function withArg(args: Found["args"], i: number, arg: number): Found["args"] {
-  const bound = [...args];
-  bound[i] = arg;
-  return bound;
+/** Returns what is found with an argument at a leaf. */
+function bind(leaf: Leaf, arg: number, found: Found, { instructions, uniform }: Source): Found | undefined {
+  if (leaf === "zero") {
+    const instruction = instructions[arg];
+    return instruction?.op === "const" && Object.is(instruction.value, 0) ? found : undefined;
+  }
+  if (typeof leaf === "string" && !uniform.has(arg)) return undefined;
+  const position = Number(String(leaf).replace("one ", ""));
+  if ((found.args[position] ?? arg) !== arg) return undefined;
+  const args = [...found.args];
+  args[position] = arg;
+  return { ...found, args };
 }
