@@ -1,22 +1,9 @@
 /** Encoding of elementwise bodies: registers, walks and instructions, as `assembly/walk.ts` and `assembly/map.ts` read them. */
-import type { Access, ArenaName, Instruction } from "../../program/plan.ts";
+import type { Access, Instruction } from "../../program/plan.ts";
 import { BLOCK, boxPoints, type Frame } from "./frame.ts";
+import type { Memory } from "./memory.ts";
 import { type Step, stepsOf } from "./steps.ts";
 import { FOLD, generatedWalk, operandWalk, REGISTER, resultWalk, SLOT, type Walk } from "./walks.ts";
-
-/** Where encoded blocks go, and where arenas lie. */
-export interface Memory {
-  /** Returns the address of an arena. */
-  address(arena: ArenaName): number;
-  /** Returns the address of a fresh block holding 32-bit words. */
-  words(words: readonly number[]): number;
-  /** Returns the address of a block holding 32-bit words that never change; equal ones may share it. */
-  table(words: readonly number[]): number;
-  /** Returns the address of 64 bytes holding an f32 (or u32) sixteen times. */
-  splat(value: number, u32: boolean): number;
-  /** Returns the address of `count` block-sized registers that kernels may share, since only one runs at a time. */
-  registers(count: number): number;
-}
 
 /** A value that leaves the body: stored at every point, or folded. */
 export interface Result {

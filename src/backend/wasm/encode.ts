@@ -10,8 +10,9 @@ import type {
   ScatterKernel,
 } from "../../program/plan.ts";
 import { collapse } from "../../program/squeeze.ts";
-import { encodeBody, type Memory } from "./body.ts";
+import { encodeBody } from "./body.ts";
 import { denseFrame, foldFrame, mapFrame } from "./frame.ts";
+import type { Memory } from "./memory.ts";
 
 /** A kernel ready to run: its family in `assembly/run.ts` and the address of its block. */
 export interface Entry {

@@ -2,8 +2,9 @@ import { fail } from "../../errors.ts";
 import type { ArenaName, Plan } from "../../program/plan.ts";
 import type { Wasm } from "../../wasm/instance.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
-import { type Memory, REGISTER_BYTES } from "./body.ts";
+import { REGISTER_BYTES } from "./body.ts";
 import { type Entry, encode, formOf } from "./encode.ts";
+import type { Memory } from "./memory.ts";
 
 /** Registers that the kernels of a program share; one that needs more gets its own. */
 const SHARED_REGISTERS = 24;

@@ -1,7 +1,7 @@
 /** Walks: the words from which `assembly/walk.ts` finds the elements of operands and results, block by block. */
 import type { Access, Instruction } from "../../program/plan.ts";
-import type { Memory } from "./body.ts";
 import { boxPoints, type Frame } from "./frame.ts";
+import type { Memory } from "./memory.ts";
 
 const [PLACE, SPLAT, QUADS, ITEMS, IOTA, RANDOM, BOUNDED_QUADS, BOUNDED_ITEMS, ADD] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
 
