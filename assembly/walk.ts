@@ -26,6 +26,8 @@ const SPLAT: i32 = 1;
 export const QUADS: i32 = 2;
 /** One element for each entry of the table. */
 const ITEMS: i32 = 3;
+/** One word four times for each entry of the table. */
+const REPEATS: i32 = 9;
 const IOTA: i32 = 4;
 const RANDOM: i32 = 5;
 /** The same within bounds; 7 is the other kind of these. */
@@ -111,6 +113,9 @@ export function fetch(kernel: usize, walk: usize, end: usize, start: i32, n: i32
       case QUADS:
         copyQuads(walk, at, to, n);
         break;
+      case REPEATS:
+        repeat(walk, at, to, n);
+        break;
       case ITEMS:
         copyItems(walk, at, to, start, n);
         break;
@@ -143,6 +148,11 @@ function copyQuads(walk: usize, at: usize, to: usize, n: i32): void {
   const end = table + <usize>n;
   if (load<i32>(walk, 4) == 0) for (; table < end; table += 4, to += 16) v128.store(to, loadBytes(at + load<i32>(table)));
   else for (; table < end; table += 4, to += 16) v128.store(to, v128.load(at + load<i32>(table)));
+}
+
+function repeat(walk: usize, at: usize, to: usize, n: i32): void {
+  let table = <usize>load<i32>(walk, 24);
+  for (const end = table + <usize>n; table < end; table += 4, to += 16) v128.store(to, v128.load32_splat(at + load<i32>(table)));
 }
 
 /** Returns four bytes as u32. */

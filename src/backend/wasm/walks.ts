@@ -3,7 +3,7 @@ import type { Access, Instruction } from "../../program/plan.ts";
 import { boxPoints, type Frame } from "./frame.ts";
 import type { Memory } from "./memory.ts";
 
-const [PLACE, SPLAT, QUADS, ITEMS, IOTA, RANDOM, BOUNDED_QUADS, BOUNDED_ITEMS, ADD] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+const [PLACE, SPLAT, QUADS, ITEMS, IOTA, RANDOM, BOUNDED_QUADS, BOUNDED_ITEMS, ADD, REPEATS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
 /** A walk over a frame; its slot and register are filled in once they are known. */
 export interface Walk {
@@ -31,7 +31,8 @@ export function operandWalk(access: Access, frame: Frame, memory: Memory): Walk 
   const uniform = free && isConstant(strides, frame);
   const inPlace = free && !uniform && access.storage !== "u8" && isRun(strides, frame);
   const quads = !picks && inQuads(strides, frame, 1) && bounds.every((bound) => quadStep(bound.strides, frame) !== undefined);
-  const copies = bounds.length === 0 ? (quads ? QUADS : ITEMS) : quads ? BOUNDED_QUADS : BOUNDED_ITEMS;
+  const repeats = free && access.storage !== "u8" && inQuads(strides, frame, 0);
+  const copies = bounds.length > 0 ? (quads ? BOUNDED_QUADS : BOUNDED_ITEMS) : quads ? QUADS : repeats ? REPEATS : ITEMS;
   const kind = uniform ? SPLAT : inPlace ? PLACE : copies;
   return { words: accessWords(kind, access, picks, frame, memory), inPlace, uniform, steady };
 }
@@ -64,7 +65,7 @@ export function generatedWalk(instruction: Extract<Instruction, { op: "iota" | "
 function accessWords(kind: number, access: Access, picks: boolean, frame: Frame, memory: Memory): number[] {
   const { strides, gather, bounds = [], storage } = access;
   const shift = storage === "u8" ? 0 : 2;
-  const every = kind === QUADS || kind === BOUNDED_QUADS ? 4 : 1;
+  const every = kind === QUADS || kind === BOUNDED_QUADS || kind === REPEATS ? 4 : 1;
   const thinned = (list: readonly number[]): number[] => offsetsOf(list, frame).filter((_, i) => i % every === 0);
   const isTabled = kind !== PLACE && kind !== SPLAT;
   const table = isTabled ? memory.table(thinned(strides).map((offset) => offset << shift)) : 0;
