@@ -14,13 +14,13 @@ export interface Step {
 }
 
 /** An argument of a pass: the n-th, the n-th where it is one value for all points, or the constant 0. */
-type Leaf = number | `one ${number}` | "zero";
+export type Leaf = number | `one ${number}` | "zero";
 
 /** An operation, or a pass of an earlier row, of trees and arguments. */
-type Tree = readonly [name: string, ...parts: (Tree | Leaf)[]];
+export type Tree = readonly [name: string, ...parts: (Tree | Leaf)[]];
 
 /** The passes of several operations: their codes in `assembly/fused.ts` and `assembly/uniform.ts`, and what they are. */
-const fused: readonly (readonly [name: string, code: number, tree: Tree])[] = [
+export const passes: readonly (readonly [name: string, code: number, tree: Tree])[] = [
   ["mulMulAdd", 64, ["add", ["mul", 0, 1], ["mul", 2, 3]]],
   ["settle", 83, ["select", ["less", ["abs", 0], "one 1"], "zero", 0]],
   ["meanSquare", 81, ["settle", ["mulMulAdd", "one 0", 1, "one 2", ["mul", 3, 3]], 4]],
@@ -48,7 +48,7 @@ const fused: readonly (readonly [name: string, code: number, tree: Tree])[] = [
   ["masked", 89, ["and", 0, "one 1"]],
 ];
 
-const codes: ReadonlyMap<string, number> = new Map(fused.map(([name, code]) => [name, code]));
+const codes: ReadonlyMap<string, number> = new Map(passes.map(([name, code]) => [name, code]));
 const COMMUTES: ReadonlySet<string> = new Set(["add", "mul", "and"]);
 /** The operations above that take u32; the others are those of f32. */
 const OF_U32: ReadonlySet<string> = new Set(["toF32", "and"]);
@@ -80,7 +80,7 @@ export function stepsOf(source: Source): Step[] {
     const { name, args } = instruction;
     steps.set(value, { value, name, args, isU32: instructions[args.at(-1) as number]?.dtype === "u32" });
   }
-  for (const [name, , tree] of fused) {
+  for (const [name, , tree] of passes) {
     const uses = countUses(steps.values());
     for (const { value } of [...steps.values()].reverse()) {
       if (!steps.has(value)) continue;
