@@ -113,22 +113,34 @@ function inside({ dims, cut, chunk, box }: Frame): [dim: number, length: number]
 
 /** Returns where each element of a block lies from its first one, in elements. */
 function offsetsOf(strides: Strides, frame: Frame): number[] {
-  let offsets = [0];
+  const offsets = [0];
   for (const [d, length] of inside(frame)) {
     const stride = strides[d] as number;
-    offsets = Array.from({ length }, (_, i) => i * stride).flatMap((start) => offsets.map((offset) => start + offset));
+    const count = offsets.length;
+    for (let i = count; i < count * length; i++) offsets.push((offsets[i - count] as number) + stride);
   }
   return offsets;
 }
 
+/** Returns how many elements from the first of a block lie `step` apart. */
+function run(strides: Strides, frame: Frame, step: number): number {
+  let length = 1;
+  for (const [d, size] of inside(frame)) {
+    if (size === 1) continue;
+    if (strides[d] !== step * length) break;
+    length *= size;
+  }
+  return length;
+}
+
+/** Returns how many points a full block has. */
+function pointsOf(frame: Frame): number {
+  return boxPoints(frame) * frame.chunk;
+}
+
 /** Returns whether the elements of a block follow each other. */
 function isRun(strides: Strides, frame: Frame): boolean {
-  let next = 1;
-  return inside(frame).every(([d, length]) => {
-    const expected = next;
-    next *= length;
-    return length === 1 || strides[d] === expected;
-  });
+  return run(strides, frame, 1) === pointsOf(frame);
 }
 
 /** Returns whether all points of a block have one element. */
@@ -144,7 +156,8 @@ function isSteady(strides: Strides, frame: Frame): boolean {
 
 /** Returns whether each four elements of a block lie `step` apart. */
 function inQuads(strides: Strides, frame: Frame, step: number): boolean {
-  return offsetsOf(strides, frame).every((offset, i, all) => i % 4 === 0 || offset - (all[i - 1] as number) === step);
+  const length = run(strides, frame, step);
+  return length % 4 === 0 || length === pointsOf(frame);
 }
 
 /** Returns by how much an index moves within all fours of a block: 0, 1, or undefined where it is neither. */
