@@ -76,9 +76,9 @@ export function encodeBody(block: Block, memory: Memory): number {
   const base = memory.registers(registers.count);
   const addressOf = (register: number): number => base + register * REGISTER_BYTES;
   const pointerOf = ({ pointer, register }: Slot): number => (register === undefined ? pointer : addressOf(register));
-  const order = [...slots.keys()];
+  const positions = new Map([...slots.keys()].map((value, i) => [value, i]));
   const table = memory.words([...slots.values()].flatMap((slot) => [pointerOf(slot), slot.step]));
-  const slotAt = (value: number | undefined): number => table + 8 * order.indexOf(value);
+  const slotAt = (value: number | undefined): number => table + 8 * (positions.get(value) as number);
   const filled = ({ words }: Walk, value: number, register: number): number[] => {
     words[SLOT] = slotAt(value);
     words[REGISTER] = register;
@@ -156,7 +156,10 @@ function closure(instructions: readonly Instruction[], belongs: (operand: number
 /** Returns the value in whose computation each is used last. */
 function lastUses(steps: readonly Step[], results: readonly Result[]): Map<number, number> {
   const last = new Map<number, number>();
-  for (const { value, args } of steps) for (const arg of [...args, value]) last.set(arg, value);
+  for (const { value, args } of steps) {
+    for (const arg of args) last.set(arg, value);
+    last.set(value, value);
+  }
   for (const { value } of results) last.set(value, Number.POSITIVE_INFINITY);
   return last;
 }

@@ -95,10 +95,9 @@ function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>,
   const memory: Memory = {
     address: (arena) => arenas[arena],
     words: (words) => store(Int32Array.from(words)),
-    table(words) {
-      const key = words.join();
-      const address = tables.get(key) ?? memory.words(words);
-      tables.set(key, address);
+    table(name, words) {
+      const address = tables.get(name) ?? memory.words(words());
+      tables.set(name, address);
       return address;
     },
     splat: (value, u32) => store(u32 ? new Uint32Array(16).fill(value) : new Float32Array(16).fill(value)),

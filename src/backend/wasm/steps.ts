@@ -80,9 +80,12 @@ export function stepsOf(source: Source): Step[] {
     const { name, args } = instruction;
     steps.set(value, { value, name, args, isU32: instructions[args.at(-1) as number]?.dtype === "u32" });
   }
+  const names = new Set([...steps.values()].map((step) => step.name));
   for (const [name, , tree] of passes) {
+    if (!names.has(tree[0])) continue;
+    const roots = [...steps.values()].filter((step) => step.name === tree[0]).reverse();
     const uses = countUses(steps.values());
-    for (const { value } of [...steps.values()].reverse()) {
+    for (const { value } of roots) {
       if (!steps.has(value)) continue;
       // What is computed once for all points or blocks stays apart from what is not.
       const isInner = (inner: number): boolean =>
@@ -90,6 +93,7 @@ export function stepsOf(source: Source): Step[] {
       const found = match(tree, value, { args: [], inner: [] }, steps, isInner, source);
       if (found === undefined) continue;
       for (const inner of found.inner) steps.delete(inner);
+      names.add(name);
       steps.set(value, { value, name, args: found.args as number[], isU32: false });
     }
   }

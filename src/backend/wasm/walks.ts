@@ -53,7 +53,7 @@ export function resultWalk(access: Access, adds: boolean, frame: Frame, memory: 
 /** Returns the walk of generated numbers. */
 export function generatedWalk(instruction: Extract<Instruction, { op: "iota" | "random" }>, frame: Frame, memory: Memory): Walk {
   const { op, offset, strides } = instruction;
-  const table = op === "random" && isRun(strides, frame) ? 0 : memory.table(offsetsOf(strides, frame));
+  const table = op === "random" && isRun(strides, frame) ? 0 : tableOf(strides, frame, 1, 0, memory);
   const extra = op === "random" ? memory.address("io") + 4 * instruction.words : 0;
   const outer = outerOf(strides, frame);
   const kind = op === "random" ? RANDOM : IOTA;
@@ -66,14 +66,13 @@ function accessWords(kind: number, access: Access, picks: boolean, frame: Frame,
   const { strides, gather, bounds = [], storage } = access;
   const shift = storage === "u8" ? 0 : 2;
   const every = kind === QUADS || kind === BOUNDED_QUADS || kind === REPEATS ? 4 : 1;
-  const thinned = (list: readonly number[]): number[] => offsetsOf(list, frame).filter((_, i) => i % every === 0);
   const isTabled = kind !== PLACE && kind !== SPLAT;
-  const table = isTabled ? memory.table(thinned(strides).map((offset) => offset << shift)) : 0;
+  const table = isTabled ? tableOf(strides, frame, every, shift, memory) : 0;
   const conditions = bounds.flatMap((bound) => {
-    const offsets = offsetsOf(bound.strides, frame);
-    const reach = [Math.min(...offsets), Math.max(...offsets)];
+    const ends = inside(frame).map(([d, length]) => (length - 1) * (bound.strides[d] as number));
+    const reach = [Math.min, Math.max].map((limit) => ends.reduce((sum, end) => sum + limit(0, end), 0));
     const step = every === 4 ? (quadStep(bound.strides, frame) as number) : 0;
-    const own = [bound.offset, cutOf(bound.strides, frame), bound.size, memory.table(thinned(bound.strides)), ...reach, step, 0];
+    const own = [bound.offset, cutOf(bound.strides, frame), bound.size, tableOf(bound.strides, frame, every, 0, memory), ...reach, step, 0];
     return [...own, ...outerOf(bound.strides, frame)];
   });
   const outer = outerOf(strides, frame);
@@ -88,7 +87,7 @@ function accessWords(kind: number, access: Access, picks: boolean, frame: Frame,
     table,
     index === undefined ? 0 : memory.address(index.arena) + 4 * index.offset,
     index === undefined ? 0 : cutOf(index.strides, frame),
-    index !== undefined && picks ? memory.table(offsetsOf(index.strides, frame).map((offset) => offset << 2)) : 0,
+    index !== undefined && picks ? tableOf(index.strides, frame, 1, 2, memory) : 0,
     gather?.stride ?? 0,
     gather?.size ?? 0,
     bounds.length,
@@ -109,6 +108,12 @@ const cutOf = (strides: Strides, { cut }: Frame): number => (cut === undefined ?
 function inside({ dims, cut, chunk, box }: Frame): [dim: number, length: number][] {
   const whole = box.toReversed().map((d): [number, number] => [d, dims[d] as number]);
   return cut === undefined || chunk === 1 ? whole : [...whole, [cut, chunk]];
+}
+
+/** Returns the address of a table of where elements of a block lie from its first one, or every fourth: offsets shifted by `shift`. */
+function tableOf(strides: Strides, frame: Frame, every: 1 | 4, shift: number, memory: Memory): number {
+  const name = [every, shift, ...inside(frame).map(([d, length]) => `${length}*${strides[d]}`)].join(" ");
+  return memory.table(name, () => offsetsOf(strides, frame).flatMap((offset, i) => (i % every === 0 ? [offset << shift] : [])));
 }
 
 /** Returns where each element of a block lies from its first one, in elements. */
