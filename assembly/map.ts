@@ -1,13 +1,12 @@
 /**
  * The map family: elementwise bodies over a kernel's points, in blocks (see walk.ts). One case per row of the table of operations; a u32
- * form has its opcode + 32. Codes from 64 are two to five operations in one pass, each rounded as on its own, which the encoder puts
- * together (src/backend/wasm/fused.ts).
+ * form has its opcode + 32. Codes from 64 are several operations in one pass (fused.ts, uniform.ts).
  *
  * Instruction, i32 words: opcode, flags (1: one value for the whole block, 2: writes straight to its destination), then the slots of the
  * result and of up to five arguments. Slot: pointer, step (64, or 0 for one value, which lies there sixteen times). Points run in row-major
  * order; all loads of a block come before its stores, but for a value written straight to its destination, which the encoder allows only
- * where nothing reads that place later. Passes take sixteen elements at a time, and may read as many past the end.
- * Measured per vector, Node 20, Zen 5: @@
+ * where nothing reads that place later. Passes take sixteen elements at a time, and may read as many past the end: a sum of two loads takes
+ * 0.30 ns for each vector of four so, and 0.50 vector by vector (Node 20, Zen 5).
  */
 import { applyFused, pointerOf, put4, stepOf } from "./fused";
 import { cos4, exp4, log4, sin4, tanh4 } from "./math";

@@ -4,7 +4,7 @@
  *
  * Rows have an inner reduced dim: 256 partial folds, element i into partial i mod 256, then the partials in a fixed order, which bounds the
  * error of a sum of n by about (n / 256 + 66) ulp. Columns have an inner kept dim: each element folds its own column in order. Where rows
- * or columns are short, a block holds several of them. The order of a fold does not depend on blocks or threads.
+ * or columns are short, a block holds several of them. The order of a fold does not depend on blocks.
  * Result walks: word 12 is the fold (0 sum, 1 max, + 2 for u32), the register holds partials or totals.
  */
 import { compute, prepare } from "./map";

@@ -1,11 +1,11 @@
 /**
  * Steps: the operations of a body as passes over a block. A pass over memory costs as much as its arithmetic, so operations that often
- * follow each other run as one, each rounded as on its own: AdamW's recipe of 20 operations takes 7 passes.
+ * follow each other run as one, each rounded as on its own: AdamW's recipe of 20 operations takes 4 passes.
  */
 import { ops } from "../../program/ops.ts";
 import type { Instruction } from "../../program/plan.ts";
 
-/** One pass: a case of `assembly/map.ts` or `assembly/fused.ts`. */
+/** One pass: a case of `assembly/map.ts`, `fused.ts` or `uniform.ts`. */
 export interface Step {
   /** The position of the value it computes. */
   readonly value: number;
@@ -19,7 +19,10 @@ export type Leaf = number | `one ${number}` | "zero";
 /** An operation, or a pass of an earlier row, of trees and arguments. */
 export type Tree = readonly [name: string, ...parts: (Tree | Leaf)[]];
 
-/** The passes of several operations: their codes in `assembly/fused.ts` and `assembly/uniform.ts`, and what they are. */
+/**
+ * The passes of several operations: their codes in `assembly/fused.ts` and, from 80, `assembly/uniform.ts`, and what they are. A row is tried
+ * wherever those above it left its operations.
+ */
 export const passes: readonly (readonly [name: string, code: number, tree: Tree])[] = [
   ["mulMulAdd", 64, ["add", ["mul", 0, 1], ["mul", 2, 3]]],
   ["settle", 83, ["select", ["less", ["abs", 0], "one 1"], "zero", 0]],
