@@ -29,21 +29,29 @@ async function all(steps) {
   if (failures.length > 0) throw new Error(failures.map((step) => step.reason.message).join("\n"));
 }
 
-/** `assembly/` → `build/kernels.wasm` and the same bytes as a module of text. */
+/** `assembly/` → `build/kernels.wasm`, and the bytes of both precisions as a module of texts. */
 async function buildKernels() {
+  const exact = await assemble([]);
+  const fast = await assemble(["--enable", "relaxed-simd"]);
+  const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (exact)));
+  const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
+  if (names !== "env.memory") throw new Error(`assembly: the kernels import from the host; expected env.memory, got ${names}`);
+  await put("build/kernels.wasm", exact);
+  const text = (/** @type {Uint8Array} */ wasm) => `\n  "${Buffer.from(wasm).toString("base64")}";\n`;
+  await put("src/wasm/bytes.generated.ts", `export const exact: string =${text(exact)}export const fast: string =${text(fast)}`);
+}
+
+/** Returns the kernels, assembled with more options than asconfig.json has. @param {string[]} options @returns {Promise<Uint8Array>} */
+async function assemble(options) {
   /** @type {Uint8Array | undefined} */
   let wasm;
-  const { error, stderr } = await asc.main(["--config", "asconfig.json"], {
+  const { error, stderr } = await asc.main(["--config", "asconfig.json", ...options], {
     writeFile: (name, contents) => {
       if (name.endsWith(".wasm")) wasm = /** @type {Uint8Array} */ (contents);
     },
   });
   if (error !== null || wasm === undefined) throw new Error(`assembly: ${error?.message}\n${stderr.toString()}`);
-  const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (wasm)));
-  const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
-  if (names !== "env.memory") throw new Error(`assembly: the kernels import from the host; expected env.memory, got ${names}`);
-  await put("build/kernels.wasm", wasm);
-  await put("src/wasm/bytes.generated.ts", `export const wasmBase64: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`);
+  return wasm;
 }
 
 /** `shaders/`, once they are what the executor binds, → a module of texts. */
@@ -90,7 +98,7 @@ async function bundle() {
   await put("dist/kernels.wasm", await readFile("build/kernels.wasm"));
 }
 
-/** `src/` → .d.ts files. */
+/** `src/` → its modules one by one with their types, from which bundlers take what a program uses. */
 async function declare() {
   const run = promisify(execFile)(process.execPath, ["node_modules/typescript/bin/tsc", "--project", ".config"]);
   await run.catch(({ stdout }) => {

@@ -19,6 +19,7 @@ import { chromium, firefox, lavapipe, swiftshader } from "./browsers.mjs";
  * @property {readonly (readonly string[])[]} commands run side by side
  * @property {readonly string[]} [needs] files without which it cannot run
  * @property {string} [report] where the command leaves vitest's counts; a stage without one counts as one test
+ * @property {boolean} [shown] whether its output is printed
  */
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -64,6 +65,7 @@ const stages = [
   suite("chromium", "chromium", [node], packages.chromium),
   suite("firefox", "firefox", [node], [...packages["firefox-esr"], lavapipe]),
   suite("browser", "browser", [node], [...packages.chromium, ...packages["firefox-esr"], lavapipe]),
+  { name: "support", commands: [[node, ".config/support.mjs"]], shown: true },
 ];
 
 const unknown = only?.find((name) => !stages.some((stage) => stage.name === name));
@@ -93,7 +95,7 @@ async function installPackages() {
 }
 
 /** Runs a stage, prints how it went and adds it to the total. @param {Stage} stage */
-async function perform({ name, commands, needs = [], report }) {
+async function perform({ name, commands, needs = [], report, shown }) {
   const missing = needs.filter((file) => !existsSync(file));
   if (missing.length > 0) {
     const failed = process.env.CI === "true";
@@ -112,7 +114,7 @@ async function perform({ name, commands, needs = [], report }) {
   const ok = counts.failed === 0;
   const closing = results.flatMap(({ output }) => output.match(/^ *(Test Files|Tests|Errors) .*$/gm) ?? []);
   console.log([`${name.padEnd(9)} ${seconds} s  ${ok ? "passed" : "FAILED"}`, ...closing].join("\n"));
-  if (!ok) for (const result of results) if (!result.ok) console.log(`${result.output.trimEnd().split("\n").slice(-150).join("\n")}\n`);
+  for (const result of results) if (shown || !result.ok) console.log(`${result.output.trimEnd().split("\n").slice(-150).join("\n")}\n`);
 }
 
 /** @param {readonly string[]} command @param {string} log @returns {Promise<{ ok: boolean, output: string }>} */

@@ -9,7 +9,7 @@ import { chromium, firefox, isolation, lavapipe, swiftshader, vulkan } from "./b
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** What every runtime must do: the contract of the product, and every kernel against its meaning. */
-const runtimeTests = ["tests/runtime/**/*.test.ts", "tests/conformance/{wasm,webgpu,program}.test.ts"];
+const runtimeTests = ["tests/runtime/**/*.test.ts", "tests/conformance/{wasm,webgpu,program,sweep}.test.ts"];
 const resolve = { alias: { palimpsest: `${root}src/index.ts` } };
 const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 

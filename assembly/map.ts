@@ -178,6 +178,9 @@ function apply(at: usize, to: usize, first: i32, n: i32): void {
     case 54:
       for (; to < end; to += 16, a += sa >> 2, b += sb >> 2) v128.store(to, v128.xor(v128.load(a), v128.load(b)));
       break;
+    case 24:
+      for (; to < end; to += 64, a += sa) put4(to, huge(a), huge(a + 16), huge(a + 32), huge(a + 48));
+      break;
     case 55:
       // Lanes shift by their own amounts, which SIMD does not do.
       for (; to < end; to += 16, a += sa >> 2, b += sb >> 2) {
@@ -219,4 +222,9 @@ function equal(a: usize, b: usize): v128 {
 
 function select(a: usize, b: usize, c: usize): v128 {
   return v128.bitselect(v128.load(b), v128.load(c), i32x4.ne(v128.load(a), i32x4.splat(0)));
+}
+
+function huge(a: usize): v128 {
+  const magnitude = v128.and(v128.load(a), i32x4.splat(0x7fffffff));
+  return i32x4.shr_u(i32x4.gt_s(magnitude, i32x4.splat(0x5effffff)), 31);
 }

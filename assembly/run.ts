@@ -1,8 +1,8 @@
 /**
  * Runs a program: a list of kernels in memory, in order, without a call from outside between them.
- * Entry, i32 words: 0 family, 1 kernel or operand block. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner
+ * Entry, i32 words: 0 family, 1 kernel or operand block, 2 address of a u32 unless 0: where that u32 is not 0, the kernel does not run. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner
  * kept dim, 3 matmul, 4 sgd, 5 adamw.
- * Matmul block, i32 words: form, batch, m, n, k, a, a per row, a per batch, b, b per row, b per batch, c, scratch (strides in elements).
+ * Matmul block, i32 words: form, batch, m, n, k, a, a per row, a per batch, b, b per row, b per batch, c, c per row, c per batch, scratch (strides in elements).
  * Optimizer block: count, params, grads, slot, slot, nesterov, then addresses of f32 scalars in the order of the kernel's parameters.
  */
 import { map } from "./map";
@@ -11,7 +11,9 @@ import { adamw, sgd } from "./optimizer";
 import { reduce } from "./reduce";
 
 export function run(list: usize, count: i32): void {
-  for (const end = list + ((<usize>count) << 3); list < end; list += 8) {
+  for (const end = list + <usize>count * 12; list < end; list += 12) {
+    const condition = <usize>load<i32>(list, 8);
+    if (condition != 0 && load<u32>(condition) != 0) continue;
     const block = <usize>load<i32>(list, 4);
     switch (load<i32>(list)) {
       case 0:
@@ -81,11 +83,11 @@ function product(block: usize): void {
       b,
       load<i32>(block, 36),
       c,
-      n,
-      <usize>load<i32>(block, 48),
+      load<i32>(block, 48),
+      <usize>load<i32>(block, 56),
     );
     a += (<usize>load<i32>(block, 28)) << 2;
     b += (<usize>load<i32>(block, 40)) << 2;
-    c += (<usize>(m * n)) << 2;
+    c += (<usize>load<i32>(block, 52)) << 2;
   }
 }

@@ -10,8 +10,9 @@ export const PAIR: i32 = 2;
 /** Columns of c that a tile covers: 64 bytes, a cache line. */
 export const PANEL: i32 = 16;
 
-/** sum + x · y, both rounded. */
+/** sum + x · y, both rounded; in the fast build, where the engine can, rounded once. */
 export function madd(sum: v128, x: v128, y: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(x, y, sum);
   return f32x4.add(sum, f32x4.mul(x, y));
 }
 

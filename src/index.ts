@@ -1,57 +1,27 @@
 /** The public names of Palimpsest. */
-
-import { classBalanced, reservoir } from "./memory/policies.ts";
-import * as metrics from "./metrics/index.ts";
-import * as nn from "./nn/index.ts";
-import { adamw } from "./optim/adamw.ts";
-import { chain, clipByGlobalNorm } from "./optim/clip.ts";
-import { constant, cosine, infinite, rewarm } from "./optim/schedules.ts";
-import { sgd } from "./optim/sgd.ts";
-import * as tensor from "./program/tensor.ts";
-import { replay } from "./strategy/index.ts";
-import * as streams from "./stream/index.ts";
-
-export {
-  type CompiledFunction,
-  openRuntime,
-  type Runtime,
-  type RuntimeEvent,
-  type RuntimeInfo,
-  type RuntimeOptions,
-  type Signature,
-} from "./backend/runtime.ts";
+export type { CompiledFunction, CompileOptions, Signature } from "./backend/function.ts";
+export type { Measured } from "./backend/measure.ts";
+export { openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
-export type { LearnerEvents, StepResult } from "./learner/events.ts";
-export { type Evaluation, Learner, type Prediction } from "./learner/learner.ts";
+export type { LearnerPlan } from "./learner/engine.ts";
+export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
+export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
+export * as memory from "./memory/policies.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";
+export * as metrics from "./metrics/index.ts";
+export * as nn from "./nn/index.ts";
 export type { Layer, LayerConfig } from "./nn/layer.ts";
+export type { Loss } from "./nn/loss.ts";
+export * as losses from "./nn/loss.ts";
+export * as optim from "./optim/index.ts";
 export type { Optimizer } from "./optim/optimizer.ts";
 export type { Schedule } from "./optim/schedules.ts";
+export * as schedules from "./optim/schedules.ts";
 export type { Graph, Tensor } from "./program/graph.ts";
+export * as tensor from "./program/tensor.ts";
 export { readSafetensors, type Safetensors, type Store, type StoredTensor, stores, writeSafetensors } from "./store/index.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
+export * as strategies from "./strategy/index.ts";
 export type { Batch, Dataset, Scenario, Stream } from "./stream/index.ts";
-export { metrics, nn, streams, tensor };
-
-/** Update rules and gradient transforms. */
-export const optim: { adamw: typeof adamw; chain: typeof chain; clipByGlobalNorm: typeof clipByGlobalNorm; sgd: typeof sgd } = {
-  adamw,
-  chain,
-  clipByGlobalNorm,
-  sgd,
-};
-
-/** Learning-rate schedules. */
-export const schedules: { constant: typeof constant; cosine: typeof cosine; infinite: typeof infinite; rewarm: typeof rewarm } = {
-  constant,
-  cosine,
-  infinite,
-  rewarm,
-};
-
-/** Which rows a replay memory keeps. */
-export const memory: { classBalanced: typeof classBalanced; reservoir: typeof reservoir } = { classBalanced, reservoir };
-
-/** Methods of continual learning. */
-export const strategies: { replay: typeof replay } = { replay };
+export * as streams from "./stream/index.ts";

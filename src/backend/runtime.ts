@@ -1,11 +1,10 @@
-import { checkChoice, checkKeys, describe, fail } from "../errors.ts";
-import type { Graph, Tensor } from "../program/graph.ts";
-import type { DType } from "../program/plan.ts";
-import { type Shape, showShape, sizeOf } from "../program/shape.ts";
-import { compileProgram } from "../program/trace.ts";
-import { openWasm, type Wasm } from "../wasm/instance.ts";
-import { ProgramIo } from "./io.ts";
+import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
+import type { Plan } from "../program/plan.ts";
+import { builtin } from "../wasm/host.ts";
+import { openWasm, type Precision, relaxes, type Wasm } from "../wasm/instance.ts";
+import type { Build, CompiledFunction, CompileOptions, Signature } from "./function.ts";
 import type { Machine, MachineSizes } from "./machine.ts";
+import type { Measured } from "./measure.ts";
 import { openWasmMachine } from "./wasm/index.ts";
 import type { GpuHost, GpuInfo } from "./webgpu/host.ts";
 
@@ -17,53 +16,51 @@ export interface RuntimeEvent {
 
 /** Options of {@link openRuntime}. */
 export interface RuntimeOptions {
-  /** `auto` (default) takes WebGPU on a hardware adapter, else Wasm; `webgpu` also takes an adapter that computes on the CPU. */
+  /**
+   * `auto` (default) takes Wasm where there is no hardware adapter or device given; where there is, each program runs on both backends for a
+   * moment and stays on the faster. `webgpu` also takes an adapter that computes on the CPU.
+   */
   readonly backend?: "auto" | "webgpu" | "wasm";
   /** A device of the caller's to compute on. */
   readonly device?: GPUDevice;
   /** A WebGPU implementation to ask for a device. */
   readonly gpu?: GPU;
+  /** Threads of the Wasm backend; `auto` is one a core. Results do not depend on it. Default 1; 1 too where the host cannot share memory. */
+  readonly threads?: number | "auto";
+  /**
+   * `exact` (default): the same bits in every engine. `fast`: products use the fused multiply-add of relaxed SIMD where the engine has it, whose
+   * last bits depend on engine and processor.
+   */
+  readonly precision?: Precision;
+  /** Bytes that the arenas of one learner or function may take together; what would take more is refused before it is allocated. Default: no limit. */
+  readonly memoryBudget?: number;
   /** Called with what the runtime has to tell, from before it opens. */
   readonly onEvent?: (event: RuntimeEvent) => void;
 }
 
 /** What was chosen and why. */
 export interface RuntimeInfo {
+  /** The backend programs run on, unless it was measured that another is faster for one. */
   readonly backend: "webgpu" | "wasm";
   readonly reason: string;
   /** The adapter, on WebGPU. */
   readonly adapter?: GpuInfo;
-}
-
-/** The shape and dtype (default f32) of an argument of a compiled function. */
-export type Signature = Readonly<Record<string, Shape | { readonly shape: Shape; readonly dtype?: DType }>>;
-
-/** Options of {@link Runtime.compile}. */
-export interface CompileOptions {
-  /** Seed of the function's random streams. Default 0. */
-  readonly seed?: number;
-  /** Tensors that stay on the device from run to run, such as weights; the function receives them by name beside its inputs. */
-  readonly constants?: Readonly<Record<string, { readonly shape: Shape; readonly data: Float32Array }>>;
-}
-
-/** A traced function on a backend. */
-export interface CompiledFunction {
-  /** Returns the outputs by name for arguments by name; arguments are flat, in row-major order. @throws E_SHAPE E_STATE */
-  run(inputs: Readonly<Record<string, ArrayLike<number>>>): Promise<Record<string, Float32Array | Uint32Array>>;
-  close(): void;
+  /** Threads that the Wasm backend has. */
+  readonly threads: number;
+  readonly precision: Precision;
+  /** What was measured so far to choose between two backends. */
+  readonly measured: readonly Measured[];
 }
 
 /** A place to compute, and what is known about it. */
 export interface Runtime {
   readonly info: RuntimeInfo;
-  /** Returns a function of the caller's own, compiled: it receives tensors by name and returns tensors by name. */
-  compile(
-    build: (inputs: Readonly<Record<string, Tensor>>, graph: Graph) => Readonly<Record<string, Tensor>>,
-    signature: Signature,
-    options?: CompileOptions,
-  ): Promise<CompiledFunction>;
-  /** Returns a machine with arenas of its own, and the Wasm instance that decides for it. @internal */
-  open(sizes: MachineSizes, wasm?: Wasm): Promise<{ machine: Machine; wasm: Wasm }>;
+  /** Returns a function of the caller's own, compiled. */
+  compile(build: Build, signature: Signature, options?: CompileOptions): Promise<CompiledFunction>;
+  /** Returns a Wasm instance to decide in, and to compute in on that backend. @internal */
+  wasm(): Promise<Wasm>;
+  /** Returns a machine with arenas of its own, on the backend that runs `plan` faster. @throws E_OOM @internal */
+  open(sizes: MachineSizes, wasm: Wasm, plan: Plan): Promise<Machine>;
   close(): void;
 }
 
@@ -72,42 +69,96 @@ export interface Runtime {
  * @throws E_CONFIG on an unknown option; E_NO_BACKEND when the backend asked for by name cannot be had
  */
 export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-  checkKeys("openRuntime", options, ["backend", "device", "gpu", "onEvent"]);
-  const wanted = checkChoice("openRuntime", "backend", options.backend ?? "auto", ["auto", "webgpu", "wasm"]);
+  const where = "openRuntime";
+  checkKeys(where, options, ["backend", "device", "gpu", "threads", "precision", "memoryBudget", "onEvent"]);
+  const wanted = checkChoice(where, "backend", options.backend ?? "auto", ["auto", "webgpu", "wasm"]);
+  const { threads: asked = 1, memoryBudget = Number.POSITIVE_INFINITY } = options;
+  const threads = asked === "auto" ? cores() : checkNumber(where, "threads", asked, { min: 1, max: MOST_THREADS, integer: true });
+  if (memoryBudget !== Number.POSITIVE_INFINITY) checkNumber(where, "memoryBudget", memoryBudget, { min: 1 });
+  const precise = checkChoice(where, "precision", options.precision ?? "exact", ["exact", "fast"]);
   const tell = (event: RuntimeEvent): void => options.onEvent?.(event);
-  const { host, info } = await choose(wanted, options, tell);
+  const { host, ...chosen } = await choose(wanted, options, tell);
+  const precision = precise === "fast" && !(await relaxes()) ? "exact" : precise;
+  if (precision !== precise) tell({ level: "warning", message: "wasm: this engine has no relaxed SIMD; products are exact" });
+  let shared = threads > 1 ? await (await import("../wasm/threaded.ts")).openThreadedWasm(threads, precision) : undefined;
+  if (shared !== undefined && "refused" in shared) {
+    tell({ level: "warning", message: `wasm: one thread, since ${shared.refused}` });
+    shared = undefined;
+  }
+  const crew = shared;
+  const measured: Measured[] = [];
+  const info: RuntimeInfo = { ...chosen, threads: crew?.crew?.size ?? 1, precision, measured };
   tell({ level: "info", message: `${info.backend}: ${info.reason}` });
   let closed = false;
+  const alive = (): void => {
+    if (closed)
+      fail("E_STATE", "runtime: it is closed; expected an open runtime, got a call after close()", { hint: "Open a new runtime." });
+  };
   const runtime: Runtime = {
     info,
-    async open(sizes, wasm) {
-      if (closed)
-        fail("E_STATE", "runtime: it is closed; expected an open runtime, got a call after close()", { hint: "Open a new runtime." });
-      const own = wasm ?? (await openWasm());
-      if (host === undefined) return { machine: openWasmMachine(own, sizes), wasm: own };
-      const { openWebGpuMachine } = await import("./webgpu/index.ts");
-      return { machine: await openWebGpuMachine(host, sizes), wasm: own };
+    async wasm() {
+      alive();
+      return crew ?? openWasm(precision);
     },
-    compile: (build, signature, options = {}) => compileFunction(runtime, build, signature, options),
+    async open(sizes, wasm, plan) {
+      alive();
+      checkBudget(sizes, plan, memoryBudget);
+      if (host === undefined) return openWasmMachine(wasm, sizes);
+      const { openWebGpuMachine } = await import("./webgpu/index.ts");
+      if (wanted === "auto") {
+        const machines = { webgpu: () => openWebGpuMachine(host, sizes), wasm: async () => openWasmMachine(wasm, sizes) };
+        const { measure } = await import("./measure.ts");
+        const result = await measure(plan, machines, `${host.info.name}, ${info.threads} threads, ${precision}`);
+        if (!measured.includes(result)) measured.push(result);
+        if (result.backend === "wasm") return openWasmMachine(wasm, sizes);
+      }
+      return openWebGpuMachine(host, sizes);
+    },
+    async compile(build, signature, options = {}) {
+      const { compileFunction } = await import("./function.ts");
+      const open = async (sizes: MachineSizes, plan: Plan): Promise<Machine> => runtime.open(sizes, await runtime.wasm(), plan);
+      return compileFunction(open, build, signature, options);
+    },
     close() {
       closed = true;
+      crew?.crew?.close();
       host?.close();
     },
   };
   return runtime;
 }
 
+const MOST_THREADS = 64;
+
+/** Returns the threads that the processor runs at once. */
+function cores(): number {
+  const os = builtin("node:os") as { availableParallelism(): number } | undefined;
+  const { hardwareConcurrency = 1 } = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator ?? {};
+  return Math.min(MOST_THREADS, os?.availableParallelism() ?? hardwareConcurrency);
+}
+
+function checkBudget({ state, rows }: MachineSizes, plan: Plan, budget: number): void {
+  const bytes = { ...plan.bytes, state, rows };
+  const total = Object.values(bytes).reduce((a, b) => a + b, 0);
+  if (total <= budget) return;
+  const parts = Object.entries(bytes).map(([arena, size]) => `${arena} ${size}`);
+  fail("E_OOM", `runtime: the program is over the memory budget; expected at most ${budget} bytes, got ${total} (${parts.join(", ")})`, {
+    hint: "Use a smaller model, memory capacity or batch, or raise memoryBudget.",
+    context: { budget, total, bytes },
+  });
+}
+
 async function choose(
   wanted: "auto" | "webgpu" | "wasm",
   options: RuntimeOptions,
   tell: (event: RuntimeEvent) => void,
-): Promise<{ host?: GpuHost; info: RuntimeInfo }> {
-  if (wanted === "wasm") return { info: { backend: "wasm", reason: "asked for by name" } };
+): Promise<{ host?: GpuHost } & Pick<RuntimeInfo, "backend" | "reason" | "adapter">> {
+  if (wanted === "wasm") return { backend: "wasm", reason: "asked for by name" };
   const { acquireGpu } = await import("./webgpu/index.ts");
   const { gpu, device } = options;
   const found = await acquireGpu({ ...(gpu && { gpu }), ...(device && { device }), software: wanted === "webgpu" });
   if ("refused" in found) {
-    if (wanted === "auto") return { info: { backend: "wasm", reason: found.refused } };
+    if (wanted === "auto") return { backend: "wasm", reason: found.refused };
     fail("E_NO_BACKEND", `openRuntime: no WebGPU backend; expected a GPU adapter, got none: ${found.refused}`, {
       hint: 'Use backend "auto" or "wasm", or give a device.',
     });
@@ -118,62 +169,5 @@ async function choose(
   if (adapter.software) tell({ level: "warning", message: `webgpu: ${name} computes on the CPU; Wasm is faster` });
   const reason =
     device !== undefined ? "the device given" : wanted === "webgpu" ? `asked for by name: ${name}` : `hardware adapter: ${name}`;
-  return { host, info: { backend: "webgpu", reason, adapter } };
-}
-
-async function compileFunction(
-  runtime: Runtime,
-  build: Parameters<Runtime["compile"]>[0],
-  signature: Signature,
-  { seed = 0, constants = {} }: CompileOptions,
-): Promise<CompiledFunction> {
-  const entries = Object.entries(signature).map(([name, value]) => {
-    const { shape, dtype = "f32" } = "shape" in value ? value : { shape: value };
-    return { name, shape, dtype };
-  });
-  let stateBytes = 0;
-  const kept = Object.entries(constants).map(([name, { shape, data }]) => {
-    if (data.length !== sizeOf(shape)) {
-      fail(
-        "E_SHAPE",
-        `compile: constant "${name}" does not fit; expected ${sizeOf(shape)} numbers of ${showShape(shape)}, got ${data.length}`,
-      );
-    }
-    const byteOffset = stateBytes;
-    stateBytes += Math.ceil(data.byteLength / 16) * 16;
-    return { name, shape, data, byteOffset };
-  });
-  const plan = compileProgram((graph) => {
-    const leaves = kept.map(({ name, shape, byteOffset }) => [
-      name,
-      graph.state(name, shape, { arena: "state", storage: "f32", byteOffset }),
-    ]);
-    const inputs = Object.fromEntries([...entries.map(({ name, shape, dtype }) => [name, graph.input(name, shape, dtype)]), ...leaves]);
-    for (const [name, tensor] of Object.entries(build(inputs, graph))) graph.outputs.set(name, tensor);
-  });
-  const { machine } = await runtime.open({ state: stateBytes, rows: plan.bytes.rows });
-  for (const { data, byteOffset } of kept)
-    machine.write("state", byteOffset, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  const program = await machine.compile(plan);
-  const io = new ProgramIo(plan, seed);
-  let runs = 0;
-  return {
-    async run(inputs) {
-      for (const { name, shape, dtype } of entries) {
-        const given = inputs[name];
-        if (given === undefined || given.length !== sizeOf(shape)) {
-          fail(
-            "E_SHAPE",
-            `run: input "${name}" does not fit; expected ${sizeOf(shape)} numbers of ${showShape(shape)}, got ${describe(given)}`,
-          );
-        }
-        // An argument that the function does not use has no place.
-        if (io.has(name)) (dtype === "f32" ? io.f32(name) : io.u32(name)).set(given);
-      }
-      io.setStep(runs++);
-      if (io.bytes.length > 0) machine.write(program, 0, io.bytes);
-      return io.outputs(await machine.run(program));
-    },
-    close: () => machine.close(),
-  };
+  return { host, backend: "webgpu", reason, adapter };
 }

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import type { LearnerOptions } from "../learner/config.ts";
+import type { SkippedStep } from "../learner/events.ts";
 import { Learner } from "../learner/learner.ts";
 import type { RunRecord } from "../metrics/index.ts";
 import { RandomStream } from "../random.ts";
@@ -95,9 +96,9 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
           return;
         }
         const before = performance.now();
-        const { step, loss, learningRate } = await learner.observe(batch);
+        const { step, loss, learningRate, skipped } = await learner.observe(batch);
         journal.seconds += (performance.now() - before) / 1000;
-        if (!Number.isFinite(loss)) diverged(step, loss);
+        if (skipped !== undefined) diverged(skipped, loss);
         journal.losses.push(loss);
         journal.learningRates.push(learningRate);
         yield { type: "step", step, task, loss, learningRate };
@@ -189,8 +190,12 @@ async function conclude(runtime: Runtime, setup: Setup, learner: Learner, journa
   return { record, steps, samples, seconds, stateHash };
 }
 
-function diverged(step: number, loss: number): never {
-  fail("E_DIVERGED", `learn: training diverged at step ${step}; expected a finite loss, got ${loss}`, {
-    hint: "Lower --learning-rate, or bound the gradients with --clip 1.",
-  });
+function diverged({ step, cause }: SkippedStep, loss: number): never {
+  fail(
+    "E_DIVERGED",
+    `learn: training diverged at step ${step}; expected finite ${cause}, got numbers of 2^63 or more beside a loss of ${loss}`,
+    {
+      hint: "Lower --learning-rate, or bound the gradients with --clip 1.",
+    },
+  );
 }

@@ -79,9 +79,10 @@ async function watch(runtime: Runtime, setup: Setup, control: Control, progress:
   }
 }
 
-function open({ backend }: LearnSettings, { err }: Io): Promise<Runtime> {
+function open({ backend, threads }: LearnSettings, { err }: Io): Promise<Runtime> {
   return openRuntime({
     backend,
+    threads,
     onEvent: ({ level, message }) => {
       if (level === "warning") err.write(`${paint(err, "yellow", "palimpsest: warning:")} ${message}\n`);
     },

@@ -22,6 +22,7 @@ export interface LearnSettings {
   readonly clip: number | undefined;
   readonly seed: number;
   readonly backend: "auto" | "wasm" | "webgpu";
+  readonly threads: number;
   readonly checkpoint: string | undefined;
   readonly report: string | undefined;
   readonly json: boolean;
@@ -52,6 +53,7 @@ export const learnOptions: Options<LearnSettings> = {
   clip: number({ min: 0, open: "min" }, undefined, "most that the norm of all gradients may be"),
   seed: number({ min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }, 0, "seed of everything random"),
   backend: choice(["auto", "wasm", "webgpu"], "auto", "what computes"),
+  threads: number({ ...count, max: 64 }, 1, "threads of the Wasm backend; they change no result"),
   checkpoint: text("FILE", "keep the run in this file, and continue the one it holds"),
   report: text("FILE.html", "write a report with pictures"),
   json: flag("write NDJSON, which ends in one line of summary"),

@@ -15,7 +15,7 @@ import { flagOf } from "./options.ts";
 import { type LearnSettings, learnOptions } from "./settings.ts";
 
 /** Settings that decide where a run goes on and what it tells, but not what it learns. */
-const outside: readonly (keyof LearnSettings)[] = ["data", "backend", "checkpoint", "report", "json", "help"];
+const outside: readonly (keyof LearnSettings)[] = ["data", "backend", "threads", "checkpoint", "report", "json", "help"];
 
 /**
  * Returns the run that settings ask for on a set.

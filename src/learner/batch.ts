@@ -8,17 +8,26 @@ export interface CheckedBatch {
   readonly count: number;
   /** Rows [count × row] as they are stored. */
   readonly x: Float32Array | Uint8Array;
+  /** Labels, or values, of all rows. */
+  readonly targets: Uint32Array | Float32Array;
+  /** Labels of the rows; where targets are values, all rows are of one class. */
   readonly labels: Uint32Array;
   readonly weight: Float32Array | undefined;
+  /** The caller's names of the rows [count]. */
+  readonly id: readonly number[] | undefined;
 }
 
 /** Returns a batch when all of it can be learned. @throws E_DATA naming the row and what was expected */
 export function checkBatch(where: string, batch: Batch, config: Config): CheckedBatch {
   if (typeof batch !== "object" || batch === null) fail("E_DATA", `${where}: not a batch; expected { x, y }, got ${describe(batch)}`);
-  const labels = checkLabels(where, batch.y, config);
-  const count = labels.length / config.targets;
+  const targets = config.loss.targets === "labels" ? checkLabels(where, batch.y, config) : checkValues(where, batch.y, config);
+  const count = targets.length / config.targets;
   const x = checkRows(where, batch.x, config, count);
-  return { count, x, labels, weight: batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count) };
+  if (batch.id !== undefined && batch.id.length !== count)
+    fail("E_DATA", `${where}: id has the wrong length; expected ${count}, got ${batch.id.length}`, { context: { field: "id" } });
+  const weight = batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count);
+  const labels = targets instanceof Uint32Array ? targets : new Uint32Array(count);
+  return { count, x, targets, labels, weight, id: batch.id && Array.from(batch.id) };
 }
 
 /** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */
@@ -55,7 +64,26 @@ export function checkRows(where: string, x: unknown, config: Config, count?: num
       },
     );
   }
+  if (config.built.below !== undefined) checkIndices(where, rows, config.built.below, config);
   return rows;
+}
+
+/** Refuses what would choose no row of the table that a model begins with; on the device such a number reads another's row. */
+function checkIndices(where: string, rows: Float32Array | Uint8Array, below: number, { input }: Config): void {
+  const size = sizeOf(input.shape);
+  for (let i = 0; i < rows.length; i++) {
+    const index = Math.fround(Math.fround((rows[i] as number) * Math.fround(input.scale)) + Math.fround(input.offset));
+    if (Number.isInteger(index) && index >= 0 && index < below) continue;
+    const [row, element] = [Math.floor(i / size), i % size];
+    fail(
+      "E_DATA",
+      `${where}: row ${row} of x chooses no embedding; expected a whole number from 0 to ${below - 1}, got ${index} at element ${element}`,
+      {
+        hint: "Give the embedding more rows, or map what it does not know to one of them.",
+        context: { field: "x", row, element },
+      },
+    );
+  }
 }
 
 /** Whether all numbers are finite: 0 times anything else is NaN. Runs on every row of every step, eight times as fast as asking each. */
@@ -65,15 +93,39 @@ function allFinite(values: ArrayLike<number>): boolean {
   return sum === 0;
 }
 
-function checkLabels(where: string, y: unknown, { classes, targets }: Config): Uint32Array {
+/** Returns targets when there are as many for each row as it takes. */
+function checkTargets(where: string, y: unknown, targets: number, what: "labels" | "values"): ArrayLike<number> {
   const length = (y as ArrayLike<number> | undefined)?.length;
   if (y === null || typeof y !== "object" || typeof length !== "number")
-    fail("E_DATA", `${where}: y is not a list of labels; expected whole numbers, got ${describe(y)}`);
+    fail("E_DATA", `${where}: y is not a list of ${what}; expected ${what === "labels" ? "whole " : ""}numbers, got ${describe(y)}`);
   if (length === 0) fail("E_DATA", `${where}: the batch is empty; expected at least one row, got none`, { hint: "Skip empty batches." });
   if (length % targets !== 0) {
-    fail("E_DATA", `${where}: y has the wrong length; expected ${targets} labels a row, got ${length}`, { context: { field: "y" } });
+    fail("E_DATA", `${where}: y has the wrong length; expected ${targets} ${what} a row, got ${length}`, { context: { field: "y" } });
   }
-  const given = y as ArrayLike<number>;
+  return y as ArrayLike<number>;
+}
+
+function checkValues(where: string, y: unknown, { targets, loss }: Config): Float32Array {
+  const values = Float32Array.from(checkTargets(where, y, targets, "values"));
+  const [least, largest] = loss.range ?? [-MAX_F32, MAX_F32];
+  const bad = values.findIndex((value) => !(value >= least && value <= largest));
+  if (bad < 0) return values;
+  const row = Math.floor(bad / targets);
+  const expected = loss.range === undefined ? "finite numbers" : `numbers from ${least} to ${largest}`;
+  return fail(
+    "E_DATA",
+    `${where}: row ${row} of y holds ${values[bad]}; expected ${expected}, got ${values[bad]} at element ${bad % targets}`,
+    {
+      hint: "Drop or repair the row.",
+      context: { field: "y", row, element: bad % targets },
+    },
+  );
+}
+
+const MAX_F32 = 3.4028234663852886e38;
+
+function checkLabels(where: string, y: unknown, { classes, targets }: Config): Uint32Array {
+  const given = checkTargets(where, y, targets, "labels");
   for (let row = 0; row < given.length; row++) {
     const label = given[row] as number;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
@@ -81,7 +133,7 @@ function checkLabels(where: string, y: unknown, { classes, targets }: Config): U
       "E_DATA",
       `${where}: label of row ${Math.floor(row / targets)} is no class; expected a whole number from 0 to ${classes - 1}, got ${describe(label)}`,
       {
-        hint: "Raise the classifier's capacity, or map labels to 0 … capacity − 1.",
+        hint: "Give the classifier more capacity, as learner.grow does, or map labels to 0 … capacity − 1.",
         context: { field: "y", row: Math.floor(row / targets), label },
       },
     );

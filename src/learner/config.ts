@@ -1,15 +1,13 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
 import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
-import { fromConfig } from "../nn/config.ts";
-import { type BuiltLayer, type Layer, type LayerConfig, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
-import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
+import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
+import { crossEntropy, type Loss } from "../nn/loss.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
-import { strategyFrom } from "../strategy/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 
 /** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
@@ -25,10 +23,15 @@ export interface InputSpec {
 
 /** Options of a learner. */
 export interface LearnerOptions {
-  /** The model; its output must be logits: [classes], or [..., classes] with a label for each place before, such as each step of time. */
+  /**
+   * The model; under a loss of labels its output must be logits: [classes], or [..., classes] with a label for each place before, such as each
+   * step of time.
+   */
   readonly model: Layer;
   /** The shape of a row (f32), or more about it. */
   readonly input: Shape | InputSpec;
+  /** What training makes small, and whether targets are labels or values. Default: {@link crossEntropy}. */
+  readonly loss?: Loss;
   readonly optimizer: Optimizer;
   /** The learning rate, by schedule or constant. */
   readonly schedule: Schedule | number;
@@ -55,9 +58,13 @@ export interface Config {
   readonly params: ReadonlyMap<string, ParamSpec>;
   /** What layers keep without training it, by path. */
   readonly states: ReadonlyMap<string, ParamSpec>;
+  /** Shapes of what each row of the stream carries from step to step, by path. */
+  readonly carries: ReadonlyMap<string, Shape>;
   readonly input: Required<InputSpec>;
+  readonly loss: Loss;
+  /** Classes of a label; 1 where targets are values. */
   readonly classes: number;
-  /** Labels of a row: 1, or the places before the classes. */
+  /** Labels of a row: 1, or the places before the classes; where targets are values, those of the output. */
   readonly targets: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
@@ -70,7 +77,7 @@ export interface Config {
   readonly update: UpdateForm;
 }
 
-const KEYS = ["model", "input", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
+const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
 /** Returns the options checked. @throws E_CONFIG E_SHAPE */
 export function resolveConfig(options: LearnerOptions): Config {
@@ -81,28 +88,16 @@ export function resolveConfig(options: LearnerOptions): Config {
       fail("E_CONFIG", `${where}: option "${key}" is missing; expected a value, got nothing`, { hint: `Give "${key}".` });
   }
   const input = resolveInput(options.input);
-  const built = options.model.build(input.shape, "");
-  const params = paramsOf(built);
-  const classes = built.output.at(-1) ?? 0;
-  if (classes < 2) {
-    fail("E_SHAPE", `${where}: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
-      hint: "End the model with nn.classifier.",
-    });
-  }
-  if (params.size === 0) fail("E_CONFIG", `${where}: the model has no parameters; expected at least one, got none`);
+  const loss = options.loss ?? crossEntropy();
+  const model = modelOf(options.model, input, loss);
   const strategies = options.strategies ?? [];
   checkStrategies(strategies, options.memory);
-  const states = statesOf(built);
   const weights = options.weights ?? new Map();
-  checkWeights(weights, new Map([...params, ...states]));
+  checkWeights(weights, new Map([...model.params, ...model.states]));
   return {
-    model: options.model,
-    built,
-    params,
-    states,
+    ...model,
     input,
-    classes,
-    targets: sizeOf(built.output.slice(0, -1)),
+    loss,
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
     memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
@@ -116,6 +111,26 @@ export function resolveConfig(options: LearnerOptions): Config {
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
   };
+}
+
+/** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */
+export function modelOf(
+  model: Layer,
+  input: InputSpec,
+  loss: Loss,
+): Pick<Config, "model" | "built" | "params" | "states" | "carries" | "classes" | "targets"> {
+  const built = model.build(input.shape, "");
+  const params = paramsOf(built);
+  const labels = loss.targets === "labels";
+  const classes = labels ? (built.output.at(-1) ?? 0) : 1;
+  if (labels && classes < 2) {
+    fail("E_SHAPE", `Learner: the model's output is not logits; expected [..., classes], got ${showShape(built.output)}`, {
+      hint: "End the model with nn.classifier, or give a loss of values such as losses.meanSquaredError().",
+    });
+  }
+  if (params.size === 0) fail("E_CONFIG", "Learner: the model has no parameters; expected at least one, got none");
+  const targets = sizeOf(labels ? built.output.slice(0, -1) : built.output);
+  return { model, built, params, states: statesOf(built), carries: carriesOf(built), classes, targets };
 }
 
 function resolveInput(input: Shape | InputSpec): Required<InputSpec> {
@@ -171,46 +186,4 @@ function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy |
       groups.set(group.name, strategy.name);
     }
   }
-}
-
-/** The options of a learner as plain data, as a checkpoint keeps them. */
-export interface SavedConfig {
-  readonly model: LayerConfig;
-  readonly input: Required<InputSpec>;
-  readonly optimizer: OptimizerConfig;
-  readonly schedule: Pick<Schedule, "kind" | "options">;
-  readonly memory: MemoryPolicy | null;
-  readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
-  readonly seed: number;
-}
-
-/** Returns the options of a learner as plain data. */
-export function saveConfig(config: Config): SavedConfig {
-  return {
-    model: config.model.config,
-    input: config.input,
-    optimizer: optimizerConfig(config.optimizer),
-    schedule: { kind: config.schedule.kind, options: config.schedule.options },
-    memory: config.memory ?? null,
-    strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
-    seed: config.seed,
-  };
-}
-
-/** Returns the text that two learners share when one's state fits the other's model. */
-export function signatureOf(model: LayerConfig, input: Required<InputSpec>): string {
-  return JSON.stringify({ model, input });
-}
-
-/** Returns options from plain data. @throws E_UNSUPPORTED for a part that is not of this package */
-export function loadConfig(saved: SavedConfig): LearnerOptions {
-  return {
-    model: fromConfig(saved.model),
-    input: saved.input,
-    optimizer: optimizerFrom(saved.optimizer),
-    schedule: scheduleFrom(saved.schedule),
-    ...(saved.memory === null ? {} : { memory: saved.memory }),
-    strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
-    seed: saved.seed,
-  };
 }

@@ -4,12 +4,14 @@ import type { Runtime } from "../backend/runtime.ts";
 import { DROPPED, ReplayIndex } from "../memory/replay.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
+import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";
 import type { Column, Range } from "../state/arena.ts";
-import { openWasm, type Wasm } from "../wasm/instance.ts";
+import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Config } from "./config.ts";
+import type { SkippedStep } from "./events.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
 
@@ -35,8 +37,28 @@ export interface StepOutputs {
   readonly loss: number;
   readonly learningRate: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** Why nothing was changed, where nothing was. */
+  readonly skipped?: SkippedStep;
 }
 
+/** What a learner takes, known before its first step. */
+export interface LearnerPlan {
+  readonly backend: "wasm" | "webgpu";
+  /** Numbers that are trained. */
+  readonly parameters: number;
+  /** Rows that a step computes: those that arrive and those that are drawn. */
+  readonly rows: number;
+  /** Kernels of a step; dispatches on WebGPU. */
+  readonly kernels: number;
+  /**
+   * Bytes of each arena, which never grow: `state` (parameters, optimizer, layer states), `rows` (memory and one batch), `io` and `work` (what a
+   * step reads, answers and computes on its way).
+   */
+  readonly bytes: Readonly<Record<ArenaName, number>>;
+}
+
+/** From here on a number's square is not finite. */
+const HUGE = 2 ** 63;
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
 const INFERENCE_ROWS = [1, 16, 128] as const;
 
@@ -74,7 +96,13 @@ export class Engine {
     saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined },
   ): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
-    const engine = new Engine(runtime, config, await openWasm(), saved?.state ?? { state: freshState(config), rows: new Map() }, counters);
+    const engine = new Engine(
+      runtime,
+      config,
+      await runtime.wasm(),
+      saved?.state ?? { state: freshState(config), rows: new Map() },
+      counters,
+    );
     if (saved?.index !== undefined) engine.memory?.load(saved.index);
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
@@ -83,17 +111,20 @@ export class Engine {
   /** Makes the arenas and the step program for batches of up to `staging` rows; the state comes along. */
   async #build(staging: number): Promise<void> {
     const layout = layOutState(this.config, staging);
-    const { machine } = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm);
+    const plan = stepPlan(this.config, layout);
+    const machine = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm, plan);
     machine.write("state", 0, this.#initial.state);
-    for (const column of [layout.x, layout.y]) {
-      const bytes = this.#initial.rows.get(column.name);
-      if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset, bytes);
-    }
+    const put = (name: string, byteOffset: number, most?: number): void => {
+      const bytes = this.#initial.rows.get(name)?.subarray(0, most);
+      if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
+    };
+    for (const { name, byteOffset } of [layout.x, layout.y]) put(name, byteOffset);
+    for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
     this.#machine?.close();
     this.#machine = machine;
     this.#layout = layout;
     this.#groups = placeGroups(this.config, staging).groups;
-    this.#step = await this.#load(stepPlan(this.config, layout));
+    this.#step = await this.#load(plan);
     this.#inference.clear();
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
@@ -110,32 +141,67 @@ export class Engine {
     return this.#layout as StateLayout;
   }
 
+  /** What the learner takes. */
+  plan(): LearnerPlan {
+    const { layout, machine } = this;
+    const { plan } = (this.#step as Program).executable;
+    const { rows } = placeGroups(this.config, layout.staging);
+    const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels: plan.kernels.length, bytes };
+  }
+
   /** The learning rate of the next step. */
   get learningRate(): number {
     return rateAt(this.#wasm.exports, this.#schedule, this.config.schedule, this.counters.step);
   }
 
-  /** Runs one step on a sound batch. */
+  /** Makes room for batches of up to `rows`; the state stays. */
+  async #resize(rows: number): Promise<void> {
+    this.#initial = await this.stateBytes();
+    this.counters.batchSize = rows;
+    await this.#build(Math.max(1, rows));
+  }
+
+  /** Runs one step on a sound batch. One whose numbers are not finite changes nothing. */
   async step(batch: CheckedBatch): Promise<StepOutputs> {
-    if (batch.count > this.counters.batchSize) {
-      this.#initial = await this.stateBytes();
-      this.counters.batchSize = batch.count;
-      await this.#build(batch.count);
-    }
+    const { batchSize } = this.counters;
+    if (batch.count > batchSize) await this.#resize(batch.count);
     const { executable, io } = this.#step as Program;
     const { step } = this.counters;
     const { learningRate } = this;
     const scalars = this.config.optimizer.scalars(step + 1, learningRate);
     io.setScalars(scalars);
     io.setStep(step);
+    this.memory?.mark();
     this.#chooseRows(io, batch);
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);
-    const { loss, ...parts } = io.outputs(await this.machine.run(executable));
+    const outputs = io.outputs(await this.machine.run(executable));
+    const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
+    const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
+    const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms) };
+    if (numberOf("broken") !== 0) {
+      this.memory?.rollBack();
+      const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
+      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+      return { ...result, skipped };
+    }
     this.counters.step += 1;
     this.counters.samples += batch.count;
-    const terms = Object.entries(parts).map(([name, value]) => [name.slice("loss/".length), value[0] as number] as const);
-    return { loss: loss?.[0] as number, learningRate, terms: Object.fromEntries(terms) };
+    return result;
+  }
+
+  /** Returns what was not finite in a step, and on which rows. */
+  async #explain(batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
+    const { flat } = this.layout;
+    const params = await this.machine.read("state", flat.placement.byteOffset, flat.byteLength);
+    const isSound = (value: number): boolean => Math.abs(value) < HUGE;
+    const cause = !new Float32Array(params.buffer).every(isSound) ? "weights" : !isSound(loss) ? "loss" : state ? "state" : "gradients";
+    const { rowLoss } = await this.infer(batch.x, batch.targets);
+    const all = [...rowLoss.keys()];
+    const odd = all.filter((row) => !isSound(rowLoss[row] as number));
+    const rows = odd.length > 0 ? odd : all;
+    return { step: this.counters.step + 1, cause, rows, ...(batch.id && { ids: rows.map((row) => batch.id?.[row] as number) }) };
   }
 
   /** Writes which rows the step reads, with what weight, and which it keeps: draw first, then store. */
@@ -171,43 +237,61 @@ export class Engine {
   #stage(batch: CheckedBatch): void {
     const { x, y, capacity } = this.layout;
     this.machine.write("rows", x.byteOffset + capacity * x.rowBytes, rowBytesOf(batch.x, x));
-    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.labels));
+    this.machine.write("rows", y.byteOffset + capacity * y.rowBytes, bytesOf(batch.targets));
   }
 
-  /** Returns probabilities [rows × targets × classes] and each row's loss against `labels`. */
-  async infer(x: Float32Array | Uint8Array, labels?: Uint32Array): Promise<{ probabilities: Float32Array; rowLoss: Float32Array }> {
+  /** Lets rows of the stream begin afresh. */
+  resetCarry(rows: Iterable<number>): void {
+    const ranges = [...this.layout.carried.values()].map(({ placement, byteLength }) => ({
+      first: placement.byteOffset,
+      zeros: new Uint8Array(byteLength / this.layout.staging),
+    }));
+    for (const row of rows) for (const { first, zeros } of ranges) this.machine.write("rows", first + row * zeros.length, zeros);
+  }
+
+  /**
+   * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
+   * stream's rows stand, which they leave as they are.
+   */
+  async infer(
+    x: Float32Array | Uint8Array,
+    given?: CheckedBatch["targets"],
+    carried = false,
+  ): Promise<{ answers: Float32Array; rowLoss: Float32Array }> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
-    const probabilities = new Float32Array(rows * targets * classes);
+    const answers = new Float32Array(rows * targets * classes);
     const rowLoss = new Float32Array(rows);
     for (let first = 0; first < rows; ) {
       const left = rows - first;
-      const room = INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number);
+      const room = carried ? this.layout.staging : (INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number));
       const count = Math.min(room, left);
-      const { executable, io } = await this.#inferenceOf(room);
+      const { executable, io } = await this.#inferenceOf(room, carried);
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
-      io.u32("y").fill(0);
-      if (labels !== undefined) io.u32("y").set(labels.subarray(first * targets, (first + count) * targets));
+      const y = this.config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
+      y.fill(0);
+      if (given !== undefined) y.set(given.subarray(first * targets, (first + count) * targets));
       this.machine.write(executable, 0, io.bytes);
       const out = io.outputs(await this.machine.run(executable));
-      probabilities.set((out.probabilities as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
+      answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
       rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
       first += count;
     }
-    return { probabilities, rowLoss };
+    return { answers, rowLoss };
   }
 
-  async #inferenceOf(rows: number): Promise<Program> {
-    let program = this.#inference.get(rows);
+  async #inferenceOf(rows: number, carried: boolean): Promise<Program> {
+    const key = carried ? -rows : rows;
+    let program = this.#inference.get(key);
     if (program === undefined) {
-      program = await this.#load(inferencePlan(this.config, this.layout, rows));
-      this.#inference.set(rows, program);
+      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried));
+      this.#inference.set(key, program);
     }
     return program;
   }
 
-  /** Returns a copy of the arenas: `state` whole, of each column the stored rows. */
+  /** Returns a copy of the arenas: `state` whole, of each column the stored rows, and what the rows of the stream carry. */
   async stateBytes(): Promise<StateBytes> {
     const { stateBytes, x, y } = this.layout;
     const stored = this.memory?.stored ?? 0;
@@ -219,6 +303,8 @@ export class Engine {
         stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes),
       );
     }
+    for (const { name, placement, byteLength } of this.layout.carried.values())
+      rows.set(name, await this.machine.read("rows", placement.byteOffset, byteLength));
     return { state, rows };
   }
 
@@ -239,6 +325,7 @@ export class Engine {
   close(): void {
     this.machine.close();
     this.memory?.close();
+    this.#wasm.free(this.#schedule);
   }
 }
 
@@ -254,12 +341,12 @@ function labelsOfRows({ labels, count }: CheckedBatch, { targets }: Config): Uin
 /** The bytes of what outlives a step. */
 export interface StateBytes {
   readonly state: Uint8Array;
-  /** Stored rows by column. */
+  /** Stored rows by column, and what the rows of the stream carry by name. */
   readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Returns fresh parameters, each from its own stream, with zeros behind them. */
-function freshState(config: Config): Uint8Array {
+export function freshState(config: Config): Uint8Array {
   const layout = layOutState(config, 1);
   const bytes = new Uint8Array(layout.stateBytes);
   const fill = (path: string, spec: ParamSpec, { placement }: Range): void => {

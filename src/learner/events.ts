@@ -1,8 +1,22 @@
+/** Why a step changed nothing, and what it was given. */
+export interface SkippedStep {
+  /** The step it would have been, counted from 1. */
+  readonly step: number;
+  /** What was 2^63 or more, or no number: a parameter before the step, the loss, a gradient, or what a layer would keep. */
+  readonly cause: "weights" | "loss" | "gradients" | "state";
+  /** Rows of the batch whose own loss is no finite number; all rows where none stands out. */
+  readonly rows: readonly number[];
+  /** The caller's names of these rows, where the batch has them. */
+  readonly ids?: readonly number[];
+}
+
 /** What one step did. */
 export interface StepResult {
-  /** Steps done, this one included. */
+  /** Steps done, this one included unless it was skipped. */
   readonly step: number;
-  /** The loss before the update: the mean cross-entropy of the rows, or the sum of the strategies' terms. */
+  /** Why the step changed nothing, where it did not. */
+  readonly skipped?: SkippedStep;
+  /** The loss before the update: the mean loss of the rows, or the sum of the strategies' terms. */
   readonly loss: number;
   readonly learningRate: number;
   /** Parts of the loss by tag, where there are several. */
@@ -11,8 +25,10 @@ export interface StepResult {
 
 /** What a learner tells, by event name. */
 export interface LearnerEvents {
-  /** After each step. */
+  /** After each step that was done. */
   step: StepResult;
+  /** After each step that changed nothing, since its numbers were not finite. */
+  skipped: SkippedStep;
   /** When `consolidate` was called, with the number of boundaries so far. */
   boundary: { readonly boundary: number; readonly step: number };
   /** When the state was saved, with its bytes. */
@@ -23,7 +39,12 @@ type Listener<K extends keyof LearnerEvents> = (event: LearnerEvents[K]) => void
 
 /** Listeners by event name. */
 export class Emitter {
-  readonly #listeners: { [K in keyof LearnerEvents]: Set<Listener<K>> } = { step: new Set(), boundary: new Set(), saved: new Set() };
+  readonly #listeners: { [K in keyof LearnerEvents]: Set<Listener<K>> } = {
+    step: new Set(),
+    skipped: new Set(),
+    boundary: new Set(),
+    saved: new Set(),
+  };
 
   /** Adds a listener; returns the way to take it off. */
   on<K extends keyof LearnerEvents>(name: K, listener: Listener<K>): () => void {

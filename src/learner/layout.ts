@@ -12,6 +12,8 @@ export interface StateLayout {
   readonly slots: { get(name: string): Range };
   /** What layers keep without training it, by path. */
   readonly states: { get(path: string): Range };
+  /** What the rows of the stream carry from step to step [staging, ...], by path. */
+  readonly carried: ReadonlyMap<string, Range>;
   readonly x: Column;
   readonly y: Column;
   /** Rows of the memory, and rows of a batch behind them. */
@@ -33,12 +35,14 @@ export function layOutState(config: Config, staging: number): StateLayout {
   const rows = new Arena("rows");
   const capacity = config.memory?.capacity ?? 0;
   const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
-  const y = addColumn(rows, "y", config.targets, "u32", capacity, staging);
+  const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging);
+  const carried = new Map([...config.carries].map(([path, shape]) => [path, rows.add(`carried/${path}`, [staging, ...shape])]));
   return {
     params: { get: (path) => state.get(`params/${path}`) },
     flat,
     slots: { get: (name) => state.get(`slots/${name}`) },
     states: { get: (path) => state.get(`states/${path}`) },
+    carried,
     x,
     y,
     capacity,

@@ -1,26 +1,44 @@
 import type { Runtime } from "../backend/runtime.ts";
-import { fail } from "../errors.ts";
+import { checkKeys, fail } from "../errors.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkRows } from "./batch.ts";
-import { type LearnerOptions, loadConfig, resolveConfig } from "./config.ts";
-import { Engine } from "./engine.ts";
-import { Emitter, type LearnerEvents, type StepResult } from "./events.ts";
-import { checkSame, decodeState, encodeState, hashState } from "./snapshot.ts";
+import { type LearnerOptions, resolveConfig } from "./config.ts";
+import { Engine, type LearnerPlan } from "./engine.ts";
+import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
+import type { SavedConfig } from "./saved.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
-  /** The likeliest class of each row, or of each of its places. */
+  /** The likeliest class of each row, or of each of its places; empty where targets are values. */
   readonly labels: Uint32Array;
-  /** [rows × classes], or [rows × places × classes]. */
+  /** [rows × classes], or [rows × places × classes]; empty where targets are values. */
   readonly probabilities: Float32Array;
+  /** [rows × output] where targets are values, else empty. */
+  readonly values: Float32Array;
 }
+
+/** Options of {@link Learner.predict}. */
+export interface PredictOptions {
+  /**
+   * Whether row `i` goes on from where row `i` of the stream stands, in layers that carry state, rather than from 0; it stays there. At most
+   * as many rows as a batch. Default false.
+   */
+  readonly carried?: boolean;
+}
+
+/** What turns state into bytes and back, fetched when it is first needed. */
+const snapshots = (): Promise<typeof import("./snapshot.ts")> => import("./snapshot.ts");
+
+/** Skipped steps in a row that pause a learner. */
+const PATIENCE = 20;
 
 /** How well a learner answers. */
 export interface Evaluation {
-  /** Share of labels that are the likeliest class. */
+  /** Share of labels that are the likeliest class; NaN where targets are values. */
   readonly accuracy: number;
-  /** Mean cross-entropy. */
+  /** Mean loss of the rows. */
   readonly loss: number;
   readonly count: number;
 }
@@ -39,13 +57,17 @@ export interface Evaluation {
  * const { loss } = await learner.observe({ x, y });
  */
 export class Learner {
-  readonly #engine: Engine;
+  readonly #runtime: Runtime;
   readonly #store: Store | undefined;
   readonly #events = new Emitter();
+  #engine: Engine;
   #busy: string | undefined;
   #closed = false;
+  /** Skipped steps in a row. */
+  #skipped = 0;
 
-  private constructor(engine: Engine, store: Store | undefined) {
+  private constructor(runtime: Runtime, engine: Engine, store: Store | undefined) {
+    this.#runtime = runtime;
     this.#engine = engine;
     this.#store = store;
   }
@@ -53,12 +75,13 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     const config = resolveConfig(options);
-    return new Learner(await Engine.open(runtime, config), config.store);
+    return new Learner(runtime, await Engine.open(runtime, config), config.store);
   }
 
   /**
    * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
-   * them (needed for layers or strategies of your own) they must be those it was made with.
+   * them (needed for layers or strategies of your own) they must be those it was made with, but that a classifier may have more capacity: it
+   * grows, as in {@link Learner.grow}.
    * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH; E_STATE when nothing was saved
    */
   static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
@@ -67,11 +90,19 @@ export class Learner {
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
         hint: "Use Learner.create.",
       });
+    const { checkSame, configOf, decodeState, restoreState } = await snapshots();
     const given = options === undefined ? undefined : resolveConfig(options);
-    const decoded = await decodeState(bytes, store.name, given);
-    if (given !== undefined) checkSame(decoded.saved, given, store.name);
-    const config = given ?? resolveConfig(loadConfig(decoded.saved));
-    return new Learner(await Engine.open(runtime, config, decoded.restore(config)), store);
+    const checkpoint = await decodeState(bytes, store.name, given);
+    const saved = checkpoint.meta.config as SavedConfig;
+    if (given !== undefined) checkSame(saved, given, store.name);
+    const config = given ?? configOf(saved);
+    return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
+  }
+
+  /** Returns what the learner takes: backend, parameters, kernels of a step, bytes of each arena. @throws E_STATE */
+  plan(): LearnerPlan {
+    this.#alive("plan");
+    return this.#engine.plan();
   }
 
   /** Steps done. */
@@ -100,37 +131,67 @@ export class Learner {
   }
 
   /**
-   * Learns from one batch in one step. A batch that is refused changes nothing.
-   * @throws E_DATA on a bad batch; E_STATE when closed or while another call is under way
+   * Learns from one batch in one step. A batch that is refused changes nothing; nor does a step whose loss, gradients or weights are not
+   * finite, which the result and event `skipped` tell.
+   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}; E_STATE when closed or while another call is under way
    */
   async observe(batch: Batch): Promise<StepResult> {
     const result = await this.#alone("observe", async () => {
+      if (this.#skipped >= PATIENCE) this.#diverged();
       const checked = checkBatch("observe", batch, this.#engine.config);
       const outputs = await this.#engine.step(checked);
       return { step: this.#engine.counters.step, ...outputs };
     });
-    this.#events.emit("step", result);
+    const { skipped } = result;
+    this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
+    if (skipped === undefined) this.#events.emit("step", result);
+    else this.#events.emit("skipped", skipped);
+    if (this.#skipped >= PATIENCE) this.#diverged(skipped);
     return result;
   }
 
-  /** Returns the classes of rows [rows × row], flattened. @throws E_DATA E_STATE */
-  async predict(x: Float32Array | Uint8Array): Promise<Prediction> {
-    this.#alive("predict");
-    const { config } = this.#engine;
-    const { probabilities } = await this.#engine.infer(checkRows("predict", x, config));
-    return { labels: argmax(probabilities, config.classes), probabilities };
+  /** Lets a learner go on that was paused after many skipped steps. */
+  resume(): void {
+    this.#skipped = 0;
   }
 
-  /** Returns how well labelled batches are answered; nothing is learned. @throws E_DATA E_STATE */
+  #diverged(skipped?: SkippedStep): never {
+    fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${PATIENCE} skipped steps in a row`, {
+      hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
+      context: { step: this.step, ...skipped },
+    });
+  }
+
+  /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
+  async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
+    this.#alive("predict");
+    checkKeys("predict", options, ["carried"]);
+    const { config, layout } = this.#engine;
+    const rows = checkRows("predict", x, config);
+    const count = rows.length / sizeOf(config.input.shape);
+    const { carried = false } = options;
+    if (carried && count > layout.staging)
+      fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
+        hint: "A carried row goes on from the row of the same place in the last batch.",
+      });
+    const { answers } = await this.#engine.infer(rows, undefined, carried);
+    const none = new Float32Array(0);
+    if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
+    return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
+  }
+
+  /** Returns how well batches with targets are answered; nothing is learned. @throws E_DATA E_STATE */
   async evaluate(stream: Stream): Promise<Evaluation> {
     this.#alive("evaluate");
     const { config } = this.#engine;
     let [right, loss, count] = [0, 0, 0];
     for await (const batch of stream) {
-      const { x, labels } = checkBatch("evaluate", batch, config);
-      const { probabilities, rowLoss } = await this.#engine.infer(x, labels);
-      const answers = argmax(probabilities, config.classes);
-      for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right += 1;
+      const { x, targets } = checkBatch("evaluate", batch, config);
+      const { answers, rowLoss } = await this.#engine.infer(x, targets);
+      if (config.loss.targets === "labels") {
+        const classes = argmax(answers, config.classes);
+        for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;
+      } else right = Number.NaN;
       for (const value of rowLoss) loss += value;
       count += rowLoss.length;
     }
@@ -147,13 +208,42 @@ export class Learner {
     this.#events.emit("boundary", { boundary, step: this.step });
   }
 
+  /**
+   * Lets rows of the stream, default all, begin afresh in layers that carry state from batch to batch: a sequence ended, another takes its
+   * place. Nothing else does that, boundaries included. @throws E_DATA on a row that no batch has; E_STATE
+   */
+  async resetCarry(rows?: readonly number[]): Promise<void> {
+    await this.#alone("resetCarry", async () => {
+      const { staging } = this.#engine.layout;
+      const chosen = rows ?? [...Array(staging).keys()];
+      const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
+      if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
+      this.#engine.resetCarry(chosen);
+    });
+  }
+
+  /**
+   * Gives the classifier more capacity: classes it has keep their weights and what the optimizer knows of them, those it gains begin with
+   * fresh weights. @throws E_CONFIG when it has more already, or there is none; E_UNSUPPORTED for layers of your own: save, and open with the
+   * larger model; E_STATE
+   */
+  async grow(capacity: number): Promise<void> {
+    await this.#alone("grow", async () => {
+      const { growConfig, restoreState, takeState } = await snapshots();
+      const smaller = this.#engine;
+      const config = growConfig(smaller.config, capacity);
+      this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
+      smaller.close();
+    });
+  }
+
   /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */
   async save(): Promise<void> {
     const store =
       this.#store ??
       fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
     const bytes = await this.#alone("save", async () => {
-      const encoded = await encodeState(this.#engine);
+      const encoded = await (await snapshots()).encodeState(this.#engine);
       await store.write(encoded);
       return encoded.length;
     });
@@ -162,7 +252,7 @@ export class Learner {
 
   /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
   async checkpoint(): Promise<Uint8Array> {
-    return this.#alone("checkpoint", () => encodeState(this.#engine));
+    return this.#alone("checkpoint", async () => (await snapshots()).encodeState(this.#engine));
   }
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
@@ -172,7 +262,7 @@ export class Learner {
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
   async stateHash(): Promise<string> {
-    return this.#alone("stateHash", () => hashState(this.#engine));
+    return this.#alone("stateHash", async () => (await snapshots()).hashState(this.#engine));
   }
 
   /** Frees everything; any later call fails with E_STATE. @throws E_STATE while another call is under way */

@@ -1,14 +1,14 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
-import { crossEntropy, softmax } from "../nn/losses.ts";
 import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, less, mean, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, less, max, maximum, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
+import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
 import type { StateLayout } from "./layout.ts";
 
@@ -28,7 +28,10 @@ export function placeGroups(config: Config, batchSize: number): { groups: Placed
   return { groups, rows };
 }
 
-/** Returns the plan of one training step: gather rows, forward, loss, gradients, update, keep the rows that memory takes. */
+/**
+ * Returns the plan of one training step: gather rows, forward, loss, gradients, update, keep the rows that memory takes. Where the loss, a
+ * gradient, a parameter or what a layer would keep is huge (2^63 or more) or no number, output `broken` is not 0 and nothing changes.
+ */
 export function stepPlan(config: Config, layout: StateLayout): Plan {
   const { groups, rows } = placeGroups(config, layout.staging);
   return compileProgram((graph) => {
@@ -37,7 +40,11 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, params, weight));
+    const logits = applyLayer(
+      config.built,
+      x,
+      scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined),
+    );
     const rowLoss = lossOf(logits, labels, config);
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
@@ -52,8 +59,15 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     }
     const grads = pack(grad(total, [...params.values()]));
     const scalars = Object.fromEntries(Object.keys(config.optimizer.scalars(1, 1)).map((name) => [name, graph.scalar(name)]));
+    const flat = leafOf(graph, layout.flat);
+    // One pass over both, the loss beside them: a step that would be built on what is no number leaves no trace.
+    const trained = max(maximum(maximum(huge(grads), huge(flat)), huge(total)));
+    const kept = graph.effects.flatMap((effect) => (effect.kind === "assign" ? [max(huge(effect.value))] : []));
+    graph.unless = kept.reduce(maximum, trained);
+    graph.outputs.set("broken", graph.unless);
+    if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
     const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
-    recordUpdate(config.optimizer, { params: leafOf(graph, layout.flat), grads, slots: slotLeaves, scalars }, config.update);
+    recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
     if (config.memory !== undefined) {
       const keep = graph.input("keep", [layout.staging], "u32");
       for (const column of [layout.x, layout.y]) {
@@ -68,14 +82,18 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
   });
 }
 
-/** Returns the plan that answers for `rows` rows at once: probabilities [rows, ..., classes] and each row's loss against given labels [rows, targets]. */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number): Plan {
+/**
+ * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
+ * Rows begin afresh, or, `carried`, where the stream's rows stand.
+ */
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
-    const labels = graph.input("y", [rows, config.targets], "u32");
-    const logits = applyLayer(config.built, x, scopeOf(graph, config, layout, paramLeaves(graph, config, layout)));
-    graph.outputs.set("probabilities", softmax(logits));
-    graph.outputs.set("rowLoss", lossOf(logits, labels, config));
+    const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
+    const scope = scopeOf(graph, config, layout, paramLeaves(graph, config, layout));
+    const outputs = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
+    graph.outputs.set("answers", config.loss.answer(outputs));
+    graph.outputs.set("rowLoss", lossOf(outputs, targets, config));
   });
 }
 
@@ -83,24 +101,32 @@ function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<str
   return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
 }
 
-/** The loss of each row [rows]: the cross-entropy at its label, or the mean of those at its places. */
-function lossOf(logits: Tensor, labels: Tensor, { classes, targets }: Config): Tensor {
-  const rows = logits.shape[0] as number;
-  const losses = crossEntropy(reshape(logits, [rows * targets, classes]), reshape(labels, [rows * targets]));
-  return mean(reshape(losses, [rows, targets]), 1);
+/** The loss of each row [rows], whose targets [rows, targets] are labels, or values in the order of its outputs. */
+function lossOf(outputs: Tensor, targets: Tensor, { loss }: Config): Tensor {
+  return loss.rows(outputs, loss.targets === "labels" ? targets : reshape(targets, outputs.shape));
 }
 
 /** What the model finds while it is traced: in training where there are weights of rows. */
-function scopeOf(graph: Graph, config: Config, layout: StateLayout, params: ReadonlyMap<string, Tensor>, weight?: Tensor): ModelScope {
+function scopeOf(
+  graph: Graph,
+  config: Config,
+  layout: StateLayout,
+  params: ReadonlyMap<string, Tensor>,
+  weight?: Tensor,
+  labels?: Tensor,
+): ModelScope {
   const states = new Map([...config.states.keys()].map((path) => [path, leafOf(graph, layout.states.get(path))]));
   const state = (path: string): Tensor => states.get(path) as Tensor;
+  const assign = (target: Tensor, value: Tensor): number => graph.effects.push({ kind: "assign", target, value });
   return {
     graph,
     training: weight !== undefined,
     weight,
-    param: (path) => params.get(path) as Tensor,
+    ...(labels === undefined ? {} : { labels }),
+    param: (path) => params.get(path) ?? states.get(path),
     state,
-    update: (path, value) => graph.effects.push({ kind: "assign", target: state(path), value }),
+    update: (path, value) => assign(state(path), value),
+    ...(weight === undefined ? {} : carryRows(graph, layout, weight, assign)),
     random: (path, shape) => graph.random(`layer/${path}`, shape),
   };
 }

@@ -1,13 +1,22 @@
 import { fail } from "../errors.ts";
+import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
-import { type Config, type SavedConfig, saveConfig, signatureOf } from "./config.ts";
-import type { Counters, Engine, StateBytes } from "./engine.ts";
+import { type Config, resolveConfig } from "./config.ts";
+import { type Counters, type Engine, freshState, type StateBytes } from "./engine.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
+import { loadConfig, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 
-/** Returns the bytes of a checkpoint: params, optimizer slots, memory, counters and streams. */
+export { growConfig } from "./saved.ts";
+
+/** Returns the bytes of a checkpoint. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
+  return encodeCheckpoint(await takeState(engine));
+}
+
+/** Returns what a checkpoint holds: params, optimizer slots, memory, counters and streams. */
+export async function takeState(engine: Engine): Promise<Checkpoint> {
   const { config, layout, counters, memory } = engine;
   const { state, rows } = await engine.stateBytes();
   const tensors = new Map<string, StoredTensor>();
@@ -24,9 +33,14 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
     const range = layout.states.get(path);
     tensors.set(`states/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
   }
+  for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.save();
-    tensors.set("memory/y", { dtype: "U32", shape: [memory.stored, config.targets], data: rows.get("y") as Uint8Array });
+    tensors.set("memory/y", {
+      dtype: config.loss.targets === "labels" ? "U32" : "F32",
+      shape: [memory.stored, config.targets],
+      data: rows.get("y") as Uint8Array,
+    });
     const x = unpadded(rows.get("x") as Uint8Array, layout.x);
     tensors.set("memory/x", { dtype: config.input.dtype === "u8" ? "U8" : "F32", shape: [memory.stored, ...config.input.shape], data: x });
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
@@ -39,39 +53,45 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
     schedule: { step: counters.step },
     engine: { backend: engine.machine.backend },
   };
-  return encodeCheckpoint({ tensors, meta });
+  return { tensors, meta };
 }
 
-/** A checkpoint taken apart, to be put into an engine. */
-export interface DecodedState {
-  readonly saved: SavedConfig;
-  readonly counters: Counters;
-  restore(config: Config): { state: StateBytes; counters: Counters; index: Uint8Array | undefined };
+/** Returns the configuration that a checkpoint is of, made from what it says. @throws E_UNSUPPORTED */
+export function configOf(saved: SavedConfig): Config {
+  return resolveConfig(loadConfig(saved));
 }
 
-/** Returns the state in a checkpoint. @throws E_FORMAT E_CORRUPT E_VERSION, and E_MISMATCH when `config` is of another model */
-export async function decodeState(bytes: Uint8Array, file: string, config: Config | undefined): Promise<DecodedState> {
-  const { tensors, meta } = await decodeCheckpoint(
-    bytes,
-    file,
-    config === undefined ? {} : { model: signatureOf(config.model.config, config.input) },
-  );
-  const counters = meta.counters as unknown as Counters;
-  return {
-    saved: meta.config as SavedConfig,
-    counters,
-    restore: (target) => ({
-      state: restoreArenas(tensors, target, file),
-      counters: { ...counters },
-      index: tensors.get("memory/index")?.data.slice(),
-    }),
+/**
+ * Returns the checkpoint in a file. @throws E_FORMAT E_CORRUPT E_VERSION, and E_MISMATCH when `config` is of another model, except for a
+ * classifier of more capacity
+ */
+export async function decodeState(bytes: Uint8Array, file: string, config: Config | undefined): Promise<Checkpoint> {
+  if (config === undefined) return decodeCheckpoint(bytes, file);
+  const { config: model } = config.model;
+  const signature = (saved: unknown): string => {
+    const capacity = capacityOf((saved as SavedConfig).model);
+    const grows = capacity !== undefined && capacity < (capacityOf(model) ?? 0);
+    return signatureOf(grows ? withCapacity(model, capacity) : model, config.input);
   };
+  return decodeCheckpoint(bytes, file, { model: signature });
+}
+
+/** Returns a checkpoint as an engine of a model that it fits takes it. @throws E_MISMATCH */
+export function restoreState(
+  { tensors, meta }: Checkpoint,
+  config: Config,
+  file: string,
+): { state: StateBytes; counters: Counters; index: Uint8Array | undefined } {
+  const counters = { ...(meta.counters as unknown as Counters) };
+  const grows = meta.model !== signatureOf(config.model.config, config.input);
+  const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
+  return { state, counters, index: tensors.get("memory/index")?.data.slice() };
 }
 
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
 export function checkSame(saved: SavedConfig, config: Config, file: string): void {
   const now = saveConfig(config);
-  for (const key of ["optimizer", "schedule", "memory", "strategies", "seed"] as const) {
+  for (const key of ["loss", "optimizer", "schedule", "memory", "strategies", "seed"] as const) {
     const [expected, got] = [JSON.stringify(now[key]), JSON.stringify(saved[key])];
     if (expected === got) continue;
     fail("E_MISMATCH", `${file}: saved with another ${key}; expected ${expected}, got ${got}`, {
@@ -86,27 +106,40 @@ function slotOffset(layout: StateLayout, slot: string, parameter: Range): number
   return layout.slots.get(slot).placement.byteOffset + parameter.placement.byteOffset - layout.flat.placement.byteOffset;
 }
 
-function restoreArenas(tensors: ReadonlyMap<string, StoredTensor>, config: Config, file: string): StateBytes {
-  const layout = layOutState(config, 1);
-  const state = new Uint8Array(layout.stateBytes);
+function restoreArenas(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  config: Config,
+  file: string,
+  batchSize: number,
+  grows: boolean,
+): StateBytes {
+  const layout = layOutState(config, batchSize);
+  const state = grows ? freshState(config) : new Uint8Array(layout.stateBytes);
   const take = (name: string, byteLength: number): Uint8Array => {
     const data = tensors.get(name)?.data;
     if (data?.byteLength === byteLength) return data;
     return fail("E_MISMATCH", `${file}: tensor "${name}" does not fit; expected ${byteLength} bytes, got ${data?.byteLength ?? "none"}`);
   };
+  // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots 0.
+  const put = (name: string, { shape, byteLength }: Range, byteOffset: number): void => {
+    const [from, to] = [tensors.get(name)?.shape.at(-1) ?? 1, shape.at(-1) ?? 1];
+    const columns = grows ? Math.min(from, to) : to;
+    const data = take(name, (byteLength / to) * columns);
+    const rowBytes = columns === to ? data.length : 4 * columns;
+    for (let at = 0, row = 0; at < data.length; at += rowBytes, row++)
+      state.set(data.subarray(at, at + rowBytes), byteOffset + row * 4 * to);
+  };
   for (const path of config.params.keys()) {
     const range = layout.params.get(path);
-    state.set(take(`params/${path}`, range.byteLength), range.placement.byteOffset);
-    for (const slot of config.optimizer.slots) {
-      const start = slotOffset(layout, slot, range);
-      state.set(take(`slots/${slot}/${path}`, range.byteLength), start);
-    }
+    put(`params/${path}`, range, range.placement.byteOffset);
+    for (const slot of config.optimizer.slots) put(`slots/${slot}/${path}`, range, slotOffset(layout, slot, range));
   }
   for (const path of config.states.keys()) {
     const range = layout.states.get(path);
-    state.set(take(`states/${path}`, range.byteLength), range.placement.byteOffset);
+    put(`states/${path}`, range, range.placement.byteOffset);
   }
   const rows = new Map<string, Uint8Array>();
+  for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
   if (config.memory !== undefined) {
     rows.set("y", take("memory/y", 4 * stored * config.targets).slice());
@@ -135,7 +168,9 @@ function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
 /** Returns the SHA-256 of all that decides how the learner goes on, in hex. */
 export async function hashState(engine: Engine): Promise<string> {
   const { state, rows } = await engine.stateBytes();
+  const carried = [...engine.layout.carried.values()].map(({ name }) => rows.get(name) as Uint8Array);
   const { step, samples, boundaries, batchSize } = engine.counters;
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, engine.memory?.save() ?? new Uint8Array(0), counters]);
+  const index = engine.memory?.save() ?? new Uint8Array(0);
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, index, counters, ...carried]);
 }

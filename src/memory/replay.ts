@@ -20,6 +20,9 @@ export const DROPPED = 0xffffffff;
 const MAGIC = 0x52504c50;
 const VERSION = 1;
 const HEADER_BYTES = 64;
+/** Calls remembered before the state is copied anew: a copy of a large memory takes as long as many steps. */
+const REMEMBERED = 512;
+const CLASS_BYTES = 16;
 
 /**
  * The index of a replay memory: decides in Wasm which slot each row takes and which slots are drawn. The rows themselves lie elsewhere.
@@ -33,6 +36,8 @@ export class ReplayIndex {
   #state: number;
   #scratch = 0;
   #scratchBytes = 0;
+  /** The state some calls ago, those calls, and how many of them came before the mark. */
+  #past: { readonly bytes: Uint8Array; readonly calls: (() => void)[]; marked: number } | undefined;
 
   /** @throws E_CONFIG */
   constructor(host: MemoryHost, policy: MemoryPolicy, classes: number, seed: number) {
@@ -76,6 +81,10 @@ export class ReplayIndex {
         context: { row: wrong, label: labels[wrong], classes: this.classes },
       });
     }
+    if (this.#past !== undefined) {
+      const copy = labels.slice();
+      this.#past.calls.push(() => this.offer(copy));
+    }
     const n = labels.length;
     const rows = this.#reserve(8 * n);
     const slots = rows + 4 * n;
@@ -92,9 +101,27 @@ export class ReplayIndex {
   draw(n: number): Uint32Array {
     const state = this.#open();
     const most = Math.min(checkNumber("memory", "n", n, { min: 0, integer: true }), this.stored);
+    this.#past?.calls.push(() => this.draw(n));
     const slots = this.#reserve(4 * most);
     const { exports, memory } = this.#host;
     return new Uint32Array(memory.buffer, slots, exports.memoryDraw(state, most, slots));
+  }
+
+  /** Makes this the state that {@link rollBack} returns to. */
+  mark(): void {
+    if (this.#past === undefined || this.#past.calls.length >= REMEMBERED) this.#past = { bytes: this.save(), calls: [], marked: 0 };
+    this.#past.marked = this.#past.calls.length;
+  }
+
+  /** Undoes every call since the last {@link mark}: those before it are made again on an older copy. */
+  rollBack(): void {
+    const past = this.#past;
+    if (past === undefined) return;
+    this.#past = undefined;
+    new Uint8Array(this.#host.memory.buffer, this.#open(), this.#bytes).set(past.bytes);
+    past.calls.length = past.marked;
+    for (const call of past.calls) call();
+    this.#past = past;
   }
 
   /** Returns a copy of the whole state, which {@link load} takes back. */
@@ -104,12 +131,13 @@ export class ReplayIndex {
   }
 
   /**
-   * Puts the state that {@link save} returned in place of this one, streams included. On an error nothing has changed.
-   * @throws E_CORRUPT, E_VERSION, or E_MISMATCH when it is of another policy, capacity or number of classes
+   * Puts the state that {@link save} returned in place of this one, streams included; where it has fewer classes, the others were never
+   * seen. On an error nothing has changed.
+   * @throws E_CORRUPT, E_VERSION, or E_MISMATCH when it is of another policy or capacity, or of more classes
    */
-  load(bytes: Uint8Array): void {
+  load(saved: Uint8Array): void {
     const old = this.#open();
-    this.#checkHeader(bytes);
+    const bytes = this.#checked(saved);
     const { exports, memory } = this.#host;
     const state = this.#host.alloc(this.#bytes);
     new Uint8Array(memory.buffer, state, this.#bytes).set(bytes);
@@ -119,6 +147,7 @@ export class ReplayIndex {
     }
     this.#host.free(old);
     this.#state = state;
+    this.#past = undefined;
   }
 
   /** Frees the Wasm memory; every later use but this one fails. */
@@ -128,7 +157,8 @@ export class ReplayIndex {
     this.#state = this.#scratch = this.#scratchBytes = 0;
   }
 
-  #checkHeader(bytes: Uint8Array): void {
+  /** Returns a saved state that fits, with as many classes as there are. */
+  #checked(bytes: Uint8Array): Uint8Array {
     if (bytes.length < HEADER_BYTES) corrupt(`expected at least ${HEADER_BYTES} bytes, got ${bytes.length}`);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const word = (offset: number): number => view.getUint32(offset, true);
@@ -139,13 +169,21 @@ export class ReplayIndex {
     const found = { policy: policyNames[word(8)] ?? word(8), capacity: word(12), classes: word(16) };
     const expected = { ...this.policy, classes: this.classes };
     for (const name of ["policy", "capacity", "classes"] as const) {
-      if (found[name] === expected[name]) continue;
+      if (found[name] === expected[name] || (name === "classes" && found.classes < expected.classes)) continue;
       fail("E_MISMATCH", `memory: saved state has another ${name}; expected ${expected[name]}, got ${found[name]}`, {
         hint: `Create the memory with the ${name} it was saved with.`,
         context: { expected, found },
       });
     }
-    if (bytes.length !== this.#bytes) corrupt(`expected ${this.#bytes} bytes, got ${bytes.length}`);
+    const added = CLASS_BYTES * (expected.classes - found.classes);
+    if (bytes.length !== this.#bytes - added) corrupt(`expected ${this.#bytes - added} bytes, got ${bytes.length}`);
+    if (added === 0) return bytes;
+    const wider = new Uint8Array(this.#bytes);
+    const end = HEADER_BYTES + CLASS_BYTES * found.classes;
+    wider.set(bytes.subarray(0, end));
+    wider.set(bytes.subarray(end), end + added);
+    new DataView(wider.buffer).setUint32(16, expected.classes, true);
+    return wider;
   }
 
   /** The address of the block. */

@@ -2,13 +2,16 @@ import { fail, nearestName } from "../errors.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
 import { attention } from "./attention.ts";
 import { batchNorm } from "./batchnorm.ts";
+import { classifier } from "./classifier.ts";
 import { conv2d } from "./conv.ts";
 import { dropout } from "./dropout.ts";
 import { embedding, positional } from "./embedding.ts";
 import { feedForward, swiglu } from "./feedforward.ts";
 import { flatten } from "./flatten.ts";
+import { frozen } from "./frozen.ts";
 import type { Layer, LayerConfig } from "./layer.ts";
-import { classifier, linear } from "./linear.ts";
+import { linear } from "./linear.ts";
+import { binaryCrossEntropy, cosineDistance, crossEntropy, huber, type Loss, meanSquaredError } from "./loss.ts";
 import { groupNorm, layerNorm, rmsNorm } from "./norm.ts";
 import { avgPool, globalAvgPool, maxPool } from "./pool.ts";
 import { gru, lstm } from "./recurrent.ts";
@@ -53,6 +56,7 @@ const makers: Readonly<Record<string, (config: LayerConfig) => Layer>> = {
   dropout: maker(dropout, "rate"),
   flatten: maker(flatten),
   sequential: (c) => sequential(...(c.layers as LayerConfig[]).map(fromConfig)),
+  frozen: (c) => frozen(fromConfig(c.layer as LayerConfig)),
   residual: (c) =>
     residual(fromConfig(c.layer as LayerConfig), c.shortcut === undefined ? undefined : fromConfig(c.shortcut as LayerConfig)),
 };
@@ -64,5 +68,16 @@ export function fromConfig(config: LayerConfig): Layer {
   const near = nearestName(config.kind, Object.keys(makers));
   return fail("E_UNSUPPORTED", `nn: no layer of kind "${config.kind}"; expected one of ${Object.keys(makers).join(", ")}`, {
     hint: near === undefined ? "Pass the model when opening a checkpoint of layers of your own." : `Did you mean "${near}"?`,
+  });
+}
+
+const losses = { crossEntropy, binaryCrossEntropy, meanSquaredError, huber, cosineDistance } as const;
+
+/** Returns the loss of a kind and options. @throws E_UNSUPPORTED */
+export function lossFrom({ kind, options }: Pick<Loss, "kind" | "options">): Loss {
+  if (Object.hasOwn(losses, kind)) return (losses[kind as keyof typeof losses] as (options: Loss["options"]) => Loss)(options);
+  const near = nearestName(kind, Object.keys(losses));
+  return fail("E_UNSUPPORTED", `losses: no loss called "${kind}"; expected one of ${Object.keys(losses).join(", ")}`, {
+    hint: near === undefined ? "Pass a loss of your own when opening a checkpoint." : `Did you mean "${near}"?`,
   });
 }

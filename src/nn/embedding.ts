@@ -11,7 +11,7 @@ export interface EmbeddingOptions {
 
 /**
  * Returns the layer that puts a row of weight [rows, features] in place of each whole number, u32 or f32: [...] becomes
- * [..., features]. A number past the last row reads the last row and trains none.
+ * [..., features]. As first layer of a learner it refuses numbers that are no row; elsewhere such a number reads the last row and trains none.
  * @throws E_CONFIG
  */
 export function embedding(rows: number, features: number, options: EmbeddingOptions = {}): Layer {
@@ -24,6 +24,7 @@ export function embedding(rows: number, features: number, options: EmbeddingOpti
     config: { kind: "embedding", rows, features, deviation },
     build: (input) => ({
       output: [...input, features],
+      below: rows,
       params: { weight: { shape: [rows, features], fill: fillNormal(deviation) } },
       children: {},
       apply: (x, context) => gather(context.param("weight"), toU32(x)),

@@ -1,15 +1,18 @@
 export { gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
 export { attention } from "./attention.ts";
 export { batchNorm } from "./batchnorm.ts";
+export { classifier } from "./classifier.ts";
 export { fromConfig } from "./config.ts";
 export { conv2d } from "./conv.ts";
 export { define, type Model } from "./define.ts";
 export { dropout } from "./dropout.ts";
+export type { WeightDtype } from "./dtypes.ts";
 export { embedding, positional } from "./embedding.ts";
 export { feedForward, swiglu } from "./feedforward.ts";
 export { flatten } from "./flatten.ts";
+export { frozen } from "./frozen.ts";
 export type { Layer, LayerConfig } from "./layer.ts";
-export { classifier, linear } from "./linear.ts";
+export { linear } from "./linear.ts";
 export {
   binaryCrossEntropy,
   cosineDistance,
@@ -28,4 +31,11 @@ export { gru, lstm } from "./recurrent.ts";
 export { residual } from "./residual.ts";
 export { sequential } from "./sequential.ts";
 export { transformerBlock } from "./transformer.ts";
-export { type LoadOptions, loadWeights, type StoredWeights, type WeightSource } from "./weights.ts";
+export {
+  type LoadOptions,
+  loadWeights,
+  type StoredWeights,
+  type StoreOptions,
+  storeWeights,
+  type WeightSource,
+} from "./weights.ts";

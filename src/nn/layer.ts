@@ -16,12 +16,20 @@ export interface LayerContext {
   readonly training: boolean;
   /** Weight of each row [batch], 0 for a place without a row; absent where every place holds one. */
   readonly weight: Tensor | undefined;
+  /** Labels [batch, targets] of the rows, in training where there are labels. */
+  readonly labels: Tensor | undefined;
   /** Returns a parameter of this layer. */
   param(name: string): Tensor;
+  /** Returns a parameter of any layer by its path in the model, where there is one. */
+  shared(path: string): Tensor | undefined;
   /** Returns a state of this layer as it was before the step. */
   state(name: string): Tensor;
   /** Sets a state of this layer when the step is done; in training only. */
   update(name: string, value: Tensor): void;
+  /** Returns what each row starts from [batch, ...]: 0 for a row that goes on from nothing. Absent where all begin afresh. */
+  carried(name: string): Tensor | undefined;
+  /** Keeps a value [batch, ...] for the next step to start from; in training only. */
+  carry(name: string, value: Tensor): void;
   /** Returns uniform u32 bits of this layer, new in every step. */
   random(shape: Shape): Tensor;
 }
@@ -29,10 +37,14 @@ export interface LayerContext {
 /** A layer whose input shape is known. Shapes leave out the batch dim. */
 export interface BuiltLayer {
   readonly output: Shape;
+  /** What the input's numbers, whole and not negative, stay below, where they choose rows of a table. */
+  readonly below?: number;
   /** Parameters by name within the layer. */
   readonly params: Readonly<Record<string, ParamSpec>>;
   /** What the layer keeps from step to step without training it, by name within the layer. Default: nothing. */
   readonly state?: Readonly<Record<string, ParamSpec>>;
+  /** What each row of the stream hands on to the next step, 0 at first: shapes without the batch dim, by name. Default: nothing. */
+  readonly carries?: Readonly<Record<string, Shape>>;
   /** Layers inside, by name; their parameters and random bits are scoped by it. */
   readonly children: Readonly<Record<string, BuiltLayer>>;
   /** Returns the output [batch, ...output] of the input [batch, ...input]. */
@@ -72,8 +84,13 @@ export function statesOf(layer: BuiltLayer): Map<string, ParamSpec> {
   return collect(layer, (built) => built.state ?? {});
 }
 
-function collect(layer: BuiltLayer, part: (layer: BuiltLayer) => Readonly<Record<string, ParamSpec>>, path = ""): Map<string, ParamSpec> {
-  const found = new Map<string, ParamSpec>();
+/** Returns the shapes of all that the rows of the stream carry from step to step, by path. */
+export function carriesOf(layer: BuiltLayer): Map<string, Shape> {
+  return collect(layer, (built) => built.carries ?? {});
+}
+
+function collect<T>(layer: BuiltLayer, part: (layer: BuiltLayer) => Readonly<Record<string, T>>, path = ""): Map<string, T> {
+  const found = new Map<string, T>();
   for (const [name, spec] of Object.entries(part(layer))) found.set(childPath(path, name), spec);
   for (const [name, child] of Object.entries(layer.children))
     for (const [key, spec] of collect(child, part, childPath(path, name))) found.set(key, spec);
@@ -85,9 +102,16 @@ export interface ModelScope {
   readonly graph: Graph;
   readonly training: boolean;
   readonly weight: Tensor | undefined;
-  param(path: string): Tensor;
+  /** Default: none. */
+  readonly labels?: Tensor;
+  /** Undefined where the model has none of that path, which only a layer that shares another's may ask. */
+  param(path: string): Tensor | undefined;
   state(path: string): Tensor;
   update(path: string, value: Tensor): void;
+  /** Default: every row begins afresh. */
+  carried?(path: string): Tensor | undefined;
+  /** Default: nothing is kept. */
+  carry?(path: string, value: Tensor): void;
   random(path: string, shape: Shape): Tensor;
 }
 
@@ -98,9 +122,13 @@ export function applyLayer(layer: BuiltLayer, x: Tensor, scope: ModelScope, path
     graph,
     training,
     weight,
-    param: (name) => scope.param(childPath(path, name)),
+    labels: scope.labels,
+    param: (name) => scope.param(childPath(path, name)) as Tensor,
+    shared: (other) => scope.param(other),
     state: (name) => scope.state(childPath(path, name)),
     update: (name, value) => scope.update(childPath(path, name), value),
+    carried: (name) => scope.carried?.(childPath(path, name)),
+    carry: (name, value) => scope.carry?.(childPath(path, name), value),
     random: (shape) => scope.random(path, shape),
   };
   return layer.apply(x, context, (name, input) =>

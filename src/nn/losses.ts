@@ -30,7 +30,7 @@ import {
 import { softplusOf } from "./activations.ts";
 
 /** Below every logit. */
-const MASKED = -1e30;
+export const MASKED = -1e30;
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {

@@ -15,6 +15,7 @@ export function sequential(...layers: readonly Layer[]): Layer {
       }
       return {
         output: shape,
+        ...(children[0]?.below === undefined ? {} : { below: children[0].below }),
         params: {},
         children,
         apply: (x, _, child) => layers.reduce((value, __, i) => child(`${i}`, value), x),

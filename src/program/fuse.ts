@@ -52,6 +52,8 @@ export interface Spec {
   /** Where the column sums of its right operand go. */
   readonly sums?: Destination;
   readonly effect?: Effect;
+  /** What keeps it from running, where it changes the state. */
+  readonly unless?: Tensor;
 }
 
 /** The kernels in order, and the nodes whose elements lie in a buffer. */
@@ -128,8 +130,9 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
     } else specs.push(map(node, destination));
   }
   specs.push(...late);
+  const condition = graph.unless && { unless: graph.unless };
   for (const effect of graph.effects) {
-    if (effect.kind === "assign") specs.push(map(effect.value, { kind: "state", leaf: effect.target }));
+    if (effect.kind === "assign") specs.push({ ...map(effect.value, { kind: "state", leaf: effect.target }), ...condition });
     else if (effect.kind === "put") {
       specs.push({
         family: "scatter",
@@ -137,8 +140,9 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
         axes: [],
         roots: [{ value: effect.value, destination: { kind: "state", leaf: effect.target } }],
         effect,
+        ...condition,
       });
-    } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect });
+    } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect, ...condition });
   }
   return { specs: absorbSums(absorbProducts(mergeSiblings(specs, stored), stored, homes), stored), stored, homes };
 }
@@ -166,6 +170,7 @@ function chooseStored(graph: Graph, live: readonly Tensor[], forced: ReadonlySet
     if (walk === undefined || walk.bounds !== undefined) stored.add(index);
     else needBuffer(index);
   };
+  if (graph.unless !== undefined) needBuffer(graph.unless);
   for (const effect of graph.effects) {
     if (effect.kind === "put") needIndex(effect.index);
     if (effect.kind === "optimizer")
@@ -222,6 +227,7 @@ export function readsOf(spec: Spec, stored: ReadonlySet<Tensor>): ReadonlySet<Te
   for (const root of spec.roots) visit(root.value, root.destination.kind === "buffer" && root.destination.node === root.value);
   for (const operand of spec.product?.inputs ?? []) visit(operand, false);
   if (spec.effect?.kind === "put") visit(spec.effect.index, false);
+  if (spec.unless !== undefined) visit(spec.unless, false);
   if (spec.family === "scatter" && spec.effect === undefined) {
     for (const { destination: d } of spec.roots) if (d.kind === "buffer") visit(d.node.inputs[1] as Tensor, false);
   }
@@ -273,7 +279,13 @@ function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spe
     const candidates = ["map", "reduce"].includes(spec.family) ? [...reads].flatMap((node) => readers.get(node) ?? []) : [];
     const fits = (at: number): boolean => {
       const other = merged[at] as Spec;
-      return at >= floor && other.family === spec.family && sameShape(other.shape, spec.shape) && sameShape(other.axes, spec.axes);
+      return (
+        at >= floor &&
+        other.family === spec.family &&
+        other.unless === spec.unless &&
+        sameShape(other.shape, spec.shape) &&
+        sameShape(other.axes, spec.axes)
+      );
     };
     const home = candidates.filter(fits).reduce((a, b) => Math.min(a, b), merged.length);
     const other = merged[home];
@@ -319,7 +331,8 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
     const readers = readersOf.get(product) ?? [];
     const first = readers[0];
     const epilogue = first === undefined ? undefined : (list[first] as Spec);
-    if (first === undefined || epilogue === undefined || epilogue.family !== "map" || !sameShape(epilogue.shape, product.shape)) continue;
+    if (first === undefined || epilogue === undefined || epilogue.family !== "map" || epilogue.unless !== undefined) continue;
+    if (!sameShape(epilogue.shape, product.shape)) continue;
     if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored, true))) continue;
     const [raw] = spec.roots as [Root];
     const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";
@@ -336,7 +349,9 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
     const [root, ...others] = spec.roots;
     if (spec.family !== "reduce" || others.length > 0 || root?.op !== "sum" || spec.shape.length !== 2 || spec.axes.join() !== "0")
       continue;
-    const j = list.findIndex((other, at) => at > i && other?.sums === undefined && other?.product?.inputs[1] === root.value);
+    const fits = (other: Spec | undefined): boolean =>
+      other?.product?.inputs[1] === root.value && other.sums === undefined && sizeOf(other.shape) > 0;
+    const j = list.findIndex((other, at) => at > i && fits(other));
     const product = list[j];
     // Nobody may want the sums before the product comes.
     if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), writesOf(spec))))

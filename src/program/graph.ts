@@ -5,6 +5,10 @@ import { type Shape, sizeOf } from "./shape.ts";
 /** What an operation needs beside its inputs: plain data, part of a node's identity. */
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly number[]>>;
 
+/** Keeps apart the numbers that JSON writes alike: ±∞ and NaN, -0 and 0. */
+const exactly = (_: string, value: unknown): unknown =>
+  Object.is(value, -0) ? "-0" : typeof value === "number" && !Number.isFinite(value) ? `${value}` : value;
+
 /** Where a state leaf lies: a range of `state` or a column of `rows`. */
 export interface Placement {
   readonly arena: Extract<ArenaName, "state" | "rows">;
@@ -77,6 +81,8 @@ export class Graph {
   readonly nodes: Tensor[] = [];
   readonly effects: Effect[] = [];
   readonly outputs: Map<string, Tensor> = new Map();
+  /** A u32 of one element: where it is not 0, a run leaves no effect. */
+  unless: Tensor | undefined;
   readonly #known = new Map<string, Tensor>();
   readonly #path: string[] = [];
 
@@ -88,7 +94,7 @@ export class Graph {
         hint: "Pass values in as inputs or state; a tensor must not outlive the function it was traced in.",
       });
     }
-    const key = `${op}|${inputs.map((input) => input.id)}|${JSON.stringify(attributes)}|${shape}|${dtype}`;
+    const key = `${op}|${inputs.map((input) => input.id)}|${JSON.stringify(attributes, exactly)}|${shape}|${dtype}`;
     let node = this.#known.get(key);
     if (node === undefined) {
       node = new Tensor(this, this.nodes.length, op, inputs, attributes, shape, dtype);

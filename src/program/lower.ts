@@ -13,11 +13,30 @@ import { type Affine, bufferWalk, combine, identity, isBufferLeaf, isView, throu
 export function lower(graph: Graph): Plan {
   const fused = fuse(graph);
   const layout = layOut(graph, fused);
-  const kernels = fused.specs.filter(
-    (spec) => !spec.roots.every((root) => sizeOf(root.value.shape) === 0) || spec.family === "optimizer" || spec.family === "reduce",
-  );
-  const lowered = kernels.map((spec) => collapse(lowerSpec(spec, fused, layout))).filter((kernel) => kernel !== undefined);
+  const kernels = fused.specs.filter((spec) => !isIdle(spec));
+  const lowered = kernels.flatMap((spec) => {
+    const kernel = collapse(lowerSpec(spec, fused, layout));
+    if (kernel === undefined) return [];
+    return spec.unless === undefined ? [kernel] : [{ ...kernel, unless: conditionAccess(spec.unless, fused, layout) }];
+  });
   return verify({ kernels: lowered, bytes: arenaBytes(graph, layout), inputs: layout.inputs, outputs: layout.outputs });
+}
+
+/** Returns where the one element of a condition lies. */
+function conditionAccess(unless: Tensor, fused: Fused, layout: Layout): Access {
+  return new BodyBuilder(fused, layout, 0, undefined).bufferAccess(
+    unless,
+    unless.shape.map(() => ({ offset: 0, strides: [] })),
+  );
+}
+
+/** Whether a kernel has nothing to store; folds and sums over rows store zeros even where there is nothing to add. */
+function isIdle({ family, roots, effect }: Spec): boolean {
+  if (family === "optimizer" || family === "reduce") return false;
+  return roots.every(({ value, destination }) => {
+    const sums = family === "scatter" && effect === undefined && destination.kind === "buffer";
+    return sizeOf(sums ? destination.node.shape : value.shape) === 0;
+  });
 }
 
 function lowerSpec(spec: Spec, fused: Fused, layout: Layout): Kernel {

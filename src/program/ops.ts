@@ -6,12 +6,12 @@ import { sameShape, showShape } from "./shape.ts";
 /** One row of the table of elementwise operations: everything a backend or a test needs to know of it. */
 export interface Op {
   readonly arity: 1 | 2 | 3;
-  /** Opcode in `assembly/map.ts`; one case there per opcode. */
-  readonly code: number;
+  /** Opcode in `assembly/map.ts`, one case there per opcode; left out while Wasm lacks the operation. */
+  readonly code?: number;
   /** The dtype of the result from those of the arguments, or undefined where they do not fit. */
   readonly dtype: (args: readonly DType[]) => DType | undefined;
-  /** WGSL of the result from WGSL of the arguments, which are `f32` or `u32` values. */
-  readonly wgsl: (args: readonly string[], dtype: DType) => string;
+  /** WGSL of the result from WGSL of the arguments, which are `f32` or `u32` values; left out while WebGPU lacks the operation. */
+  readonly wgsl?: (args: readonly string[], dtype: DType) => string;
   /** The result in f64 (u32 wraps as in Wasm): the oracle of the tests and of constant folding. */
   readonly reference: (args: readonly number[], dtype: DType) => number;
   /** Where tests draw f32 arguments: [low, high] of each. */
@@ -49,11 +49,11 @@ const near = { relative: 4e-7, absolute: 4e-7 };
 /** Polynomials; WGSL compilers may reassociate them. */
 const polynomial = { relative: 1e-5, absolute: 5e-7 };
 
-function infix(symbol: string): Op["wgsl"] {
+function infix(symbol: string): NonNullable<Op["wgsl"]> {
   return (args) => `(${args[0]} ${symbol} ${args[1]})`;
 }
 
-function call(name: string): Op["wgsl"] {
+function call(name: string): NonNullable<Op["wgsl"]> {
   return (args) => `${name}(${args.join(", ")})`;
 }
 
@@ -285,6 +285,16 @@ export const ops: Readonly<Record<string, Op>> = {
     wgsl: infix("^"),
     reference: (a) => (at(a, 0) ^ at(a, 1)) >>> 0,
     domain: [wide, wide],
+    bound: exact,
+  },
+  /** 1 (u32) where |a| ≥ 2^63 or a is no number, by its bits: a comparison of floats may assume that such numbers do not exist. */
+  huge: {
+    arity: 1,
+    code: 24,
+    dtype: (d) => (d[0] === "f32" ? "u32" : undefined),
+    wgsl: (args) => `select(0u, 1u, (bitcast<u32>(${args[0]}) & 0x7fffffffu) >= 0x5f000000u)`,
+    reference: (a) => (Math.abs(at(a, 0)) < 2 ** 63 ? 0 : 1),
+    domain: [[-(2 ** 64), 2 ** 64]],
     bound: exact,
   },
   shr: {

@@ -72,8 +72,13 @@ export interface Body {
   readonly instructions: readonly Instruction[];
 }
 
+/** What a kernel that changes the state may stand under: it does nothing where this u32 (over no dims) is not 0. */
+export interface Conditional {
+  readonly unless?: Access;
+}
+
 /** For each point of `dims`: every output = a value of the body. All loads of a point come before its stores. */
-export interface MapKernel extends Body {
+export interface MapKernel extends Body, Conditional {
   readonly family: "map";
   readonly label: string;
   readonly dims: readonly number[];
@@ -115,7 +120,7 @@ export interface MatmulKernel extends Body {
  * For each point of `dims`, the element of `target` at its gathered row: `put` sets it to the value, row numbers being distinct or dropped;
  * `add` starts from zeros (the target is dense) and adds values in row-major order of the points.
  */
-export interface ScatterKernel extends Body {
+export interface ScatterKernel extends Body, Conditional {
   readonly family: "scatter";
   readonly mode: "put" | "add";
   readonly label: string;
@@ -125,7 +130,7 @@ export interface ScatterKernel extends Body {
 }
 
 /** A hand-written update over flat ranges; all accesses are dense f32 over `[count]`, scalars are f32 words of `io` or `work`. */
-export interface OptimizerKernel {
+export interface OptimizerKernel extends Conditional {
   readonly family: "optimizer";
   readonly name: "sgd" | "adamw";
   readonly label: string;

@@ -87,9 +87,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   return a.graph.node("matmul", [a, b], {}, shape, "f32");
 }
 
-/** Returns the rows of `table` [rows, ...row] named by the u32 tensor `index`: shape [...index, ...row]. @throws E_SHAPE */
+/** Returns the rows of `table` [rows, ...row] named by the u32 tensor `index`: shape [...index, ...row]; a number past the last names the last. @throws E_SHAPE */
 export function gather(table: Tensor, index: Tensor): Tensor {
-  if (table.shape.length === 0 || index.dtype !== "u32") {
+  const rows = table.shape[0] ?? 0;
+  if (table.shape.length === 0 || index.dtype !== "u32" || (rows === 0 && sizeOf(index.shape) > 0)) {
     fail(
       "E_SHAPE",
       `${table.graph.where("gather")}: operands do not fit; expected a table of rows and u32 row numbers, got ${showShape(table.shape)} and ${index.dtype}`,
@@ -275,7 +276,15 @@ export const vjps: Readonly<Record<string, Vjp>> = {
     const [table, index] = node.inputs as [Tensor, Tensor];
     return [scatterAdd(g, index, table.shape[0] as number), undefined];
   },
-  scatterAdd: (g, node) => [gather(g, node.inputs[1] as Tensor), undefined],
+  scatterAdd: (g, node) => {
+    const [values, index] = node.inputs as [Tensor, Tensor];
+    const zeros = g.graph.constant(0, values.shape, "f32");
+    if (node.shape[0] === 0) return [zeros, undefined];
+    // No gradient comes back from a dropped row.
+    const kept = apply("less", [index, g.graph.constant(node.shape[0] as number, index.shape, "u32")]);
+    const open = reshape(kept, [...index.shape, ...values.shape.slice(index.shape.length).map(() => 1)]);
+    return [apply("select", [expand(open, values.shape), gather(g, index), zeros]), undefined];
+  },
   slice: (g, node) => {
     const a = node.inputs[0] as Tensor;
     const low = node.attributes.starts as readonly number[];

@@ -9,7 +9,8 @@ export function collapse(kernel: Kernel): Kernel | undefined {
   if (kernel.family === "optimizer") return kernel.count === 0 ? undefined : kernel;
   if (kernel.family === "matmul") return kernel.dims.includes(0) ? undefined : kernel;
   const kept = kernel.family === "reduce" ? kernel.kept : kernel.dims.length;
-  if (kernel.dims.slice(0, kept).includes(0)) return undefined;
+  const sums = kernel.family === "scatter" && kernel.mode === "add";
+  if (kernel.dims.slice(0, kept).includes(0) && !sums) return undefined;
   const walks = walksOf(kernel, kernel.family === "scatter" ? [kernel.target] : kernel.outputs.map((output) => output.access));
 
   // Each group of old dims becomes one new dim; its stride is that of its last member.

@@ -76,6 +76,8 @@ export const cos = (a: Tensor): Tensor => apply("cos", [a]);
 export const toF32 = (a: Tensor): Tensor => (a.dtype === "f32" ? a : apply("toF32", [a]));
 /** Returns an f32 tensor as u32, cut towards zero. */
 export const toU32 = (a: Tensor): Tensor => (a.dtype === "u32" ? a : apply("toU32", [a]));
+/** Returns 1 (u32) where |a| ≥ 2^63, whose square overflows, or a is no number; else 0. */
+export const huge = (a: Tensor): Tensor => apply("huge", [a]);
 /** Returns a·a. */
 export const square = (a: Tensor): Tensor => mul(a, a);
 

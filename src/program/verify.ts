@@ -9,6 +9,7 @@ export function verify(plan: Plan): Plan {
   for (const kernel of plan.kernels) {
     const where = `plan: ${kernel.family} ${kernel.label}`;
     const { loads, stores } = accessesOf(kernel);
+    if ("unless" in kernel && kernel.unless !== undefined) loads.push({ access: kernel.unless, dims: [] });
     for (const { access, dims } of [...loads, ...stores]) checkRange(where, access, dims, plan);
     for (const { access, dims } of loads) {
       const range = rangeOf(access, dims);
@@ -54,9 +55,14 @@ function accessesOf(kernel: Kernel): { loads: Use[]; stores: Use[] } {
   const loads = uses(kernel.accesses, kernel.dims);
   if (kernel.family === "scatter") {
     const target = kernel.target.gather as NonNullable<Access["gather"]>;
-    return { loads: [...loads, { access: target.index, dims: kernel.dims }], stores: [{ access: kernel.target, dims: kernel.dims }] };
+    const { gather: _, ...place } = kernel.target;
+    const whole = { access: { ...place, strides: [1] }, dims: [target.stride * target.size] };
+    const stores = kernel.mode === "add" ? [whole] : [{ access: kernel.target, dims: kernel.dims }];
+    return { loads: [...loads, { access: target.index, dims: kernel.dims }], stores };
   }
-  const stores = kernel.outputs.map(({ access }) => ({ access, dims: kernel.dims }));
+  // The fold of nothing is stored too.
+  const dims = kernel.family === "reduce" ? kernel.dims.map((n, d) => (d < kernel.kept ? n : 1)) : kernel.dims;
+  const stores = kernel.outputs.map(({ access }) => ({ access, dims }));
   if (kernel.family === "matmul" && kernel.sums !== undefined) stores.push({ access: kernel.sums, dims: kernel.dims });
   if (kernel.family === "matmul") {
     const [batch, m, n] = kernel.dims;

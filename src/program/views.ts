@@ -49,6 +49,7 @@ export function underViews(node: Tensor, views: readonly string[] = VIEWS, isBuf
 export function reachable(graph: Graph): Tensor[] {
   const seen = new Set<Tensor>();
   const stack: Tensor[] = [...graph.outputs.values()];
+  if (graph.unless !== undefined) stack.push(graph.unless);
   for (const effect of graph.effects) {
     if (effect.kind === "assign") stack.push(effect.value);
     else if (effect.kind === "put") stack.push(effect.index, effect.value);

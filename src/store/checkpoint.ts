@@ -40,8 +40,8 @@ export interface Checkpoint {
 
 /** What {@link decodeCheckpoint} holds a file to. */
 export interface DecodeOptions {
-  /** The model signature that the file must have. */
-  readonly model?: string;
+  /** The model signature that the file must have, or what tells it from the options in the file. */
+  readonly model?: string | ((config: unknown) => string);
 }
 
 /**
@@ -90,10 +90,11 @@ export async function decodeCheckpoint(bytes: Uint8Array, file: string, options:
   await verify(bytes, file, tensors, table.data);
 
   const meta = metaOf(content, file);
-  if (options.model !== undefined && options.model !== meta.model) {
-    fail("E_MISMATCH", `${file}: the checkpoint is of another model; expected "${options.model}", got "${meta.model}"`, {
+  const expected = typeof options.model === "function" ? options.model(meta.config) : options.model;
+  if (expected !== undefined && expected !== meta.model) {
+    fail("E_MISMATCH", `${file}: the checkpoint is of another model; expected "${expected}", got "${meta.model}"`, {
       hint: "Open it with the model it was saved from, or start a new checkpoint under another name.",
-      context: { file, expected: options.model, got: meta.model },
+      context: { file, expected, got: meta.model },
     });
   }
   return { tensors, meta };

@@ -1,4 +1,5 @@
 import { describe, fail } from "../errors.ts";
+import { builtin } from "../wasm/host.ts";
 import { queue, type Store } from "./store.ts";
 
 /** The part of `node:fs/promises` that a file store needs; Node, Deno and Bun have it. */
@@ -18,12 +19,6 @@ interface Paths {
   dirname(path: string): string;
   basename(path: string): string;
   join(...parts: string[]): string;
-}
-
-/** Returns the built-in module `id`, or undefined where the host is no Node, Deno or Bun. No import, so no bundler looks for it. */
-function builtin(id: string): unknown {
-  const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
-  return host?.getBuiltinModule?.(id);
 }
 
 /** Tells whether the host has a file system. */

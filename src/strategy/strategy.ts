@@ -13,7 +13,7 @@ export interface HostContext {
   readonly step: number;
   /** The replay memory, if the learner has one. */
   readonly memory: ReplayIndex | undefined;
-  /** Labels of the rows that arrived. */
+  /** Labels of the rows that arrived; where targets are values, a 0 for each. */
   readonly labels: Uint32Array;
 }
 
@@ -26,11 +26,11 @@ export interface Drawn {
 /** What a term may read while it is traced; rows are those that arrived, then each group's in declared order. */
 export interface TermContext {
   readonly graph: Graph;
-  /** Logits [rows, ..., classes]. */
+  /** Outputs of the model: logits [rows, ..., classes] where targets are labels. */
   readonly logits: Tensor;
-  /** Labels [rows, targets], u32; one target a row unless the model answers in several places. */
+  /** Labels [rows, targets], u32, one target a row unless the model answers in several places; or values [rows, targets], f32. */
   readonly labels: Tensor;
-  /** Cross-entropy of each row [rows], the mean over its targets. */
+  /** Loss of each row [rows], cross-entropy unless the learner has another; the mean over its targets. */
   readonly rowLoss: Tensor;
   /** Weight of each row [rows], 0 for a place without a row; they sum to 1, so that Σ weight·rowLoss is the weighted mean. */
   readonly weight: Tensor;
@@ -49,7 +49,7 @@ export interface Term {
 /**
  * A method of continual learning as a record of hooks, each classified by the type it maps. A hook that is absent costs nothing: without
  * `store` the memory's own policy decides, without `draw` only new rows are learned, without a `task` term the loss is the mean
- * cross-entropy of all rows.
+ * loss of all rows.
  */
 export interface Strategy {
   readonly name: string;

@@ -7,7 +7,7 @@ export type Pixels = Uint8Array | Float32Array;
 export interface Batch {
   /** [n × row], flattened. */
   x: Pixels;
-  /** [n] class numbers. */
+  /** [n] class numbers; as many for each row as the model answers in places, or values as a loss of values takes. */
   y: ArrayLike<number>;
   /** The task the rows belong to, where it is known. */
   task?: number;

@@ -1,4 +1,5 @@
 import { fail } from "../errors.ts";
+import type { Crew } from "./crew.ts";
 
 /** The functions the module exports; addresses are bytes, see the headers in `assembly/`. */
 export interface Kernels {
@@ -33,26 +34,33 @@ export interface Kernels {
 export interface Wasm {
   readonly exports: Kernels;
   readonly memory: WebAssembly.Memory;
+  /** Threads over this memory, where there are several. */
+  readonly crew: Crew | undefined;
   /** Returns the address of `bytes` fresh zeroed bytes, 16-aligned with 64 spare bytes behind. @throws E_OOM */
   alloc(bytes: number): number;
   /** Gives back what {@link Wasm.alloc} returned. */
   free(address: number): void;
 }
 
+/** Whether sums of products are rounded twice, the same in every engine, or once where the engine can: faster, but not the same. */
+export type Precision = "exact" | "fast";
+
 const PAGE = 65536;
-let compiled: Promise<WebAssembly.Module> | undefined;
+/** Compiled modules by precision, decoded and compiled once per process. */
+const compiled = new Map<Precision, Promise<WebAssembly.Module>>();
 
 /**
- * Returns a new instance; the module is decoded and compiled once per process.
+ * Returns a new instance with a memory of its own.
  * @throws E_NO_BACKEND where WebAssembly or its SIMD is missing or forbidden by the page's policy
  */
-export async function openWasm(): Promise<Wasm> {
-  compiled ??= compile();
+export async function openWasm(precision: Precision = "exact"): Promise<Wasm> {
+  const known = compiled.get(precision) ?? bytesOf(precision).then((bytes) => WebAssembly.compile(bytes));
+  compiled.set(precision, known);
   let module: WebAssembly.Module;
   try {
-    module = await compiled;
+    module = await known;
   } catch (cause) {
-    compiled = undefined;
+    compiled.delete(precision);
     fail("E_NO_BACKEND", "wasm: the kernels cannot be compiled here; expected WebAssembly with SIMD, got a refusal", {
       hint: "Use a browser of 2023 or later; a page with a Content-Security-Policy needs script-src 'wasm-unsafe-eval'.",
       cause,
@@ -61,17 +69,22 @@ export async function openWasm(): Promise<Wasm> {
   const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   const exports = instance.exports as unknown as Kernels;
-  return { exports, memory, ...allocator(memory, exports.heapBase()) };
+  return { exports, memory, crew: undefined, ...allocator(memory, exports.heapBase()) };
 }
 
-async function compile(): Promise<WebAssembly.Module> {
-  const { wasmBase64 } = await import("./bytes.generated.ts");
-  const text = atob(wasmBase64);
-  return WebAssembly.compile(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+/** Whether the engine has relaxed SIMD. */
+export async function relaxes(): Promise<boolean> {
+  return WebAssembly.validate(await bytesOf("fast"));
+}
+
+/** Returns the module's bytes. */
+export async function bytesOf(precision: Precision): Promise<Uint8Array<ArrayBuffer>> {
+  const { exact, fast } = await import("./bytes.generated.ts");
+  return Uint8Array.from(atob(precision === "fast" ? fast : exact), (c) => c.charCodeAt(0));
 }
 
 /** First-fit over a sorted free list: learners make few, large, long-lived blocks. */
-function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wasm, "alloc" | "free"> {
+export function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wasm, "alloc" | "free"> {
   const used = new Map<number, number>();
   let free: { start: number; end: number }[] = [];
   let top = align(heapBase);

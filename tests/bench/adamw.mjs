@@ -3,10 +3,11 @@ import asc from "assemblyscript/asc";
 import { openRuntime } from "palimpsest";
 import { contest, stepper } from "./contest.mjs";
 import { adam as loopsAdam } from "./loops.mjs";
+import { LEARNING_RATE } from "./numbers.mjs";
 import { nameOf } from "./palimpsest.mjs";
 import { adam, adamScalars, openJax } from "./peers/jax.mjs";
-import { pytorch } from "./torch.mjs";
-import { gradients, LEARNING_RATE, openUpdate } from "./update.mjs";
+import { titles } from "./targets.mjs";
+import { gradients, openUpdate } from "./update.mjs";
 
 /** 1 − learning rate · weight decay. */
 const DECAY = 1 - LEARNING_RATE * 0.01;
@@ -33,13 +34,7 @@ function updater(who, update, read) {
 async function palimpsest(count, form) {
   const runtime = await openRuntime({ backend: "wasm" });
   const { update, close } = await openUpdate(runtime, count, form);
-  /** @type {import("./contest.mjs").Target[]} */
-  const targets = [{ against: "hand", atLeast: form === "kernel" ? 0.95 : 0.7 }];
-  return updater(
-    { name: nameOf(runtime, `, ${form}`), kind: "palimpsest", targets, close },
-    update,
-    async () => (await update()).first ?? [],
-  );
+  return updater({ name: nameOf(runtime, form), close }, update, async () => (await update()).first ?? []);
 }
 
 /** AdamW as one writes it by hand: one loop over vectors of four, each number read and written once. */
@@ -72,7 +67,7 @@ async function hand(count) {
     adamw(count, p, g, m, v, DECAY, LEARNING_RATE / (1 - 0.9 ** t), 1 / Math.sqrt(1 - 0.999 ** t));
   };
   const read = () => new Float32Array(memory.buffer, p, 4);
-  return updater({ name: "AssemblyScript loop by hand", kind: "hand", close() {} }, update, read);
+  return updater({ name: "AssemblyScript loop by hand", close() {} }, update, read);
 }
 
 /** @param {number} count */
@@ -81,7 +76,7 @@ async function loops(count) {
   const state = { values, grad: gradients(count), m, v };
   let t = 0;
   const update = () => loopsAdam(state, ++t, LEARNING_RATE, DECAY);
-  return updater({ name: "plain JavaScript loop", kind: "javascript", close() {} }, update, () => values.subarray(0, 4));
+  return updater({ name: "plain JavaScript loop", close() {} }, update, () => values.subarray(0, 4));
 }
 
 /** @param {number} count */
@@ -104,24 +99,30 @@ async function jaxjs(count) {
     return first.data();
   };
   const read = async () => (await state[0].ref.data()).slice(0, 4);
-  return updater({ name, kind: "javascript", close: () => tree.dispose([...state, grads]) }, update, read);
+  return updater({ name, close: () => tree.dispose([...state, grads]) }, update, read);
 }
 
-/** Returns a row for each contender at each size. */
-export async function run() {
+/** Returns a row for each contender at each size. @param {import("./train.mjs").Native} [native] */
+export async function run(native) {
   const rows = [];
   for (const millions of [1, 10]) {
     const count = millions * 2 ** 20;
-    const makers = [
-      () => hand(count),
-      () => palimpsest(count, "kernel"),
-      () => palimpsest(count, "recipe"),
-      () => jaxjs(count),
-      () => loops(count),
-      () => pytorch("adamw.py", [count]),
+    /** @type {import("./contest.mjs").Entry[]} */
+    const entries = [
+      { name: "AssemblyScript loop by hand", kind: "hand", open: () => hand(count) },
+      .../** @type {const} */ (["kernel", "recipe"]).map((form) => ({
+        name: "Palimpsest",
+        kind: /** @type {const} */ ("palimpsest"),
+        variant: form,
+        required: true,
+        open: () => palimpsest(count, form),
+      })),
+      { name: "jax-js", kind: "javascript", open: () => jaxjs(count) },
+      { name: "plain JavaScript loop", kind: "javascript", open: () => loops(count) },
     ];
+    if (native) entries.push({ name: "PyTorch", kind: "native", open: () => native("adamw.py", [count]) });
     const measure = (/** @type {number} */ ms) => (1e6 * ms) / count;
-    rows.push(...(await contest(`AdamW alone, ${millions} Mi parameters`, makers, { unit: "ns/parameter", measure })));
+    rows.push(...(await contest(titles.adamw(millions), entries, { unit: "ns/parameter", measure })));
   }
   return rows;
 }

@@ -3,6 +3,8 @@
  * it is only read. Plain WebGPU: a stream z = x + y, and a product whose every load goes to memory, where read-only caches tell most.
  */
 
+import { median } from "./contest.mjs";
+
 /** @typedef {"separate" | "arena"} Binding */
 
 const TYPE = "array<vec4<f32>>";
@@ -86,25 +88,49 @@ async function time(device, binding, code, bytes, groups) {
   const buffers = sizes.map((size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }));
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const bindings = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-  const dispatch = async (/** @type {number} */ times) => {
-    const encoder = device.createCommandEncoder();
+  const ms = await timeOf(device, (encoder, times) => {
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, bindings);
     for (let i = 0; i < times; i++) pass.dispatchWorkgroups(...groups);
     pass.end();
+  });
+  for (const buffer of buffers) buffer.destroy();
+  return ms;
+}
+
+/**
+ * Returns milliseconds of copying so many bytes from one buffer to another.
+ * @param {GPUDevice} device @param {number} size
+ */
+export async function measureCopy(device, size) {
+  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const [from, to] = /** @type {[GPUBuffer, GPUBuffer]} */ ([0, 1].map(() => device.createBuffer({ size, usage })));
+  const ms = await timeOf(device, (encoder, times) => {
+    for (let i = 0; i < times; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size);
+  });
+  for (const buffer of [from, to]) buffer.destroy();
+  return ms;
+}
+
+/**
+ * Returns milliseconds of a command by what twenty more take longer, since a submit costs something beside its commands.
+ * @param {GPUDevice} device @param {(encoder: GPUCommandEncoder, times: number) => void} record
+ */
+async function timeOf(device, record) {
+  const submit = async (/** @type {number} */ times) => {
+    const encoder = device.createCommandEncoder();
+    record(encoder, times);
     const began = performance.now();
     device.queue.submit([encoder.finish()]);
     await device.queue.onSubmittedWorkDone();
     return performance.now() - began;
   };
-  // What a submit costs beside its dispatches falls out of the difference.
-  await dispatch(2);
+  await submit(2);
   const differences = [];
   for (let i = 0; i < 5; i++) {
-    const few = await dispatch(5);
-    differences.push(((await dispatch(25)) - few) / 20);
+    const few = await submit(5);
+    differences.push(((await submit(25)) - few) / 20);
   }
-  for (const buffer of buffers) buffer.destroy();
-  return /** @type {number} */ (differences.sort((a, b) => a - b)[2]);
+  return median(differences);
 }

@@ -6,20 +6,22 @@
 /** @typedef {"palimpsest" | "javascript" | "native" | "hand"} Kind `hand` is a loop written for this one job. */
 
 /**
- * @typedef {object} Target what to reach: so many times the speed of the fastest of a kind or, without `against`, a value
- * @property {Kind} [against]
- * @property {number} [atLeast]
- * @property {number} [atMost]
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {(seconds: number) => Promise<number>} turn works for about that long; returns milliseconds per step
+ * @property {() => Promise<readonly number[]>} [answers] what it computes next, first from the start that all share
+ * @property {number} [parameters] how many numbers it trains
+ * @property {() => unknown} close
  */
 
 /**
- * @typedef {object} Contender
- * @property {string} name
+ * @typedef {object} Entry
+ * @property {string} name short
  * @property {Kind} kind
- * @property {(seconds: number) => Promise<number>} turn works for about that long; returns milliseconds per step
- * @property {() => Promise<readonly number[]>} [answers] what it computes first, from the start that all share
- * @property {readonly Target[]} [targets]
- * @property {() => unknown} close
+ * @property {string} [variant] of the same library
+ * @property {() => Promise<Contender>} open
+ * @property {boolean} [required] whether the contest is void where this one cannot compete
+ * @property {Entry} [otherwise] who comes instead where this one cannot
  */
 
 /**
@@ -27,12 +29,13 @@
  * @property {string} workload
  * @property {string} name
  * @property {Kind} kind
- * @property {number} value in `unit`
+ * @property {string} [variant]
  * @property {string} unit
+ * @property {number} [value] in `unit`
  * @property {number} [ms] per step, the median of the turns
  * @property {number} [noise] half the distance between the quartiles of the turns, as a share of the median
- * @property {Partial<Record<Kind, number>>} [times] how many times as fast as the fastest of a kind
- * @property {readonly Target[]} targets
+ * @property {number} [parameters]
+ * @property {string} [skipped] why nothing was measured
  */
 
 /**
@@ -42,6 +45,7 @@
  * @property {number} [turns]
  * @property {number} [seconds] of a turn
  * @property {number} [tolerance] of answers, as a share of the largest
+ * @property {boolean} [learns] whether answers are losses, which must be lower in the end
  */
 
 /** Returns the middle one of some numbers. @param {readonly number[]} list */
@@ -51,7 +55,7 @@ export const median = (list) => quantile(list, 0.5);
 const quantile = (list, share) => /** @type {number} */ ([...list].sort((a, b) => a - b)[Math.floor(list.length * share)]);
 
 /**
- * Returns a contender that does one step after another. Its answers are what its first five steps return, if that is a number.
+ * Returns a contender that does one step after another. Its answers are what its next five steps return, if that is a number.
  * @param {Omit<Contender, "turn" | "answers">} who
  * @param {() => Promise<number | undefined>} step
  * @returns {Contender}
@@ -76,59 +80,87 @@ export function stepper(who, step) {
   };
 }
 
+/** @typedef {{ entry: Entry, contender: Contender, answers: readonly number[], turns: number[] }} Place */
+
 /**
- * Makes the contenders, has them compete and returns a row for each. One that is not to be had is undefined.
+ * Opens the contenders, has them compete and returns a row for each; the row of one that cannot compete says why.
  * @param {string} workload
- * @param {readonly (() => Promise<Contender | undefined>)[]} makers
+ * @param {readonly Entry[]} entries
  * @param {Rules} [rules]
  * @returns {Promise<Row[]>}
  */
-export async function contest(workload, makers, rules = {}) {
-  const { unit = "steps/s", measure = (ms) => 1000 / ms, turns = 7, seconds = 0.2, tolerance = 1e-3 } = rules;
-  /** @type {{ contender: Contender, turns: number[] }[]} */
+export async function contest(workload, entries, rules = {}) {
+  const { unit = "steps/s", measure = (ms) => 1000 / ms, turns = 7, seconds = 0.2, tolerance = 1e-3, learns = false } = rules;
+  /** @type {Place[]} */
   const field = [];
+  /** @type {Row[]} */
+  const absent = [];
   try {
-    for (const make of makers) {
-      const contender = await make();
-      if (contender !== undefined) field.push({ contender, turns: [] });
+    const queue = [...entries];
+    // A list hands out what is added while it is walked.
+    for (const entry of queue) {
+      /** @type {Contender | undefined} */
+      let contender;
+      try {
+        contender = await entry.open();
+        field.push({ entry, contender, answers: (await contender.answers?.()) ?? [], turns: [] });
+      } catch (error) {
+        await contender?.close();
+        if (entry.required) throw error;
+        absent.push({ workload, ...described(entry), unit, skipped: reasonOf(error) });
+        if (entry.otherwise) queue.push(entry.otherwise);
+      }
     }
-    await checkAnswers(
-      workload,
-      field.map(({ contender }) => contender),
-      tolerance,
-    );
+    checkAgreement(workload, field, tolerance);
     for (const { contender } of field) await contender.turn(seconds);
     for (let turn = 0; turn < turns; turn++) for (const each of field) each.turns.push(await each.contender.turn(seconds));
+    if (learns) for (const each of field) await checkLearning(workload, each);
   } finally {
     for (const { contender } of field) await contender.close();
   }
-  const times = field.map(({ contender, turns }) => ({ kind: contender.kind, ms: median(turns) }));
-  return field.map(({ contender: { name, kind, targets = [] }, turns }) => {
+  const rows = field.map(({ entry, contender: { name, parameters }, turns }) => {
     const ms = median(turns);
     const noise = (quantile(turns, 0.75) - quantile(turns, 0.25)) / 2 / ms;
-    return { workload, name, kind, value: measure(ms), unit, ms, noise, times: ratios(times, ms), targets };
+    return {
+      workload,
+      ...described(entry),
+      name,
+      unit,
+      value: measure(ms),
+      ms,
+      noise,
+      ...(parameters === undefined ? {} : { parameters }),
+    };
   });
+  return [...rows, ...absent];
 }
 
-/** @param {readonly { kind: Kind, ms: number }[]} times @param {number} ms @returns {Partial<Record<Kind, number>>} */
-function ratios(times, ms) {
-  const kinds = new Set(times.map(({ kind }) => kind));
-  return Object.fromEntries(
-    [...kinds].map((kind) => [kind, Math.min(...times.flatMap((other) => (other.kind === kind ? other.ms : []))) / ms]),
-  );
-}
+/** @param {Entry} entry */
+const described = ({ name, kind, variant }) => ({ name, kind, ...(variant === undefined ? {} : { variant }) });
 
-/** @param {string} workload @param {readonly Contender[]} contenders @param {number} tolerance */
-async function checkAnswers(workload, contenders, tolerance) {
-  /** @type {{ name: string, answers: readonly number[] } | undefined} */
-  let first;
-  for (const { name, answers: ask } of contenders) {
-    const answers = (await ask?.()) ?? [];
-    if (answers.length === 0) continue;
-    first ??= { name, answers };
+/** Returns the first line of what an error says. @param {unknown} error */
+const reasonOf = (error) => `${error instanceof Error ? error.message : error}`.split("\n")[0] ?? "";
+
+/** @param {string} workload @param {readonly Place[]} field @param {number} tolerance */
+function checkAgreement(workload, field, tolerance) {
+  const answering = field.filter(({ answers }) => answers.length > 0);
+  for (const { contender, answers } of answering) {
+    const first = /** @type {Place} */ (answering[0]);
     const scale = Math.max(...first.answers.map(Math.abs));
     const agree =
-      answers.length === first.answers.length && answers.every((a, i) => Math.abs(a - (first?.answers[i] ?? 0)) <= tolerance * scale);
-    if (!agree) throw new Error(`${workload}: ${first.name} finds ${first.answers.join(", ")} where ${name} finds ${answers.join(", ")}`);
+      answers.length === first.answers.length &&
+      answers.every((a, i) => Math.abs(a - /** @type {number} */ (first.answers[i])) <= tolerance * scale);
+    const numbers = `${first.answers.join(", ")} where ${contender.name} finds ${answers.join(", ")}`;
+    if (!agree) throw new Error(`${workload}: ${first.contender.name} finds ${numbers}`);
+  }
+  const counts = new Set(field.flatMap(({ contender }) => contender.parameters ?? []));
+  if (counts.size > 1) throw new Error(`${workload}: models differ; they have ${[...counts].join(" and ")} parameters`);
+}
+
+/** @param {string} workload @param {Place} place */
+async function checkLearning(workload, { contender, answers }) {
+  const last = (await contender.answers?.()) ?? [];
+  if (!(median(last) < median(answers))) {
+    throw new Error(`${workload}: ${contender.name} does not learn; its losses go from ${answers.join(", ")} to ${last.join(", ")}`);
   }
 }

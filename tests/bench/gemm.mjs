@@ -5,7 +5,7 @@ import { noise } from "./numbers.mjs";
 import { nameOf } from "./palimpsest.mjs";
 import { openJax } from "./peers/jax.mjs";
 import { openTfjs } from "./peers/tfjs.mjs";
-import { pytorch } from "./torch.mjs";
+import { titles } from "./targets.mjs";
 
 /** @typedef {"NN" | "NT" | "TN"} Form */
 /** @typedef {import("palimpsest").Tensor} Tensor */
@@ -53,12 +53,11 @@ export function openChain(runtime, form, n, length) {
 async function palimpsest(form, n) {
   const runtime = await openRuntime({ backend: "wasm" });
   const compiled = await openChain(runtime, form, n, chainOf(n));
-  const targets = n === 512 ? [{ atLeast: 30 }] : [];
   const close = () => {
     compiled.close();
     runtime.close();
   };
-  const contender = stepper({ name: nameOf(runtime), kind: "palimpsest", targets, close }, async () => void (await compiled.run({})));
+  const contender = stepper({ name: nameOf(runtime), close }, async () => void (await compiled.run({})));
   return { ...contender, answers: async () => [...((await compiled.run({})).c ?? [])] };
 }
 
@@ -86,7 +85,7 @@ async function jaxjs(form, n) {
     a.dispose();
     b.dispose();
   };
-  const contender = stepper({ name, kind: "javascript", close }, async () => void (await multiply()));
+  const contender = stepper({ name, close }, async () => void (await multiply()));
   return { ...contender, answers: multiply };
 }
 
@@ -104,23 +103,24 @@ async function tfjs(form, n) {
     row.dispose();
     return [...answer];
   };
-  const contender = stepper({ name, kind: "javascript", close: () => tf.dispose([a, b]) }, async () => void (await multiply()));
+  const contender = stepper({ name, close: () => tf.dispose([a, b]) }, async () => void (await multiply()));
   return { ...contender, answers: multiply };
 }
 
-/** Returns a row for each contender, form and size. */
-export async function run() {
+/** Returns a row for each contender, form and size. @param {import("./train.mjs").Native} [native] */
+export async function run(native) {
   const rows = [];
   for (const n of [64, 256, 512, 1024]) {
     for (const form of /** @type {const} */ (["NN", "NT", "TN"])) {
-      const makers = [
-        () => palimpsest(form, n),
-        () => jaxjs(form, n),
-        () => tfjs(form, n),
-        () => pytorch("gemm.py", [form, n, chainOf(n)]),
+      /** @type {import("./contest.mjs").Entry[]} */
+      const entries = [
+        { name: "Palimpsest", kind: "palimpsest", required: true, open: () => palimpsest(form, n) },
+        { name: "jax-js", kind: "javascript", open: () => jaxjs(form, n) },
+        { name: "tfjs wasm", kind: "javascript", open: () => tfjs(form, n) },
       ];
+      if (native) entries.push({ name: "PyTorch", kind: "native", open: () => native("gemm.py", [form, n, chainOf(n)]) });
       const measure = (/** @type {number} */ ms) => (chainOf(n) * 2 * n ** 3) / ms / 1e6;
-      rows.push(...(await contest(`GEMM ${form} ${n}`, makers, { unit: "GFLOP/s", measure, turns: 5, seconds: 0.1 })));
+      rows.push(...(await contest(titles.gemm(form, n), entries, { unit: "GFLOP/s", measure, turns: 5, seconds: 0.1 })));
     }
   }
   return rows;

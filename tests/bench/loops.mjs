@@ -1,7 +1,7 @@
 // @ts-nocheck: every index would need a cast.
 /** A multilayer perceptron with Adam in plain loops over typed arrays, as one writes it without a library. */
 import { stepper } from "./contest.mjs";
-import { cycle } from "./numbers.mjs";
+import { cycle, LEARNING_RATE } from "./numbers.mjs";
 
 const [beta1, beta2, eps] = [0.9, 0.999, 1e-8];
 
@@ -9,7 +9,7 @@ const [beta1, beta2, eps] = [0.9, 0.999, 1e-8];
  * Returns the contender for a problem whose parameters are weights [in, out] and biases [out] in turn.
  * @param {import("./numbers.mjs").Problem} problem
  */
-export function loopsTrainer({ params, batches, batch, learningRate }) {
+export function loopsTrainer({ spec: { batch }, params, batches }) {
   const layers = [];
   for (let i = 0; i < params.length; i += 2) {
     const [inputs, outputs] = params[i].shape;
@@ -18,7 +18,8 @@ export function loopsTrainer({ params, batches, batch, learningRate }) {
   }
   const next = cycle(batches);
   let t = 0;
-  return stepper({ name: "plain JavaScript loops", kind: "javascript", close() {} }, async () => {
+  const parameters = params.reduce((sum, { values }) => sum + values.length, 0);
+  return stepper({ name: "plain JavaScript loops", parameters, close() {} }, async () => {
     const { x, y } = next();
     let input = x;
     for (const layer of layers) {
@@ -28,7 +29,7 @@ export function loopsTrainer({ params, batches, batch, learningRate }) {
     const loss = crossEntropy(layers.at(-1), y, batch);
     for (let l = layers.length - 1; l >= 0; l--) backward(layers[l], l === 0 ? x : layers[l - 1].z, batch, layers[l - 1]?.delta);
     t += 1;
-    for (const { weight, bias } of layers) for (const state of [weight, bias]) adam(state, t, learningRate);
+    for (const { weight, bias } of layers) for (const state of [weight, bias]) adam(state, t, LEARNING_RATE);
     return loss;
   });
 }

@@ -1,15 +1,25 @@
 /** Palimpsest as a contender. */
-import { readFileSync } from "node:fs";
 import { Learner, nn, openRuntime, optim } from "palimpsest";
+import manifest from "../../package.json" with { type: "json" };
 import { stepper } from "./contest.mjs";
-import { cycle } from "./numbers.mjs";
+import { cycle, LEARNING_RATE } from "./numbers.mjs";
+import { THREADS } from "./targets.mjs";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-
-/** Returns a name with the version and what computes. @param {import("palimpsest").Runtime} runtime @param {string} [part] */
-export function nameOf({ info: { backend, adapter } }, part = "") {
+/** Returns a name with the version and what computes. @param {import("palimpsest").Runtime} runtime @param {string} [variant] */
+export function nameOf({ info: { backend, adapter } }, variant) {
   const where = backend === "wasm" ? "Wasm" : `WebGPU (${adapter?.name})`;
-  return `Palimpsest ${version} ${where}${part}`;
+  return `Palimpsest ${manifest.version} ${where}${variant === undefined ? "" : `, ${variant}`}`;
+}
+
+/**
+ * Returns a runtime with exactly so many threads, and its name.
+ * @param {"wasm" | "webgpu"} backend @param {number} [threads]
+ */
+export async function openNamed(backend, threads = 1) {
+  const runtime = await openRuntime({ backend, ...(threads > 1 && { threads }) });
+  const { threads: found = 1 } = /** @type {{ threads?: number }} */ (runtime.info);
+  if (found !== threads) throw new Error(`there are ${found} threads here, not ${threads}`);
+  return { runtime, name: nameOf(runtime, threads > 1 ? THREADS : undefined) };
 }
 
 /**
@@ -18,22 +28,23 @@ export function nameOf({ info: { backend, adapter } }, part = "") {
  * @param {object} options
  * @param {"wasm" | "webgpu"} options.backend
  * @param {(layers: typeof nn) => import("palimpsest").Layer} options.model
- * @param {readonly import("./contest.mjs").Target[]} [options.targets]
+ * @param {number} [options.threads]
  */
-export async function learner(problem, { backend, model, targets = [] }) {
-  const runtime = await openRuntime({ backend });
+export async function trainer({ spec, params, batches }, { backend, model, threads }) {
+  const { runtime, name } = await openNamed(backend, threads);
   const learner = await Learner.create(runtime, {
     model: model(nn),
-    weights: new Map(problem.params.map(({ path, values }) => [path, values])),
-    input: problem.input,
+    weights: new Map(params.map(({ path, values }) => [path, values])),
+    input: { shape: spec.input, dtype: spec.text ? "u8" : "f32" },
     optimizer: optim.adamw({ weightDecay: 0 }),
-    schedule: problem.learningRate,
-    batchSize: problem.batch,
+    schedule: LEARNING_RATE,
+    batchSize: spec.batch,
   });
-  const next = cycle(problem.batches);
+  const next = cycle(batches);
   const close = async () => {
     await learner.close();
     runtime.close();
   };
-  return stepper({ name: nameOf(runtime), kind: "palimpsest", targets, close }, async () => (await learner.observe(next())).loss);
+  const parameters = [...(await learner.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
+  return stepper({ name, parameters, close }, async () => (await learner.observe(next())).loss);
 }

@@ -2,16 +2,13 @@
  * The replay step of the main job, whole: 784-512-10 with dropout, 10 new rows and 10 replayed ones, class-balanced memory of 1000.
  * Its random choices differ between libraries, so there are no answers to compare.
  */
-import { Learner, memory, nn, openRuntime, optim, strategies, streams } from "palimpsest";
+import { Learner, memory, nn, optim, strategies, streams } from "palimpsest";
 import { contest, stepper } from "./contest.mjs";
 import { cycle } from "./numbers.mjs";
-import { nameOf } from "./palimpsest.mjs";
-import { pytorch } from "./torch.mjs";
+import { openNamed } from "./palimpsest.mjs";
+import { THREADS, titles } from "./targets.mjs";
 
 /** @typedef {"sgd" | "adamw"} Rule */
-
-/** @type {Readonly<Record<Rule, readonly import("./contest.mjs").Target[]>>} */
-const targets = { sgd: [{ against: "native", atLeast: 0.9 }], adamw: [{ against: "native", atLeast: 1 }] };
 
 /** Returns the learner of the job. @param {import("palimpsest").Runtime} runtime @param {Rule} rule */
 export function replayLearner(runtime, rule) {
@@ -29,31 +26,33 @@ export function replayLearner(runtime, rule) {
 /** Returns the batches of the job. */
 export const replayBatches = () => [...streams.batches(streams.glyphs({ count: 1000, seed: 1 }), { batchSize: 10 })];
 
-/** @param {Rule} rule @param {"wasm" | "webgpu"} backend */
-async function palimpsest(rule, backend) {
-  const runtime = await openRuntime({ backend });
+/** @param {Rule} rule @param {number} [threads] @returns {Promise<import("./contest.mjs").Contender>} */
+async function palimpsest(rule, threads) {
+  const { runtime, name } = await openNamed("wasm", threads);
   const learner = await replayLearner(runtime, rule);
   const next = cycle(replayBatches());
   const close = async () => {
     await learner.close();
     runtime.close();
   };
-  return stepper(
-    { name: nameOf(runtime), kind: "palimpsest", targets: backend === "wasm" ? targets[rule] : [], close },
-    async () => void (await learner.observe(next())),
-  );
+  return stepper({ name, close }, async () => void (await learner.observe(next())));
 }
 
-/** Returns a row for each contender under each rule. */
-export async function run() {
+/** Returns a row for each contender under each rule. @param {import("./train.mjs").Native} [native] */
+export async function run(native) {
   const rows = [];
   for (const rule of /** @type {const} */ (["sgd", "adamw"])) {
-    const onGpu = () => palimpsest(rule, "webgpu").catch((error) => void console.error(`WebGPU left out: ${error.message}`));
-    const torch = async () => {
-      const contender = await pytorch("replay.py", [rule]);
-      return contender && { ...contender, answers: async () => [] };
-    };
-    rows.push(...(await contest(`replay step 10+10, ${rule}`, [() => palimpsest(rule, "wasm"), onGpu, torch])));
+    /** @type {import("./contest.mjs").Entry[]} */
+    const entries = [
+      { name: "Palimpsest", kind: "palimpsest", required: true, open: () => palimpsest(rule) },
+      { name: "Palimpsest", kind: "palimpsest", variant: THREADS, open: () => palimpsest(rule, 2) },
+    ];
+    const pytorch = async (/** @type {import("./train.mjs").Native} */ serve) => ({
+      ...(await serve("replay.py", [rule])),
+      answers: async () => [],
+    });
+    if (native) entries.push({ name: "PyTorch", kind: "native", open: () => pytorch(native) });
+    rows.push(...(await contest(titles.replay(rule), entries)));
   }
   return rows;
 }

@@ -12,26 +12,21 @@ const settings = {
   MALLOC_MMAP_MAX_: "0",
   MALLOC_TRIM_THRESHOLD_: String(2 ** 40),
 };
-let told = false;
 
 /**
- * Returns the contender that a script beside this file serves; undefined where the system's Python has no torch.
+ * Returns the contender that a script beside this file serves.
  * @param {string} script @param {readonly (string | number)[]} args
- * @returns {Promise<import("./contest.mjs").Contender | undefined>}
+ * @returns {Promise<import("./contest.mjs").Contender>}
  */
 export async function pytorch(script, args) {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const env = { ...process.env, ...settings };
-  const child = spawn("/usr/bin/python3", [path, ...args.map(String)], { stdio: ["pipe", "pipe", "ignore"], env });
+  const child = spawn("/usr/bin/python3", [path, ...args.map(String)], { stdio: ["pipe", "pipe", "inherit"], env });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const failed = new Promise((resolve) => child.on("error", () => resolve({ done: true })));
   const hello = await Promise.race([lines.next(), failed]);
-  if (hello.done) {
-    tell("PyTorch left out; on Debian, as root: apt-get install python3-torch libopenblas0");
-    return undefined;
-  }
-  const { version, speed } = JSON.parse(hello.value);
-  if (speed < PLAIN) tell(`PyTorch's matrix products run at ${speed.toFixed(0)} GFLOP/s; on Debian, as root: apt-get install libopenblas0`);
+  if (hello.done) throw new Error("the system's python3 has no torch; on Debian, as root: apt-get install python3-torch libopenblas0");
+  const { version, speed, parameters } = JSON.parse(hello.value);
   /** @param {string} question @returns {Promise<string>} */
   const ask = async (question) => {
     child.stdin.write(`${question}\n`);
@@ -40,16 +35,10 @@ export async function pytorch(script, args) {
     return value;
   };
   return {
-    name: `PyTorch ${version}, ${speed < PLAIN ? "plain BLAS" : "one thread"}`,
-    kind: "native",
+    name: `PyTorch ${version}, ${speed < PLAIN ? "plain BLAS; on Debian, as root: apt-get install libopenblas0" : "one thread"}`,
+    ...(parameters === undefined ? {} : { parameters }),
     answers: async () => JSON.parse(await ask("answers")),
     turn: async (seconds) => Number(await ask(String(seconds))),
     close: () => child.stdin.end(),
   };
-}
-
-/** Says something once. @param {string} text */
-function tell(text) {
-  if (!told) console.error(text);
-  told = true;
 }

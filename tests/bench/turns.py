@@ -1,4 +1,4 @@
-"""What the PyTorch contenders share: one thread, the numbers of `numbers.mjs`, and the answering of turns."""
+"""What the PyTorch contenders share: one thread, the noise of `numbers.mjs`, and the answering of turns."""
 
 import json
 import sys
@@ -7,8 +7,6 @@ import time
 import torch
 
 torch.set_num_threads(1)
-
-PASSES = 8
 
 
 def noise(count, seed, scale=1.0):
@@ -20,21 +18,6 @@ def noise(count, seed, scale=1.0):
     return ((((bits ^ (bits >> 15)) >> 8).double() * 2 / 2**24 - 1) * scale).float()
 
 
-def problem(params, input_size, classes, batch):
-    """First parameters, given as (shape, fan-in), and batches (x, y)."""
-    patterns = noise(classes * input_size, 1).view(classes, input_size)
-    parts = -(-512 // batch)
-    places = [part * batch + torch.arange(batch) for part in range(parts)]
-    rows = [
-        noise(batch * input_size, 1000 + part, 0.5).view(batch, input_size) + 0.5 * patterns[7 * place % classes]
-        for part, place in enumerate(places)
-    ]
-    batches = [
-        (x, (7 * place + (place % 4 == 0) * turn) % classes) for turn in range(PASSES) for x, place in zip(rows, places)
-    ]
-    return [noise(torch.Size(shape).numel(), 100 + i, fan_in**-0.5).view(shape) for i, (shape, fan_in) in enumerate(params)], batches
-
-
 def product_speed(n=512):
     """GFLOP/s of a product, which tells a plain BLAS from a good one."""
     a = torch.ones(n, n)
@@ -44,9 +27,9 @@ def product_speed(n=512):
     return 2 * n**3 / (time.perf_counter() - began) / 1e9
 
 
-def serve(step, answers=None):
-    """Says version and speed, then answers each line: `answers` with numbers, a number of seconds with the milliseconds of a step."""
-    print(json.dumps({"version": torch.__version__, "speed": product_speed()}), flush=True)
+def serve(step, answers=None, **more):
+    """Says version, speed and `more`, then answers each line: `answers` with numbers, a number of seconds with the milliseconds of a step."""
+    print(json.dumps({"version": torch.__version__, "speed": product_speed(), **more}), flush=True)
     for line in sys.stdin:
         if line.strip() == "answers":
             print(json.dumps(answers() if answers is not None else [step() for _ in range(5)]), flush=True)

@@ -1,11 +1,8 @@
 /** AdamW alone, by Palimpsest: a program that does nothing but update parameters, whose gradients stay as they are. */
 import { optim, tensor } from "palimpsest";
-import { noise } from "./numbers.mjs";
+import { LEARNING_RATE, noise } from "./numbers.mjs";
 
 /** @typedef {import("palimpsest").Tensor} Tensor */
-
-/** Of every contender. */
-export const LEARNING_RATE = 1e-3;
 
 /** Returns the gradients of all contenders. @param {number} count */
 export const gradients = (count) => noise(count, 1);

@@ -9,6 +9,35 @@ const runtime = await openRuntime({ backend: "wasm" });
 document.title = runtime.info.backend;
 </script>`;
 
+/** A learner in a worker, with threads of its own, while the page counts how long it is not asked anything. */
+const worker = `
+import { Learner, nn, openRuntime, optim } from "/dist/index.js";
+const runtime = await openRuntime({ backend: "wasm", threads: 2 });
+const learner = await Learner.create(runtime, {
+  model: nn.sequential(nn.linear(400), nn.relu(), nn.linear(400), nn.relu(), nn.classifier({ capacity: 10 })),
+  input: [784], optimizer: optim.adamw(), schedule: 1e-3,
+});
+const x = new Float32Array(256 * 784).map((_, i) => ((i * 7919) % 255) / 255);
+const y = Array.from({ length: 256 }, (_, i) => i % 10);
+const start = performance.now();
+let loss;
+while (performance.now() - start < 1500) loss = (await learner.observe({ x, y })).loss;
+postMessage({ threads: runtime.info.threads, step: learner.step, loss });
+`;
+const pageOfWorker = `<!doctype html><script type="module">
+const worker = new Worker("/learner.js", { type: "module" });
+let [last, longest] = [performance.now(), 0];
+const beat = setInterval(() => {
+  longest = Math.max(longest, performance.now() - last);
+  last = performance.now();
+}, 10);
+worker.onmessage = ({ data }) => {
+  clearInterval(beat);
+  document.title = JSON.stringify({ ...data, longest });
+};
+worker.onerror = (event) => (document.title = JSON.stringify({ error: event.message }));
+</script>`;
+
 describe.each([
   ["chromium", () => chromium.launch(launch.chromium)],
   ["firefox", () => firefox.launch(launch.firefox)],
@@ -28,5 +57,21 @@ describe.each([
     await tab.goto(new URL("plain.html", site.url).href);
     await tab.waitForFunction("document.title !== ''");
     expect(await tab.title()).toBe("wasm");
+    await tab.close();
+  });
+
+  it("stays free while a learner with threads works in a worker", async () => {
+    const tab = await browser.newPage();
+    const headers = launch.isolation;
+    await tab.route("**/learner.html", (route) => route.fulfill({ contentType: "text/html", headers, body: pageOfWorker }));
+    await tab.route("**/learner.js", (route) => route.fulfill({ contentType: "text/javascript", headers, body: worker }));
+    await tab.goto(new URL("learner.html", site.url).href);
+    await tab.waitForFunction("document.title !== ''");
+    const found = JSON.parse(await tab.title());
+    expect(found).toMatchObject({ threads: 2, loss: expect.any(Number) });
+    expect(found.step).toBeGreaterThan(2);
+    // A page that computed itself would be away for the whole 1.5 seconds.
+    expect(found.longest).toBeLessThan(1000);
+    await tab.close();
   });
 });

@@ -33,7 +33,10 @@ export function closeMachines(): void {
   host?.close();
 }
 
-/** Returns what a layer gives in a graph whose inputs hold its parameters and states: `y`, and each new state. */
+/**
+ * Returns what a layer gives in a graph whose inputs hold its parameters and states, and what rows carry under "carried" and its path: `y`,
+ * each new state, and what rows hand on.
+ */
 export function call(
   built: BuiltLayer,
   leaves: Readonly<Record<string, Tensor>>,
@@ -47,10 +50,15 @@ export function call(
     graph,
     training,
     weight,
+    ...(leaves.labels === undefined ? {} : { labels: leaves.labels }),
     param: leaf,
     state: leaf,
     update: (path, value) => {
       updates[`new ${path}`] = value;
+    },
+    carried: (path) => leaves[`carried ${path}`],
+    carry: (path, value) => {
+      updates[`handed on ${path}`] = value;
     },
     random: (path, shape) => graph.random(path, shape),
   });

@@ -251,6 +251,35 @@ describe("batchNorm", () => {
     }));
 });
 
+describe("classifier", () => {
+  const layer = nn.classifier({ capacity: 4, mask: "seen" }).build([3], "");
+  const args = {
+    x: draw([3, 3], -1.5, 1.5, "x"),
+    weight: draw([3, 4], -0.8, 0.8, "weight"),
+    bias: draw([4], -0.8, 0.8, "bias"),
+    seen: { shape: [4], values: Float32Array.of(0, 0, 1, 0), dtype: "f32" },
+    labels: { shape: [3, 1], values: Uint32Array.of(1, 2, 0), dtype: "u32" },
+  } satisfies Record<string, Argument>;
+  const { labels: _, ...without } = args;
+  const masked = ({ x, weight, bias }: Numbers, seen: readonly number[]): number[] => {
+    const powers = affine(x as Values, weight as Values, bias, 3).map((value, i) => (seen[i % 4] === 0 ? 0 : Math.exp(value)));
+    return powers.map((value, i) => value / total(powers.slice(i - (i % 4), i - (i % 4) + 4)));
+  };
+  const answers = ({ y, ...states }: Record<string, Tensor>): Record<string, Tensor> => ({ p: nn.softmax(y as Tensor), ...states });
+  it("shares probability among the classes seen so far, those of this step's rows with them", () =>
+    agree(everywhere, {
+      args,
+      record: (leaves, graph) => answers(call(layer, leaves, graph, true, select(less(graph.iota(3), 2), 0.5, 0))),
+      model: (values) => ({ p: masked(values, [0, 1, 1, 0]), "new seen": [0, 1, 1, 0] }),
+    }));
+  it("sees nothing new in prediction", () =>
+    agree(wasm, {
+      args: { ...without, seen: { shape: [4], values: Float32Array.of(1, 0, 1, 0) } },
+      record: (leaves, graph) => answers(call(layer, leaves, graph, false)),
+      model: (values) => ({ p: masked(values, [1, 0, 1, 0]) }),
+    }));
+});
+
 describe("dropout", () => {
   const layer = nn.dropout(0.75).build([4000], "");
   it("keeps its share in training, scaled, with the gradient of what it kept", async () => {

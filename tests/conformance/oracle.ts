@@ -3,16 +3,25 @@ import type { Graph, Tensor } from "../../src/program/graph.ts";
 import { ops } from "../../src/program/ops.ts";
 import { denseStrides, sizeOf } from "../../src/program/shape.ts";
 import { reachable } from "../../src/program/views.ts";
+import { philox, streamKey } from "../../src/random.ts";
 
 /** Numbers of the leaves, by name. */
 export type Leaves = Readonly<Record<string, ArrayLike<number>>>;
 
-/** Returns the elements of every live node, in row-major order. */
-function evaluate(graph: Graph, leaves: Leaves): Map<Tensor, Float64Array> {
+/** What random streams depend on. */
+export interface Moment {
+  readonly seed: number;
+  readonly step: number;
+}
+
+const start: Moment = { seed: 1, step: 0 };
+
+/** Returns the elements of every live node, in row-major order; inputs come before their users. */
+export function evaluate(graph: Graph, leaves: Leaves, moment: Moment = start): Map<Tensor, Float64Array> {
   const values = new Map<Tensor, Float64Array>();
   for (const node of reachable(graph)) {
     const inputs = node.inputs.map((input) => values.get(input) as Float64Array);
-    values.set(node, Float64Array.from({ length: sizeOf(node.shape) }, elementOf(node, inputs, leaves)));
+    values.set(node, elementsOf(node, inputs, leaves, moment));
   }
   return values;
 }
@@ -23,7 +32,25 @@ export function outputsOf(graph: Graph, leaves: Leaves): Record<string, Float64A
   return Object.fromEntries([...graph.outputs].map(([name, node]) => [name, values.get(node) as Float64Array]));
 }
 
-function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves): (_: unknown, i: number) => number {
+/** Returns the elements of a node from those of its inputs. */
+export function elementsOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves = {}, moment: Moment = start): Float64Array {
+  return Float64Array.from({ length: sizeOf(node.shape) }, elementOf(node, inputs, leaves, moment));
+}
+
+/** Returns what the op table says of a node: an element from those of the arguments. */
+export function referenceOf({ op: name, dtype, inputs }: Tensor): (args: readonly number[]) => number {
+  const op = ops[name];
+  if (op === undefined) throw new Error(`the oracle does not know ${name}`);
+  const given = inputs[0]?.dtype === "u32" && name !== "toF32" ? "u32" : dtype;
+  return (args) => (dtype === "u32" ? op.reference(args, given) >>> 0 : op.reference(args, given));
+}
+
+function elementOf(
+  node: Tensor,
+  inputs: readonly Float64Array[],
+  leaves: Leaves,
+  { seed, step }: Moment,
+): (_: unknown, i: number) => number {
   const [a, b] = inputs as [Float64Array, Float64Array];
   const [first, second] = node.inputs as [Tensor, Tensor];
   const strides = denseStrides(node.shape);
@@ -41,6 +68,14 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
       return (_, i) => (leaves[node.attributes.name as string] as ArrayLike<number>)[i] as number;
     case "iota":
       return (_, i) => i;
+    case "random": {
+      const key = streamKey(seed, node.attributes.stream as string);
+      const block = new Uint32Array(4);
+      return (_, i) => {
+        philox(i >>> 2, 0, step >>> 0, Math.floor(step / 2 ** 32), key, block);
+        return block[i & 3] as number;
+      };
+    }
     case "reshape":
     case "detach":
       return (_, i) => a[i] as number;
@@ -98,40 +133,32 @@ function elementOf(node: Tensor, inputs: readonly Float64Array[], leaves: Leaves
       return (_, i) => sums[i] as number;
     }
     case "matmul": {
-      const k = first.shape.at(-1) as number;
+      const [k, n] = second.shape.slice(-2) as [number, number];
+      const rows = node.shape.at(-2) as number;
       return (_, i) => {
-        const point = index(i);
-        const lead = point.slice(0, -2);
+        const row = Math.floor(i / n);
+        const column = Math.floor(row / rows) * k * n + (i % n);
         let sum = 0;
-        for (let j = 0; j < k; j++)
-          sum +=
-            (a[at(first.shape, [...lead, point.at(-2) as number, j])] as number) *
-            (b[at(second.shape, [...lead, j, point.at(-1) as number])] as number);
+        for (let j = 0; j < k; j++) sum += (a[row * k + j] as number) * (b[column + j * n] as number);
         return sum;
       };
     }
     case "reduce": {
       const folded = new Map<number, number>();
       const sum = node.attributes.op === "sum";
+      const wrap = (value: number): number => (node.dtype === "u32" ? value >>> 0 : value);
       const inner = denseStrides(first.shape);
       for (const [i, value] of a.entries()) {
         const point = inner.map((stride, d) => (node.shape[d] === 1 ? 0 : Math.floor(i / stride) % (first.shape[d] as number)));
         const key = at(node.shape, point);
         const old = folded.get(key);
-        folded.set(key, old === undefined ? value : sum ? old + value : Math.max(old, value));
+        folded.set(key, old === undefined ? value : sum ? wrap(old + value) : Math.max(old, value));
       }
-      return (_, i) => folded.get(i) ?? (sum ? 0 : Number.NEGATIVE_INFINITY);
+      return (_, i) => folded.get(i) ?? (sum || node.dtype === "u32" ? 0 : Number.NEGATIVE_INFINITY);
     }
     default: {
-      const op = ops[node.op];
-      if (op === undefined) throw new Error(`the oracle does not know ${node.op}`);
-      return (_, i) => {
-        const value = op.reference(
-          inputs.map((input) => input[i] as number),
-          first.dtype === "u32" && node.op !== "toF32" ? "u32" : node.dtype,
-        );
-        return node.dtype === "u32" ? value >>> 0 : value;
-      };
+      const reference = referenceOf(node);
+      return (_, i) => reference(inputs.map((input) => input[i] as number));
     }
   }
 }

@@ -50,6 +50,24 @@ describe.each(machines)("random programs mean the same on %s as node by node", (
   });
 });
 
+describe.each(machines)("a linear layer on %s", (_, machine) => {
+  it.each([
+    [3, 0, 4],
+    [0, 3, 4],
+    [3, 4, 0],
+  ])("of %d rows, %d inputs and %d outputs has its gradients", async (rows, inputs, outputs) => {
+    const graph = trace((g) => {
+      const leaves = [g.input("x", [rows, inputs], "f32"), g.input("w", [inputs, outputs], "f32"), g.input("b", [outputs], "f32")];
+      const [x, w, b] = leaves as [Tensor, Tensor, Tensor];
+      const y = t.add(t.matmul(x, w), b);
+      for (const [i, part] of t.grad(t.sum(t.square(y)), leaves).entries()) g.outputs.set(`d${i}`, part);
+    });
+    const of = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => i + 1);
+    const numbers = { x: of(rows * inputs), w: of(inputs * outputs), b: of(outputs) };
+    expectClose(await runOn(machine, graph, numbers), outputsOf(graph, numbers), 0, 0);
+  });
+});
+
 /** Central differences of a scalar function in f64, on the oracle. */
 function differences(graph: Graph, output: string, inputs: Record<string, Float32Array>, name: string): number[] {
   const h = 1e-4;

@@ -16,7 +16,9 @@ type Move = (graph: Graph, known: Tensor[]) => Tensor;
 /** Returns a program of `length` operations whose values stay moderate. */
 export function randomProgram(random: RandomStream, length: number): RandomProgram {
   const pick = <T>(items: readonly T[]): T => items[random.below(items.length)] as T;
-  const shapes: Shape[] = Array.from({ length: 3 }, () => Array.from({ length: random.below(4) }, () => pick([1, 2, 3, 4, 5, 8])));
+  const shapes: Shape[] = Array.from({ length: 3 }, () =>
+    Array.from({ length: random.below(4) }, () => (random.below(20) === 0 ? 0 : pick([1, 2, 3, 4, 5, 8]))),
+  );
   const inputs = Object.fromEntries(
     shapes.map((shape, i) => [`in${i}`, Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1)]),
   );
@@ -55,7 +57,7 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     const pairs = Array.from({ length: rank }, (_, d) => [dim(a, d), dim(b, d)] as const);
     if (pairs.some(([m, n]) => m !== n && m !== 1 && n !== 1)) return undefined;
     const f = pick([t.add, t.sub, t.mul, t.maximum, t.minimum, (x: Tensor, y: Tensor) => t.select(t.less(x, y), t.add(x, x), t.mul(y, 2))]);
-    return { shape: pairs.map(([m, n]) => Math.max(m, n)), move: (_g, all) => f(all[i] as Tensor, all[j] as Tensor) };
+    return { shape: pairs.map(([m, n]) => (m === 1 ? n : m)), move: (_g, all) => f(all[i] as Tensor, all[j] as Tensor) };
   }
   function view(a: Shape, _: Shape, i: number): Made {
     const kind = random.below(4);
@@ -76,6 +78,7 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
   function window(a: Shape, i: number): Made {
     const axis = random.below(a.length);
     const n = a[axis] as number;
+    if (n === 0) return undefined;
     const only = (value: number): number[] => a.map((_, d) => (d === axis ? value : 0));
     const resized = (size: number): number[] => a.map((m, d) => (d === axis ? size : m));
     const [low, high, start, stride, dilation] = [
@@ -106,7 +109,8 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     if (a.length === 0) return undefined;
     const axis = random.below(a.length);
     const keepDims = random.below(2) === 0;
-    const f = pick([t.mean, t.max]);
+    // Of nothing there is a sum alone.
+    const f = a[axis] === 0 ? t.sum : pick([t.mean, t.max]);
     return {
       shape: a.flatMap((n, d) => (d !== axis ? [n] : keepDims ? [1] : [])),
       move: (_g, all) => f(all[i] as Tensor, axis, { keepDims }),
@@ -116,7 +120,7 @@ export function randomProgram(random: RandomStream, length: number): RandomProgr
     if (a.length !== 2 || b.length !== 2) return undefined;
     const [m, k] = a as [number, number];
     const [p, n] = b as [number, number];
-    const scale = 1 / Math.sqrt(k);
+    const scale = 1 / Math.sqrt(Math.max(1, k));
     if (k === p) return { shape: [m, n], move: (_g, all) => t.mul(t.matmul(all[i] as Tensor, all[j] as Tensor), scale) };
     if (k === n) return { shape: [m, p], move: (_g, all) => t.mul(t.matmul(all[i] as Tensor, t.transpose(all[j] as Tensor)), scale) };
     if (m === p) return { shape: [k, n], move: (_g, all) => t.mul(t.matmul(t.transpose(all[i] as Tensor), all[j] as Tensor), scale) };

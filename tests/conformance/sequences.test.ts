@@ -1,10 +1,16 @@
-import { afterAll, describe, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Machine } from "../../src/backend/machine.ts";
 import * as nn from "../../src/nn/index.ts";
-import type { Argument } from "./agree.ts";
+import { paramsOf } from "../../src/nn/layer.ts";
+import type { Tensor } from "../../src/program/graph.ts";
+import { grad, sum } from "../../src/program/tensor.ts";
+import { trace } from "../../src/program/trace.ts";
+import { type Argument, agree, draw, runOn } from "./agree.ts";
 import {
   affine,
   at,
   BATCH,
+  call,
   check,
   closeMachines,
   divided,
@@ -16,6 +22,7 @@ import {
   standardised,
   total,
   type Values,
+  wasm,
 } from "./layer.ts";
 
 afterAll(closeMachines);
@@ -43,6 +50,19 @@ describe("embedding", () => {
       model: (x, p) => Array.from(x, (value, i) => value + at(weightOf(p), i % 12)),
     }));
 });
+
+it("a head tied to the embedding, whose weights take both gradients", () =>
+  check({
+    layer: nn.sequential(nn.embedding(5, 4), nn.linear(5, { tie: "0.weight" })),
+    input: [3],
+    x: { shape: [BATCH, 3], values: [0, 4, 4, 1, 2, 0], dtype: "u32" },
+    model: (x, p) => {
+      const table = p["0.weight"] as Values;
+      const score = (token: number, unit: number): number => total(range(4).map((f) => at(table, token * 4 + f) * at(table, unit * 4 + f)));
+      return Array.from(x).flatMap((token) => range(5).map((unit) => score(token, unit) + at(p["1.bias"] as Values, unit)));
+    },
+    on: everywhere,
+  }));
 
 describe("residual", () => {
   it("around a layer", () =>
@@ -189,7 +209,8 @@ function unrolled(
 ): Model {
   return (x, p) =>
     range(BATCH).flatMap((b) => {
-      let state = range(states).map(() => new Array<number>(units).fill(0));
+      const carried = ["hidden", "cell"].slice(0, states).map((name) => p[`carried ${name}`]);
+      let state = carried.map((rows) => range(units).map((i) => (rows === undefined ? 0 : at(rows, b * units + i))));
       return range(time).flatMap((t) => {
         const row = range(features).map((f) => at(x, (b * time + t) * features + f));
         const input = affine(row, p.inputWeight as Values, p.inputBias, features);
@@ -221,4 +242,95 @@ describe("recurrent layers", () => {
     check({ layer: nn.gru(units, { returns: "all" }), input: [4, 2], model: unrolled(4, 2, units, true, 1, gru), on: everywhere }));
   it("lstm, last", () => check({ layer: nn.lstm(units), input: [4, 2], model: unrolled(4, 2, units, false, 2, lstm) }));
   it("lstm, all", () => check({ layer: nn.lstm(units, { returns: "all" }), input: [4, 2], model: unrolled(4, 2, units, true, 2, lstm) }));
+
+  /** Runs a layer that carries state and its gradients against a model of its last states, from states that are given. */
+  const carrying = (layer: nn.Layer, names: string[], cell: Parameters<typeof unrolled>[5]): Promise<void> => {
+    const built = layer.build([4, 2], "");
+    const shapes = [...[...paramsOf(built)].map(([path, { shape }]) => [path, shape] as const)];
+    const starts = names.map((name) => [`carried ${name}`, [BATCH, units]] as const);
+    const all = unrolled(4, 2, units, true, names.length, cell);
+    return agree(everywhere, {
+      args: {
+        x: draw([BATCH, 4, 2], -1.5, 1.5, "x"),
+        ...Object.fromEntries([...shapes, ...starts].map(([path, shape]) => [path, draw(shape, -0.8, 0.8, path)])),
+      },
+      record(leaves, graph) {
+        const { y, "handed on hidden": hidden } = call(built, leaves, graph, true);
+        return { y: y as Tensor, hidden: hidden as Tensor };
+      },
+      model({ x, ...p }) {
+        const y = all(x as Values, p);
+        return { y, hidden: range(BATCH).flatMap((b) => y.slice((b * 4 + 3) * units, (b + 1) * 4 * units)) };
+      },
+    });
+  };
+  it("gru, from what rows carry", () => carrying(nn.gru(units, { carry: true, returns: "all" }), ["hidden"], gru));
+  it("lstm, from what rows carry", () => carrying(nn.lstm(units, { carry: true, returns: "all" }), ["hidden", "cell"], lstm));
+
+  /** One row through torch.nn.GRU and torch.nn.LSTM of PyTorch 1.13, batch_first, from given states: outputs, last states, d Σ y / d W_hh. */
+  const published = {
+    gru: {
+      layer: nn.gru(2, { carry: true, returns: "all" }),
+      x: [0, -1.25, -0.5, -0.75, 1, 0.25],
+      start: { hidden: [0.75, -0.25] },
+      inputWeight: [0.5, -0.5, 0.625, 0.5, 0.625, -0.5, -0.5, 0.375, -0.625, 0.75, 0.125, 0.125],
+      hiddenWeight: [-0.625, 0.25, 0.25, 0.125, 0.625, 0.25, -0.625, 0.625, 0.25, -0.375, -0.625, 0.375],
+      inputBias: [0.625, -0.625, 0, 0.25, -0.375, -0.125],
+      hiddenBias: [-0.5, -0.375, -0.625, 0, 0.375, 0.375],
+      y: [0.15461582, -0.2892921, -0.15726969, -0.26871359, -0.34831849, -0.01604936],
+      end: { hidden: [-0.34831849, -0.01604936] },
+      gradient: [
+        0.04544257, -0.05462348, -0.02726956, -0.01014644, 0.44993871, -0.21616521, 0.02982368, 0.02937417, 0.14559944, -0.23727737,
+        0.12471505, -0.13902095,
+      ],
+    },
+    lstm: {
+      layer: nn.lstm(2, { carry: true, returns: "all" }),
+      x: [1, 1.25, 1, 1, 0.25, 0.75],
+      start: { hidden: [-0.375, 0.875], cell: [-1, 0] },
+      inputWeight: [0.625, 0, -0.125, -0.375, 0.375, 0.25, 0.5, -0.5, -0.375, 0.625, -0.375, -0.375, -0.25, -0.25, -0.5, 0.625],
+      hiddenWeight: [0.125, 0.375, 0.5, -0.5, 0.5, -0.375, -0.125, 0.5, 0.625, 0.625, 0.375, 0.625, -0.25, 0, -0.25, 0],
+      inputBias: [-0.125, 0.375, 0.5, -0.5, -0.375, -0.25, 0.125, -0.25],
+      hiddenBias: [-0.5, -0.125, -0.375, 0, -0.5, -0.125, -0.25, -0.125],
+      y: [-0.20624024, -0.09126711, -0.23203811, -0.18238629, -0.24983133, -0.22852379],
+      end: { hidden: [-0.24983133, -0.22852379], cell: [-0.68204486, -0.48597181] },
+      gradient: [
+        0.02998227, -0.00362423, 0.07856594, -0.06469645, 0.07017228, -0.09440506, 0.01340201, 0.0088718, -0.1409435, 0.22744273,
+        -0.07628094, 0.07844442, 0.11941113, -0.08305046, 0.06878974, -0.01502157,
+      ],
+    },
+  };
+  it.each(["gru", "lstm"] as const)("%s gives the numbers of PyTorch", async (kind) => {
+    const vector = published[kind];
+    const built = vector.layer.build([3, 2], "");
+    const width = vector.inputBias.length;
+    const turned = (a: number[]): number[] => range(2 * width).map((i) => a[(i % width) * 2 + Math.floor(i / width)] as number);
+    const inputs: Record<string, { shape: number[]; values: number[] }> = {
+      x: { shape: [1, 3, 2], values: vector.x },
+      inputWeight: { shape: [2, width], values: turned(vector.inputWeight) },
+      hiddenWeight: { shape: [2, width], values: turned(vector.hiddenWeight) },
+      inputBias: { shape: [width], values: vector.inputBias },
+      hiddenBias: { shape: [width], values: vector.hiddenBias },
+      ...Object.fromEntries(Object.entries(vector.start).map(([name, values]) => [`carried ${name}`, { shape: [1, 2], values }])),
+    };
+    const graph = trace((g) => {
+      const leaves = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, g.input(name, shape, "f32")]));
+      const outputs = call(built, leaves, g, true);
+      for (const [name, value] of Object.entries(outputs)) g.outputs.set(name, value);
+      g.outputs.set("gradient", grad(sum(outputs.y as Tensor), [leaves.hiddenWeight as Tensor])[0] as Tensor);
+    });
+    const found = await runOn(
+      wasm[0] as Machine,
+      graph,
+      Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values])),
+    );
+    const wanted = {
+      y: vector.y,
+      gradient: turned(vector.gradient),
+      ...Object.fromEntries(Object.entries(vector.end).map(([name, values]) => [`handed on ${name}`, values])),
+    };
+    expect(Object.keys(found).sort()).toEqual(Object.keys(wanted).sort());
+    for (const [name, values] of Object.entries(wanted))
+      for (const [i, value] of values.entries()) expect(found[name]?.[i], `${name}[${i}]`).toBeCloseTo(value, 6);
+  });
 });

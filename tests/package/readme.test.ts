@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { renderSupport } from "../../.config/support.mjs";
+import { judge, targets } from "../bench/targets.mjs";
+import { table } from "../conformance/table.ts";
 
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
@@ -23,8 +26,35 @@ describe("README's example", () => {
     expect(await run(example.replace(/strategies: \[.*\],/, ""))).toBeLessThan(0.25);
   });
 
+  it("shows a support table of all operations there are", () => {
+    const count = (family: string): number => Object.keys(table[family] ?? {}).length;
+    expect(readme).toContain(renderSupport(Object.keys(table), (family) => `${count(family)}/${count(family)}`));
+  });
+
   it("links to what exists", () => {
     for (const [, path] of readme.matchAll(/\]\(([a-z][^)]*)\)/g))
       expect(() => readFileSync(new URL(`../../${path}`, import.meta.url)), path).not.toThrow(/ENOENT/);
+  });
+});
+
+describe("README's benchmarks", () => {
+  const [, written = ""] = /<!-- bench -->([\s\S]*)<!-- \/bench -->/.exec(readme) ?? [];
+  const [machine = "", , wanted = ""] = written.trim().split("\n\n");
+
+  it("name the machine", () => {
+    expect(machine).toMatch(/^\S.*, \d+ cores, Node \d+\.\d+\.\d+\.$/);
+  });
+
+  it("have every target that the benchmarks have, in their order, with a value and whether it is met", () => {
+    const [, , ...lines] = wanted.split("\n");
+    const cells = lines.map((line) => line.split("|").map((cell) => cell.trim()));
+    expect(cells.map(([, workload, target]) => [workload, target])).toEqual(
+      targets.map((target) => judge([], target)).map(({ workload, wanted }) => [workload, wanted]),
+    );
+    for (const [, , target = "", value, verdict] of cells) {
+      const bound = Number(/[\d.]+/.exec(target)?.[0]);
+      const met = target.startsWith("≥") ? Number(value) >= bound : Number(value) <= bound;
+      expect(verdict, target).toBe(value === "" ? "not measured" : met ? "met" : "missed");
+    }
   });
 });

@@ -31,9 +31,10 @@ export async function run({ log = console.log } = {}) {
     feedForward: "swiglu",
     hidden: 172,
   });
-  const model = nn.define(nn.sequential(nn.embedding(512, 64), ...Array(5).fill(block), nn.rmsNorm(), nn.linear(512, { bias: false })), [
-    CONTEXT,
-  ]);
+  const model = nn.define(
+    nn.sequential(nn.embedding(512, 64), ...Array(5).fill(block), nn.rmsNorm(), nn.linear(512, { bias: false, tie: "0.weight" })),
+    [CONTEXT],
+  );
   /** @type {Record<string, string>} */
   const names = {
     "attentionNorm.weight": "attention_norm.weight",
@@ -52,8 +53,6 @@ export async function run({ log = console.log } = {}) {
       const layer = Number(position);
       if (layer === 0) return "tok_embeddings.weight";
       if (layer === 6) return "norm.weight";
-      // The output shares the embedding.
-      if (layer === 7) return { name: "tok_embeddings.weight", permute: [1, 0] };
       const name = `layers.${layer - 1}.${names[rest.join(".")]}`;
       return shape.length === 2 ? { name, permute: [1, 0] } : name;
     },

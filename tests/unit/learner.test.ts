@@ -49,6 +49,7 @@ describe("a bad batch is refused whole", () => {
     memory: memory.reservoir({ capacity: 8 }),
     strategies: [strategies.replay({ batchSize: 2 })],
   };
+  const tokens: LearnerOptions = { ...base, model: nn.sequential(nn.embedding(5, 2), nn.flatten(), nn.classifier({ capacity: 3 })) };
   const cases: [string, LearnerOptions, unknown, RegExp][] = [
     ["wrong row length", base, { x: new Float32Array(7), y: [0, 1] }, /observe: x has the wrong length; expected 2 rows × 4 = 8, got 7/],
     ["wrong dtype", base, { x: new Uint8Array(8), y: [0, 1] }, /x has another dtype; expected Float32Array, got Uint8Array of 8/],
@@ -70,6 +71,20 @@ describe("a bad batch is refused whole", () => {
     ["empty batch", base, { x: new Float32Array(0), y: [] }, /the batch is empty/],
     ["no batch", base, null, /not a batch; expected { x, y }, got null/],
     ["no labels", base, { x: new Float32Array(4) }, /y is not a list of labels/],
+    [
+      "token that is no row of the embedding",
+      tokens,
+      { x: Float32Array.of(0, 1, 2, 3, 0, 1, 5, 2), y: [0, 1] },
+      /row 1 of x chooses no embedding; expected a whole number from 0 to 4, got 5 at element 2/,
+    ],
+    ["token below 0", tokens, { x: Float32Array.of(0, 1, -1, 3), y: [0] }, /row 0 of x chooses no embedding; .*, got -1 at element 2/],
+    ["token not whole", tokens, { x: Float32Array.of(0, 1, 2, 0.5), y: [0] }, /row 0 of x chooses no embedding; .*, got 0.5 at element 3/],
+    [
+      "byte that is no row of the embedding",
+      { ...tokens, input: { shape: [4], dtype: "u8", offset: -1 } },
+      { x: Uint8Array.of(1, 2, 5, 6), y: [0] },
+      /row 0 of x chooses no embedding; .*, got 5 at element 3/,
+    ],
     ["short weights", base, { ...good, weight: Float32Array.of(1) }, /weight has the wrong length; expected 2, got 1/],
     ["negative weight", base, { ...good, weight: Float32Array.of(1, -1) }, /weight of row 1 is not allowed/],
     ["weights all 0", base, { ...good, weight: Float32Array.of(0, 0) }, /all weights are 0/],
@@ -158,6 +173,20 @@ describe("bad options are refused by name", () => {
       "E_SHAPE",
       /output is not logits/,
       /classifier/,
+    ],
+    [
+      "a weight tied to nothing",
+      () => Learner.create(runtime, { ...base, model: nn.sequential(nn.linear(4), nn.linear(4, { tie: "0.wieght" })) }),
+      "E_CONFIG",
+      /^1: linear: nothing to tie the weight to; expected a parameter "0.wieght", got none of that path/,
+      /path of a parameter/,
+    ],
+    [
+      "a weight tied to one that does not fit",
+      () => Learner.create(runtime, { ...base, model: nn.sequential(nn.linear(5), nn.linear(3, { tie: "0.weight" })) }),
+      "E_SHAPE",
+      /^1: linear: "0.weight" does not fit; expected \[3, 5\], got \[4, 5\]/,
+      /^$/,
     ],
     ["unknown backend", () => openRuntime({ backend: "webgup" as never }), "E_CONFIG", /option "backend" has no such choice/, /webgpu/],
     ["no store", async () => (await Learner.create(runtime, base)).save(), "E_CONFIG", /the learner has no store/, /stores.auto/],

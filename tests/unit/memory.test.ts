@@ -273,7 +273,8 @@ describe("saved state", () => {
     ["newer", () => altered(4, 2), "E_VERSION", /expected 1, got 2/],
     ["of another policy", () => altered(8, 0), "E_MISMATCH", /another policy; expected class-balanced, got reservoir/],
     ["of another capacity", () => altered(12, 9), "E_MISMATCH", /another capacity; expected 8, got 9/],
-    ["of another number of classes", () => altered(16, 4), "E_MISMATCH", /another classes; expected 3, got 4/],
+    ["of more classes", () => altered(16, 4), "E_MISMATCH", /another classes; expected 3, got 4/],
+    ["of fewer classes, but not their length", () => altered(16, 2), "E_CORRUPT", /expected \d+ bytes, got \d+/],
     ["too full", () => altered(20, 9), "E_CORRUPT", /disagree/],
     ["fuller than its stream", () => altered(24, 4), "E_CORRUPT", /disagree/],
     ["wrong in a count", () => altered(72, 3), "E_CORRUPT", /disagree/],
@@ -312,6 +313,17 @@ describe("saved state", () => {
     two.load(moved.subarray(3));
     expect(two.draw(5)).toEqual(one.draw(5));
     expect(two.save()).toEqual(one.save());
+  });
+
+  it.each([classBalanced, reservoir])("of fewer classes goes on as if the others had always been there: %o", (policy) => {
+    const [few, many] = [open(policy({ capacity: 8 }), 3), open(policy({ capacity: 8 }), 5)];
+    const [first, second] = [rows(0, 1, 2, 0, 1, 0, 0, 2, 1, 1, 0), rows(4, 0, 3, 3, 1, 4, 4, 4, 2)];
+    for (const index of [few, many]) index.offer(first);
+    const grown = open(policy({ capacity: 8 }), 5, 99);
+    grown.load(few.save());
+    expect(grown.save()).toEqual(many.save());
+    expect(grown.offer(second).slice()).toEqual(many.offer(second).slice());
+    expect(grown.save()).toEqual(many.save());
   });
 });
 

@@ -1,7 +1,7 @@
 import { nn, PalimpsestError } from "palimpsest";
 import { describe, expect, it } from "vitest";
 import { type Fill, fillNormal, fillWeights, logarithm } from "../../src/nn/init.ts";
-import { applyLayer, type Layer, paramsOf, statesOf } from "../../src/nn/layer.ts";
+import { applyLayer, carriesOf, type Layer, paramsOf, statesOf } from "../../src/nn/layer.ts";
 import { Graph } from "../../src/program/graph.ts";
 import { type Shape, sizeOf } from "../../src/program/shape.ts";
 import { RandomStream } from "../../src/random.ts";
@@ -85,6 +85,10 @@ describe("an option out of range is refused", () => {
     [() => nn.transformerBlock({ heads: 1, norm: "batch" as "rms" }), /nn\.transformerBlock: option "norm"/],
     [() => nn.transformerBlock({ heads: 1, layers: 2 } as never), /nn\.transformerBlock: unknown option "layers"/],
     [() => nn.gru(2, { returns: "first" as "all" }), /nn\.gru: option "returns"/],
+    [
+      () => nn.classifier({ capacity: 3, mask: "new" as "seen" }),
+      /nn\.classifier: option "mask" has no such choice; expected one of seen, none/,
+    ],
     [() => nn.gelu({ form: "exact" as "erf" }), /nn\.gelu: option "form"/],
     [() => nn.swiglu(2, { biases: true } as never), /nn\.swiglu: unknown option "biases"/],
   ];
@@ -98,6 +102,7 @@ describe("an option out of range is refused", () => {
 const layers: [Layer, Shape][] = [
   [nn.linear(3, { bias: false, init: "zeros" }), [4]],
   [nn.classifier({ capacity: 3 }), [4]],
+  [nn.classifier({ capacity: 3, mask: "seen" }), [4]],
   [nn.conv2d(4, [3, 2], { stride: 2, padding: "same", groups: 2, bias: false }), [5, 5, 2]],
   [nn.conv2d(4, 2, { padding: [1, 0], dilation: 2, init: "xavierNormal" }), [5, 5, 2]],
   [nn.maxPool(3, { stride: 2, padding: 1 }), [5, 5, 2]],
@@ -117,6 +122,9 @@ const layers: [Layer, Shape][] = [
   [nn.transformerBlock({ heads: 1, hidden: 7, bias: false }), [3, 6]],
   [nn.gru(3, { returns: "all" }), [5, 2]],
   [nn.lstm(3), [5, 2]],
+  [nn.gru(3, { carry: true }), [5, 2]],
+  [nn.sequential(nn.embedding(4, 3), nn.linear(4, { tie: "0.weight", bias: false })), [5]],
+  [nn.frozen(nn.residual(nn.sequential(nn.batchNorm(), nn.linear(4), nn.dropout(0.5)))), [4]],
   [nn.leakyRelu(0.3), [2]],
   [nn.gelu({ form: "erf" }), [2]],
   [nn.silu(), [2]],
@@ -132,6 +140,7 @@ function trace(layer: Layer, input: Shape): unknown {
   const graph = new Graph();
   const specs = new Map([...paramsOf(built), ...statesOf(built)]);
   const leaf = (path: string) => graph.input(path, specs.get(path)?.shape ?? [], "f32");
+  const carries = carriesOf(built);
   const y = applyLayer(built, graph.input("x", [2, ...input], "f32"), {
     graph,
     training: true,
@@ -139,6 +148,8 @@ function trace(layer: Layer, input: Shape): unknown {
     param: leaf,
     state: leaf,
     update: (path, value) => graph.outputs.set(path, value),
+    carried: (path) => graph.input(`carried ${path}`, [2, ...(carries.get(path) as Shape)], "f32"),
+    carry: (path, value) => graph.outputs.set(path, value),
     random: (path, shape) => graph.random(path, shape),
   });
   expect(y.shape).toEqual([2, ...built.output]);
@@ -146,6 +157,7 @@ function trace(layer: Layer, input: Shape): unknown {
     output: built.output,
     params: [...paramsOf(built)].map(([path, { shape }]) => [path, shape]),
     states: [...statesOf(built)].map(([path, { shape }]) => [path, shape]),
+    carries: [...carries],
     nodes: graph.nodes.map(({ op, attributes, inputs }) => [op, attributes, inputs.map(({ id }) => id)]),
   };
 }

@@ -1,5 +1,17 @@
-import { openRuntime, PalimpsestError, type RuntimeEvent, type Tensor, tensor } from "palimpsest";
+import {
+  Learner,
+  type Measured,
+  nn,
+  openRuntime,
+  optim,
+  PalimpsestError,
+  type RuntimeEvent,
+  type RuntimeOptions,
+  type Tensor,
+  tensor,
+} from "palimpsest";
 import { describe, expect, it } from "vitest";
+import { openTestHost } from "../env.ts";
 
 /** A WebGPU whose only adapter calls itself what `info` says. */
 function gpuWith(info: Partial<GPUAdapterInfo>): GPU {
@@ -11,7 +23,7 @@ describe("openRuntime", () => {
   it("takes Wasm when asked for by name, and says why", async () => {
     const events: RuntimeEvent[] = [];
     const runtime = await openRuntime({ backend: "wasm", onEvent: (event) => events.push(event) });
-    expect(runtime.info).toEqual({ backend: "wasm", reason: "asked for by name" });
+    expect(runtime.info).toEqual({ backend: "wasm", reason: "asked for by name", threads: 1, precision: "exact", measured: [] });
     expect(events).toEqual([{ level: "info", message: "wasm: asked for by name" }]);
     runtime.close();
   });
@@ -31,6 +43,48 @@ describe("openRuntime", () => {
     const error = await openRuntime({ backend: "webgpu", gpu: none }).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(PalimpsestError);
     expect((error as PalimpsestError).code).toBe("E_NO_BACKEND");
+  });
+
+  it("given a device measures each program on both backends, once, and stays on the faster", async (context) => {
+    const host = await openTestHost();
+    if (host === undefined) return context.skip("this runtime has no WebGPU adapter");
+    const runtime = await openRuntime({ device: host.device });
+    const options = { model: nn.classifier({ capacity: 2 }), input: [3], optimizer: optim.sgd(), schedule: 0.1, batchSize: 4 };
+    const [first, second] = [await Learner.create(runtime, options), await Learner.create(runtime, options)];
+    expect(runtime.info.measured.length).toBe(1);
+    const [{ wasmMs, webgpuMs, backend, program }] = runtime.info.measured as [Measured];
+    expect(program).toMatch(/^\d+ kernels, slots \[4\]$/);
+    expect(backend).toBe(webgpuMs < wasmMs ? "webgpu" : "wasm");
+    expect(first.plan().backend).toBe(backend);
+    expect(second.plan().backend).toBe(backend);
+    await first.observe({ x: new Float32Array(3), y: [1] });
+    await first.close();
+    await second.close();
+    runtime.close();
+    host.close();
+  });
+
+  it.each([{ threads: 0 }, { threads: 1.5 }, { threads: 65 }, { precision: "half" }, { memoryBudget: 0 }, { thread: 2 }])(
+    "refuses %j",
+    async (options) => {
+      await expect(openRuntime({ backend: "wasm", ...options } as RuntimeOptions)).rejects.toMatchObject({ code: "E_CONFIG" });
+    },
+  );
+
+  it("refuses what is over the memory budget before it allocates, in numbers", async () => {
+    const options = { model: nn.classifier({ capacity: 10 }), input: [784], optimizer: optim.adamw(), schedule: 0.1, batchSize: 4 };
+    const free = await openRuntime({ backend: "wasm" });
+    const learner = await Learner.create(free, options);
+    const { bytes, parameters } = learner.plan();
+    expect(parameters).toBe(7850);
+    expect(bytes.state).toBeGreaterThanOrEqual(3 * 4 * 7850);
+    const total = Object.values(bytes).reduce((a, b) => a + b, 0);
+    const runtime = await openRuntime({ backend: "wasm", memoryBudget: total - 1 });
+    await expect(Learner.create(runtime, options)).rejects.toMatchObject({ code: "E_OOM", context: { budget: total - 1, total, bytes } });
+    const enough = await openRuntime({ backend: "wasm", memoryBudget: total });
+    await (await Learner.create(enough, options)).close();
+    await learner.close();
+    for (const opened of [free, runtime, enough]) opened.close();
   });
 
   it("opens nothing once it is closed", async () => {

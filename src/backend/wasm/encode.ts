@@ -30,7 +30,8 @@ const scalarOrder = {
 
 /** Returns the entries of one kernel; products find their packing space at `scratch`. */
 export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[] {
-  if (hasNoPoints(kernel)) return [];
+  const sums = kernel.family === "scatter" && kernel.mode === "add";
+  if (hasNoPoints(kernel) && !sums) return [];
   switch (kernel.family) {
     case "map":
       return [encodeMap(kernel, memory)];
@@ -68,6 +69,7 @@ function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
     instructions: [{ op: "const", value: 0, dtype: "f32" }],
     outputs: [{ value: 0, access: { ...place, strides: [1] } }],
   };
+  if (hasNoPoints(kernel)) return [encodeMap(zero, memory)];
   // The points in row-major order, so that sums are the same however rows repeat.
   const frame = denseFrame(dims);
   const results = [{ value: kernel.value, access: target, adds: true }];
@@ -114,6 +116,8 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
     ldb,
     b.strides[0] as number,
     address(first.access),
+    first.access.strides[1] as number,
+    first.access.strides[0] as number,
     scratch,
   ];
   const product: Entry = { family: MATMUL, block: memory.words(words) };

@@ -1,18 +1,22 @@
 import { fail } from "../../errors.ts";
-import type { ArenaName, Plan } from "../../program/plan.ts";
+import type { ArenaName, Kernel, Plan } from "../../program/plan.ts";
 import type { Wasm } from "../../wasm/instance.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
+import { checkOperations } from "../support.ts";
 import { REGISTER_BYTES } from "./body.ts";
-import { type Entry, encode, formOf } from "./encode.ts";
+import { encode, formOf } from "./encode.ts";
 import type { Memory } from "./memory.ts";
+import { split } from "./split.ts";
 
-/** Registers that the kernels of a program share; one that needs more gets its own. */
+/** Registers that the kernels of a thread share; one that needs more gets its own. */
 const SHARED_REGISTERS = 24;
+/** Words of a kernel in a list, as `assembly/run.ts` reads them. */
+const ENTRY_WORDS = 3;
 
 interface Program extends Executable {
   readonly io: number;
-  readonly list: number;
-  readonly count: number;
+  /** Runs all kernels. */
+  readonly run: () => void;
 }
 
 /** Returns a machine whose arenas lie in the memory of `wasm`. @throws E_OOM */
@@ -27,7 +31,8 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
     },
   };
   const arenas = { state: wasm.alloc(sizes.state), rows: wasm.alloc(sizes.rows) };
-  const registers = wasm.alloc(SHARED_REGISTERS * REGISTER_BYTES);
+  const threads = instance.crew?.size ?? 1;
+  const registers = Array.from({ length: threads }, () => wasm.alloc(SHARED_REGISTERS * REGISTER_BYTES));
   const programs = new Map<Executable, Program>();
   let closed = false;
 
@@ -54,6 +59,7 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
     backend: "wasm",
     async compile(plan) {
       alive();
+      checkOperations(plan, "wasm");
       const program = build(plan, wasm, arenas, registers, sizes);
       programs.set(program, program);
       return program;
@@ -63,8 +69,8 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
       new Uint8Array(wasm.memory.buffer).set(bytes, locate(target, byteOffset, bytes.byteLength));
     },
     async run(executable) {
-      const { io, list, count, plan } = programOf(executable);
-      wasm.exports.run(list, count);
+      const { io, run, plan } = programOf(executable);
+      run();
       const start = plan.outputs[0]?.byteOffset ?? plan.bytes.io;
       return new Uint8Array(wasm.memory.buffer).slice(io + start, io + plan.bytes.io);
     },
@@ -80,7 +86,13 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
   };
 }
 
-function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>, registers: number, sizes: MachineSizes): Program {
+function build(
+  plan: Plan,
+  wasm: Wasm,
+  shared: Record<"state" | "rows", number>,
+  registers: readonly number[],
+  sizes: MachineSizes,
+): Program {
   for (const arena of ["state", "rows"] as const) {
     if (plan.bytes[arena] > sizes[arena])
       fail("E_PLAN", `machine: the plan touches ${plan.bytes[arena]} bytes of ${arena}; expected at most ${sizes[arena]}`);
@@ -91,25 +103,49 @@ function build(plan: Plan, wasm: Wasm, shared: Record<"state" | "rows", number>,
     new Uint8Array(wasm.memory.buffer).set(new Uint8Array(words.buffer), address);
     return address;
   };
+  const words = (list: readonly number[]): number => store(Int32Array.from(list));
   const tables = new Map<string, number>();
-  const memory: Memory = {
+  // Kernels of one thread share registers, since they run one at a time.
+  const memoryOf = (registers: number): Memory => ({
     address: (arena) => arenas[arena],
-    words: (words) => store(Int32Array.from(words)),
-    table(name, words) {
-      const address = tables.get(name) ?? memory.words(words());
+    words,
+    table(name, list) {
+      const address = tables.get(name) ?? words(list());
       tables.set(name, address);
       return address;
     },
     splat: (value, u32) => store(u32 ? new Uint32Array(16).fill(value) : new Float32Array(16).fill(value)),
     registers: (count) => (count <= SHARED_REGISTERS ? registers : wasm.alloc(count * REGISTER_BYTES)),
-  };
-  const packing = plan.kernels.map((kernel) => {
+  });
+  const parts = plan.kernels.map((kernel) => split(kernel, registers.length) ?? [kernel]);
+  // A part may need more room to pack than the whole.
+  const packing = parts.flat().map((kernel) => {
     if (kernel.family !== "matmul") return 0;
     const { form, m, n, k } = formOf(kernel);
     return wasm.exports.matmulScratch(form, m, n, k);
   });
-  const scratch = wasm.alloc(Math.max(0, ...packing));
-  const entries: Entry[] = plan.kernels.flatMap((kernel) => encode(kernel, memory, scratch));
-  const list = memory.words(entries.flatMap((entry) => [entry.family, entry.block]));
-  return { plan, io: arenas.io, list, count: entries.length };
+  const threads = registers.map((own) => ({ memory: memoryOf(own), scratch: wasm.alloc(Math.max(0, ...packing)) }));
+  const code = (kernel: Kernel, thread: number): number[] => {
+    const { memory, scratch } = threads[thread] as (typeof threads)[number];
+    const unless = "unless" in kernel ? kernel.unless : undefined;
+    const condition = unless === undefined ? 0 : arenas[unless.arena] + 4 * unless.offset;
+    return encode(kernel, memory, scratch).flatMap(({ family, block }) => [family, block, condition]);
+  };
+  // The lists of each thread, step by step; kernels that one thread runs alone follow each other in one step.
+  const steps: number[][][] = [];
+  for (const kernels of parts) {
+    const last = steps.at(-1);
+    if (kernels.length === 1 && last?.length === 1) last[0]?.push(...code(kernels[0] as Kernel, 0));
+    else steps.push(kernels.map(code));
+  }
+  const entries = steps.flatMap((step) =>
+    threads.flatMap((_, thread): [list: number, count: number] => {
+      const list = step[thread] ?? [];
+      return [list.length === 0 ? 0 : words(list), list.length / ENTRY_WORDS];
+    }),
+  );
+  const { crew, exports } = wasm;
+  if (crew === undefined || steps.length < 2) return { plan, io: arenas.io, run: () => exports.run(entries[0] ?? 0, entries[1] ?? 0) };
+  const table = words(entries);
+  return { plan, io: arenas.io, run: () => crew.run(table, steps.length) };
 }

@@ -1,5 +1,5 @@
 /** WGSL text for the parts of a kernel: where an element lies, what a body computes, what is stored. All numbers in it are literals. */
-import { ops } from "../../program/ops.ts";
+import { type Op, ops } from "../../program/ops.ts";
 import type { Access, Body, DType, Instruction } from "../../program/plan.ts";
 
 /** WGSL of the coordinates of a point: one u32 expression for each dim. */
@@ -47,8 +47,8 @@ function emitInstruction(instruction: Instruction, body: Body, point: Point, pro
     case "product":
       return product;
     case "apply": {
-      const op = ops[instruction.name] as (typeof ops)[string];
-      return op.wgsl(
+      const { wgsl } = ops[instruction.name] as Required<Op>;
+      return wgsl(
         instruction.args.map((arg) => `v${arg}`),
         instruction.dtype,
       );

@@ -2,6 +2,7 @@
 import type {
   Access,
   Body,
+  Conditional,
   Gather,
   Instruction,
   Kernel,
@@ -49,7 +50,7 @@ export function lower(kernel: Kernel): Dispatch | undefined {
 function lowerMap(kernel: MapKernel): Dispatch | undefined {
   const count = product(kernel.dims);
   const { text, point } = emitPoint("index", kernel.dims, "i");
-  const body = [text, emitValues(kernel, point), emitOutputs(kernel, point)].join("\n");
+  const body = [emitCondition(kernel), text, emitValues(kernel, point), emitOutputs(kernel, point)].join("\n");
   return dispatch(kernel.label, "main", fillTemplate("map", { point: body }), { count }, Math.ceil(count / WIDTH));
 }
 
@@ -62,7 +63,7 @@ function lowerScatter(kernel: ScatterKernel): Dispatch | undefined {
   const index = gather === undefined ? "0u" : emitLoad(gather.index, point);
   const code = fillTemplate("scatter", {
     row: `${text}\nreturn ${index};`,
-    put: [text, emitValues(kernel, point), emitStore(target, point, `v${value}`, "to")].join("\n"),
+    put: [emitCondition(kernel), text, emitValues(kernel, point), emitStore(target, point, `v${value}`, "to")].join("\n"),
   });
   return dispatch(label, "main", code, { count, height: gather?.size ?? 1 }, Math.ceil(count / WIDTH));
 }
@@ -194,10 +195,15 @@ function lowerOptimizer(kernel: OptimizerKernel): Dispatch | undefined {
   for (const [scalar, access] of Object.entries(scalars)) bodies[scalar] = `return ${emitLoad(access, [])};`;
   for (const [tensor, access] of Object.entries(tensors)) {
     bodies[`load_${tensor}`] = `return ${emitLoad(access, ["i"])};`;
-    if (tensor !== "grads") bodies[`store_${tensor}`] = emitStore(access, ["i"], "value");
+    if (tensor !== "grads") bodies[`store_${tensor}`] = `${emitCondition(kernel)}${emitStore(access, ["i"], "value")}`;
   }
   const choices = name === "sgd" ? { heavy: Number("momentum" in tensors), nesterov: Number(flags.nesterov === true) } : {};
   return dispatch(label, "main", fillTemplate(name, bodies), { count, ...choices }, Math.ceil(count / WIDTH));
+}
+
+/** Returns the statement that leaves a function where the kernel must not run. */
+function emitCondition({ unless }: Conditional): string {
+  return unless === undefined ? "" : `if (${emitLoad(unless, [])} != 0u) {\nreturn;\n}\n`;
 }
 
 function emitOutputs(kernel: Body & Pick<MapKernel, "outputs">, point: Point): string {

@@ -2,6 +2,7 @@
 import { fail } from "../../errors.ts";
 import type { Plan } from "../../program/plan.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
+import { checkOperations } from "../support.ts";
 import { allocate, checkRange, usage, watchMap } from "./buffers.ts";
 import { errorOf, type Failure, type GpuHost } from "./host.ts";
 import { lower } from "./kernels.ts";
@@ -116,6 +117,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
 
   async function compile(plan: Plan): Promise<Executable> {
     check();
+    checkOperations(plan, "webgpu");
     for (const name of ["state", "rows"] as const) {
       if (plan.bytes[name] <= sizes[name]) continue;
       fail("E_PLAN", `webgpu: the plan reaches beyond the ${name} arena; expected at most ${sizes[name]} bytes, got ${plan.bytes[name]}`);

@@ -1,0 +1,92 @@
+/**
+ * Splitting: a kernel becomes kernels over parts of one of its dims, one for each thread. No element depends on how: maps and products give
+ * every element alone, reductions are cut along what they keep, and the order inside a sum stays what it was.
+ */
+import type { Access, Body, Instruction, Kernel, MatmulKernel, OptimizerKernel } from "../../program/plan.ts";
+
+/** Operations worth the meeting of threads after them, about 5 µs of work. */
+const WORTH = 20_000;
+/** Elements that lie in one cache line, which two threads should not both write. */
+const LINE = 16;
+
+/** Returns the parts of a kernel for `parts` threads, or undefined where one thread is as fast. */
+export function split(kernel: Kernel, parts: number): Kernel[] | undefined {
+  switch (kernel.family) {
+    case "optimizer": {
+      // A square root and a division an element.
+      if (kernel.count * 20 < WORTH) return undefined;
+      return cuts(kernel.count, parts, LINE).map(([start, end]) => optimizerPart(kernel, start, end));
+    }
+    case "matmul":
+      return splitMatmul(kernel, parts);
+    case "map":
+    case "reduce": {
+      const kept = kernel.family === "reduce" ? kernel.kept : kernel.dims.length;
+      const points = kernel.dims.reduce((size, dim) => size * dim, 1);
+      if (points * (1 + kernel.instructions.length) < 2 * WORTH) return undefined;
+      // The first dim that gives each thread enough lies farthest apart; fewer than 16 of a kept dim could change how a reduction runs.
+      const d = kernel.dims.findIndex((size, dim) => dim < kept && size >= LINE * parts);
+      if (d < 0) return undefined;
+      const grain = d === kernel.dims.length - 1 ? LINE : 1;
+      return cuts(kernel.dims[d] as number, parts, grain).map(([start, end]) => {
+        const dims = kernel.dims.with(d, end - start);
+        const outputs = kernel.outputs.map((output) => ({ ...output, access: shifted(output.access, d, start) }));
+        return { ...kernel, ...bodyPart(kernel, d, start), dims, outputs } as Kernel;
+      });
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Products are cut into columns where there are many, so that no thread packs another's; else into rows, or batches. */
+function splitMatmul(kernel: MatmulKernel, parts: number): Kernel[] | undefined {
+  const [batch, m, n] = kernel.dims;
+  if (batch * m * n * kernel.k < 4 * WORTH) return undefined;
+  const d = batch >= 2 * parts ? 0 : n >= 2 * LINE * parts || n >= m ? 2 : 1;
+  return cuts(kernel.dims[d], parts, d === 0 ? 1 : LINE).map(([start, end], part) => {
+    const { sums, ...rest } = kernel;
+    const outputs = kernel.outputs.map((output) => ({ ...output, access: shifted(output.access, d, start) }));
+    return {
+      ...rest,
+      ...bodyPart(kernel, d, start),
+      dims: kernel.dims.with(d, end - start) as [number, number, number],
+      a: d === 2 ? kernel.a : shifted(kernel.a, d, start),
+      b: d === 1 ? kernel.b : shifted(kernel.b, d, start),
+      // Rows share their column sums.
+      ...(sums && (d !== 1 || part === 0) && { sums: shifted(sums, d, start) }),
+      outputs,
+    };
+  });
+}
+
+function optimizerPart(kernel: OptimizerKernel, start: number, end: number): OptimizerKernel {
+  const tensors = Object.fromEntries(Object.entries(kernel.tensors).map(([name, access]) => [name, shifted(access, 0, start)]));
+  return { ...kernel, count: end - start, tensors };
+}
+
+function bodyPart(body: Body, d: number, start: number): Body {
+  const instruction = (i: Instruction): Instruction =>
+    i.op === "iota" || i.op === "random" ? { ...i, offset: i.offset + start * (i.strides[d] as number) } : i;
+  return { accesses: body.accesses.map((access) => shifted(access, d, start)), instructions: body.instructions.map(instruction) };
+}
+
+/** Returns the walk that begins `start` further along dim `d`. */
+function shifted(access: Access, d: number, start: number): Access {
+  const move = <T extends { offset: number; strides: readonly number[] }>(walk: T): T => ({
+    ...walk,
+    offset: walk.offset + start * (walk.strides[d] as number),
+  });
+  return {
+    ...move(access),
+    ...(access.gather && { gather: { ...access.gather, index: shifted(access.gather.index, d, start) } }),
+    ...(access.bounds && { bounds: access.bounds.map(move) }),
+  };
+}
+
+/** Returns the bounds of at most `parts` parts of `size`, as equal as multiples of `grain` can be. */
+function cuts(size: number, parts: number, grain: number): [start: number, end: number][] {
+  const grains = Math.ceil(size / grain);
+  const at = (part: number): number => Math.min(size, Math.ceil((grains * part) / parts) * grain);
+  return Array.from({ length: parts }, (_, part): [number, number] => [at(part), at(part + 1)]).filter(([start, end]) => start < end);
+}

@@ -1,0 +1,67 @@
+/** The options of a learner as plain data, and back; this alone knows every layer, loss, schedule and strategy by name. */
+import { checkNumber, fail } from "../errors.ts";
+import type { MemoryPolicy } from "../memory/policy.ts";
+import { capacityOf, withCapacity } from "../nn/classifier.ts";
+import { fromConfig, lossFrom } from "../nn/config.ts";
+import type { LayerConfig } from "../nn/layer.ts";
+import type { Loss } from "../nn/loss.ts";
+import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
+import type { Schedule } from "../optim/schedules.ts";
+import { strategyFrom } from "../strategy/config.ts";
+import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
+
+/** The options of a learner as plain data, as a checkpoint keeps them. */
+export interface SavedConfig {
+  readonly model: LayerConfig;
+  readonly input: Required<InputSpec>;
+  readonly loss: Pick<Loss, "kind" | "options">;
+  readonly optimizer: OptimizerConfig;
+  readonly schedule: Pick<Schedule, "kind" | "options">;
+  readonly memory: MemoryPolicy | null;
+  readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
+  readonly seed: number;
+}
+
+/** Returns the options of a learner as plain data. */
+export function saveConfig(config: Config): SavedConfig {
+  return {
+    model: config.model.config,
+    input: config.input,
+    loss: { kind: config.loss.kind, options: config.loss.options },
+    optimizer: optimizerConfig(config.optimizer),
+    schedule: { kind: config.schedule.kind, options: config.schedule.options },
+    memory: config.memory ?? null,
+    strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
+    seed: config.seed,
+  };
+}
+
+/** Returns the options with a classifier of more capacity. @throws E_CONFIG E_UNSUPPORTED, the latter for layers of the user's own */
+export function growConfig(config: Config, capacity: number): Config {
+  const now = capacityOf(config.model.config);
+  if (now === undefined)
+    fail("E_CONFIG", "grow: the model has no classifier; expected nn.classifier as its last layer, got none", {
+      hint: "End the model with nn.classifier.",
+    });
+  checkNumber("grow", "capacity", capacity, { min: now, integer: true });
+  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
+}
+
+/** Returns the text that two learners share when one's state fits the other's model. */
+export function signatureOf(model: LayerConfig, input: Required<InputSpec>): string {
+  return JSON.stringify({ model, input });
+}
+
+/** Returns options from plain data. @throws E_UNSUPPORTED for a part that is not of this package */
+export function loadConfig(saved: SavedConfig): LearnerOptions {
+  return {
+    model: fromConfig(saved.model),
+    input: saved.input,
+    loss: lossFrom(saved.loss),
+    optimizer: optimizerFrom(saved.optimizer),
+    schedule: scheduleFrom(saved.schedule),
+    ...(saved.memory === null ? {} : { memory: saved.memory }),
+    strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
+    seed: saved.seed,
+  };
+}
