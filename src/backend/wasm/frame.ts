@@ -1,8 +1,11 @@
 /** Frames: the order in which a kernel visits its points, and how it cuts them into blocks (see `assembly/walk.ts`). */
 import type { Access, MapKernel, ReduceKernel } from "../../program/plan.ts";
 
-/** Most points of a block: its registers stay in the first two levels of cache, and an instruction costs little beside its work. */
-export const BLOCK = 512;
+/**
+ * Most points of a block. Longer ones save up to a tenth where all lies in the cache, but lose the processor's prefetching where it does not:
+ * AdamW's recipe over a million parameters from memory takes 1.12 ns for each with 256, 1.34 with 512, 1.79 with 1024 (Node 20, Zen 5).
+ */
+export const BLOCK = 256;
 
 /** Points from which a stretch between bounds is a block of its own. */
 const STRETCH = 64;
