@@ -73,8 +73,9 @@ export function encodeBody(block: Block, memory: Memory): number {
     place(value, straight.has(value));
   }
 
-  const base = memory.registers(registers.count);
-  const addressOf = (register: number): number => base + register * REGISTER_BYTES;
+  const bytes = Math.max(REGISTER_BYTES, 4 * boxPoints(frame) * frame.chunk + 64);
+  const base = memory.registers(Math.ceil((registers.count * bytes) / REGISTER_BYTES));
+  const addressOf = (register: number): number => base + register * bytes;
   const pointerOf = ({ pointer, register }: Slot): number => (register === undefined ? pointer : addressOf(register));
   const positions = new Map([...slots.keys()].map((value, i) => [value, i]));
   const table = memory.words([...slots.values()].flatMap((slot) => [pointerOf(slot), slot.step]));
