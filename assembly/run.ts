@@ -9,7 +9,7 @@
 import { map } from "./map";
 import { multiply } from "./matmul";
 import { adamw, sgd } from "./optimizer";
-import { reduceColumns, reduceRows } from "./reduce";
+import { reduce } from "./reduce";
 
 export function run(list: usize, count: i32): void {
   for (const end = list + <usize>count * 12; list < end; list += 12) {
@@ -21,10 +21,10 @@ export function run(list: usize, count: i32): void {
         map(block);
         break;
       case 1:
-        reduceRows(block);
+        reduce(block, true);
         break;
       case 2:
-        reduceColumns(block);
+        reduce(block, false);
         break;
       case 3:
         product(block);

@@ -36,7 +36,7 @@ export interface Wasm {
   readonly memory: WebAssembly.Memory;
   /** Threads over this memory, where there are several. */
   readonly crew: Crew | undefined;
-  /** Returns the address of `bytes` fresh zeroed bytes, 16-aligned with 16 spare bytes behind. @throws E_OOM */
+  /** Returns the address of `bytes` fresh zeroed bytes, 16-aligned with 64 spare bytes behind. @throws E_OOM */
   alloc(bytes: number): number;
   /** Gives back what {@link Wasm.alloc} returned. */
   free(address: number): void;
@@ -90,7 +90,7 @@ export function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wa
   let top = align(heapBase);
 
   function alloc(bytes: number): number {
-    const size = align(bytes + 16);
+    const size = align(bytes + 64);
     const index = free.findIndex((hole) => hole.end - hole.start >= size);
     const hole = free[index];
     let start = top;

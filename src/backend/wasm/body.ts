@@ -1,19 +1,9 @@
-/** Encodes the body of a kernel: walks, instructions and registers as `assembly/walk.ts` and `assembly/map.ts` read them. */
-import { fail } from "../../errors.ts";
-import { ops } from "../../program/ops.ts";
-import type { Access, ArenaName, Instruction } from "../../program/plan.ts";
-
-/** Where encoded blocks go, and where arenas lie. */
-export interface Memory {
-  /** Returns the address of an arena. */
-  address(arena: ArenaName): number;
-  /** Returns the address of a fresh block holding 32-bit words. */
-  words(words: readonly number[]): number;
-  /** Returns the address of 16 bytes holding an f32 (or u32) four times. */
-  splat(value: number, u32: boolean): number;
-  /** Returns the address of `count` block-sized registers that kernels may share, since only one runs at a time. */
-  registers(count: number): number;
-}
+/** Encoding of elementwise bodies: registers, walks and instructions, as `assembly/walk.ts` and `assembly/map.ts` read them. */
+import type { Access, Instruction } from "../../program/plan.ts";
+import { BLOCK, boxPoints, type Frame } from "./frame.ts";
+import type { Memory } from "./memory.ts";
+import { type Step, stepsOf } from "./steps.ts";
+import { FOLD, generatedWalk, operandWalk, REGISTER, resultWalk, SLOT, type Walk } from "./walks.ts";
 
 /** A value that leaves the body: stored at every point, or folded. */
 export interface Result {
@@ -26,131 +16,174 @@ export interface Result {
 
 /** A body and the order it runs in. */
 export interface Block {
-  readonly dims: readonly number[];
-  /** The outer dims, slowest first. */
-  readonly outer: readonly number[];
-  /** The inner dim; none for a single point. */
-  readonly inner: number | undefined;
-  /** How many of the outer dims a reduction keeps. */
-  readonly kept: number;
+  readonly frame: Frame;
+  /** The frame of the results: that of the points, but for reductions. */
+  readonly resultFrame: Frame;
   readonly accesses: readonly Access[];
   readonly instructions: readonly Instruction[];
   readonly results: readonly Result[];
+  /** What a reduction asks (see `assembly/reduce.ts`): outer dims it keeps, points that fold side by side, whether blocks hold whole folds. */
+  readonly fold?: { readonly kept: number; readonly width: number; readonly whole: boolean };
 }
 
-/** Bytes of one register: a block and a spare vector. */
-export const REGISTER_BYTES: number = 4 * 256 + 16;
+/** Bytes of one register: a block and a spare group. */
+export const REGISTER_BYTES: number = 4 * BLOCK + 64;
 
-const MAX_OUTER = 5;
-const [PLACE, SPLAT, COPY, IOTA, RANDOM, BOUNDED, ADD] = [0, 1, 2, 3, 4, 5, 6] as const;
 const [UNIFORM, STRAIGHT] = [1, 2] as const;
+const ZEROS: readonly number[] = new Array<number>(16).fill(0);
 
-/** The words of a walk whose place is known; kind, slot and scratch are filled in later. */
-interface Walk {
-  readonly words: number[];
-  readonly kind: number;
+/** Where a value lies: at an address, or in a register. */
+interface Slot {
+  pointer: number;
+  register: number | undefined;
+  /** Bytes from one group of sixteen to the next: 0 where one value stands for all. */
+  readonly step: 0 | 64;
 }
 
 /** Returns the address of the encoded kernel. */
 export function encodeBody(block: Block, memory: Memory): number {
-  const { instructions, results } = block;
-  if (block.outer.length > MAX_OUTER) {
-    fail("E_UNSUPPORTED", `wasm: a kernel runs over ${block.outer.length + 1} dims; expected at most ${MAX_OUTER + 1}`, {
-      hint: "Reshape to fewer dims, or use the WebGPU backend.",
-    });
-  }
-  const lastUse = lastUses(block);
-  const straight = straightResults(block, lastUse);
-  const operands: Walk[] = [];
-  const table: { pointer: number | undefined; register: number | undefined; step: number }[] = [];
-  const slots: number[] = [];
-  const code: number[] = [];
+  const { frame, instructions, results, fold } = block;
+  const walks = walksOf(block, memory);
+  const uniform = closure(instructions, (value) => walks.get(value)?.uniform === true);
+  const steady = hasManyBlocks(frame) ? closure(instructions, (value) => walks.get(value)?.steady === true) : new Set<number>();
+  const isFixed = (value: number): boolean => uniform.has(value) || steady.has(value);
+  const steps = stepsOf({ instructions, kept: new Set(results.map(({ value }) => value)), uniform, steady });
+  const lastUse = lastUses(steps, results);
+  const straight = straightResults(block, memory, isFixed, walks, lastUse);
   const registers = new Registers();
-  const slot = (pointer: number | undefined, register: number | undefined, step: number): number =>
-    table.push({ pointer, register, step }) - 1;
-  const spare = memory.words([0, 0, 0, 0]);
-  const none = slot(spare, undefined, 0);
-  const isUniform = (value: number): boolean => table[slots[value] as number]?.step === 0;
-
   // Folds go on from block to block, so their registers are never shared.
-  const partials = results.map((result) => (result.fold === undefined ? undefined : registers.take(Number.POSITIVE_INFINITY)));
-  // Operands are fetched before the body runs, so they take their registers first.
-  for (const [i, instruction] of instructions.entries()) {
-    if (instruction.op === "apply") continue;
-    if (instruction.op === "const") {
-      slots[i] = slot(memory.splat(instruction.value, instruction.dtype === "u32"), undefined, 0);
-      continue;
-    }
-    const walk = operandWalk(instruction, block, memory);
-    const uniform = walk.kind === SPLAT;
-    const own = uniform ? memory.words([0, 0, 0, 0]) : undefined;
-    const register = uniform || walk.kind === PLACE ? undefined : registers.take(lastUse[i] as number);
-    slots[i] = slot(own, register, uniform ? 0 : 16);
-    walk.words[18] = slots[i] as number;
-    operands.push(walk);
-  }
-  for (const [i, instruction] of instructions.entries()) {
-    registers.release(i);
-    if (instruction.op !== "apply") continue;
-    const uniform = instruction.args.every(isUniform);
-    const target = uniform ? undefined : results.find((result) => result.value === i && straight.has(result));
-    if (target === undefined)
-      slots[i] = uniform ? slot(memory.words([0, 0, 0, 0]), undefined, 0) : slot(undefined, registers.take(lastUse[i] as number), 16);
+  const partials = results.map((result) => (result.fold === undefined ? 0 : registers.take(Number.POSITIVE_INFINITY)));
+  const slots = new Map<number | undefined, Slot>();
+  const place = (value: number, isInPlace: boolean): void => {
+    if (uniform.has(value)) slots.set(value, { pointer: memory.words(ZEROS), register: undefined, step: 0 });
     else {
-      slots[i] = slot(0, undefined, 16);
-      const walk = accessWalk(target.access, block, memory);
-      walk.words[18] = slots[i] as number;
-      operands.push(walk);
+      const until = steady.has(value) ? Number.POSITIVE_INFINITY : (lastUse.get(value) ?? value);
+      slots.set(value, { pointer: 0, register: isInPlace ? undefined : registers.take(until), step: 64 });
     }
-    const u32 = instructions[instruction.args.at(-1) as number]?.dtype === "u32";
-    const args = [0, 1, 2].map((a) => slots[instruction.args[a] ?? -1] ?? none);
-    code.push(
-      (ops[instruction.name]?.code as number) + (u32 ? 32 : 0),
-      uniform ? UNIFORM : target === undefined ? 0 : STRAIGHT,
-      slots[i] as number,
-      ...args,
-    );
+  };
+  slots.set(undefined, { pointer: memory.words(ZEROS), register: undefined, step: 0 });
+  // Operands are fetched before the body runs, so they take their registers first.
+  for (const [value, walk] of walks) place(value, walk.inPlace);
+  for (const [value, instruction] of instructions.entries()) {
+    if (instruction.op !== "const") continue;
+    slots.set(value, { pointer: memory.splat(instruction.value, instruction.dtype === "u32"), register: undefined, step: 0 });
   }
-  const stored = results.filter((result) => !straight.has(result) || isUniform(result.value));
-  const resultWalks = stored.map((result): Walk => {
-    const walk = accessWalk(result.access, block, memory);
-    walk.words[18] = slots[result.value] as number;
-    // A store drops rows past its table, which only the element-wise way looks for.
-    if (result.access.gather !== undefined) walk.words[17] = result.adds === true ? ADD : COPY;
-    walk.words[22] = (result.fold === "max" ? 1 : 0) + (instructions[result.value]?.dtype === "u32" ? 2 : 0);
-    return walk;
-  });
+  for (const { value } of steps) {
+    registers.release(value);
+    place(value, straight.has(value));
+  }
 
-  const base = memory.registers(registers.count);
-  const registerAt = (register: number | undefined): number => (register === undefined ? 0 : base + register * REGISTER_BYTES);
-  for (const walk of operands) {
-    const { pointer, register } = table[walk.words[18] as number] as (typeof table)[number];
-    walk.words[19] = pointer ?? registerAt(register);
+  const bytes = Math.max(REGISTER_BYTES, 4 * boxPoints(frame) * frame.chunk + 64);
+  const base = memory.registers(Math.ceil((registers.count * bytes) / REGISTER_BYTES));
+  const addressOf = (register: number): number => base + register * bytes;
+  const pointerOf = ({ pointer, register }: Slot): number => (register === undefined ? pointer : addressOf(register));
+  const positions = new Map([...slots.keys()].map((value, i) => [value, i]));
+  const table = memory.words([...slots.values()].flatMap((slot) => [pointerOf(slot), slot.step]));
+  const slotAt = (value: number | undefined): number => table + 8 * (positions.get(value) as number);
+  const filled = ({ words }: Walk, value: number, register: number): number[] => {
+    words[SLOT] = slotAt(value);
+    words[REGISTER] = register;
+    return words;
+  };
+  const operand = ([value, walk]: [number, Walk]): number[] => filled(walk, value, pointerOf(slots.get(value) as Slot));
+  const result = ({ value, access, fold: op, adds }: Result, i: number): number[] => {
+    if (straight.get(value)?.access === access) return [];
+    const walk = resultWalk(access, adds === true, block.resultFrame, memory);
+    if (op !== undefined) walk.words[FOLD] = (op === "max" ? 1 : 0) + (instructions[value]?.dtype === "u32" ? 2 : 0);
+    return filled(walk, value, addressOf(partials[i] as number));
+  };
+  const code = ({ value, code, args }: Step): number[] => {
+    const flags = uniform.has(value) ? UNIFORM : straight.has(value) ? STRAIGHT : 0;
+    return [code, flags, slotAt(value), ...Array.from({ length: 5 }, (_, i) => slotAt(args[i]))];
+  };
+
+  const [still, moving] = parted([...walks], ([value]) => steady.has(value));
+  const [once, again] = parted(steps, ({ value }) => steady.has(value));
+  const straightWalks = [...straight].flatMap(([value, { walk }]) => filled(walk, value, 0));
+  const { dims, outer, cut, chunk } = frame;
+  return memory.words([
+    outer.length,
+    cut === undefined ? 1 : (dims[cut] as number),
+    chunk,
+    boxPoints(frame),
+    fold?.kept ?? 0,
+    fold?.width ?? 0,
+    ...span(memory, still.flatMap(operand), [...moving.flatMap(operand), ...straightWalks]),
+    ...span(memory, once.flatMap(code), again.flatMap(code)),
+    ...span(memory, results.flatMap(result)),
+    memory.words([...outer.map((d) => dims[d] as number), ...outer.map(() => 0)]),
+    memory.words(ZEROS),
+    fold?.whole === true ? 1 : 0,
+  ]);
+}
+
+/** Returns where parts laid end to end start, and the end of the last. */
+function span(memory: Memory, ...parts: (readonly number[])[]): number[] {
+  let at = memory.words(parts.flat());
+  return [at, ...parts.map((part) => (at += 4 * part.length))];
+}
+
+/** Returns the items that belong, and the others. */
+function parted<T>(list: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+  return [list.filter(belongs), list.filter((item) => !belongs(item))];
+}
+
+function walksOf({ instructions, accesses, frame }: Block, memory: Memory): Map<number, Walk> {
+  const walks = new Map<number, Walk>();
+  for (const [i, instruction] of instructions.entries()) {
+    if (instruction.op === "load") walks.set(i, operandWalk(accesses[instruction.access] as Access, frame, memory));
+    else if (instruction.op === "iota" || instruction.op === "random") walks.set(i, generatedWalk(instruction, frame, memory));
+    else if (instruction.op === "product") throw new RangeError("a product must be lowered to a load");
   }
-  for (const [i, walk] of resultWalks.entries()) walk.words[19] = registerAt(partials[results.indexOf(stored[i] as Result)]);
-  const pointers = table.flatMap((entry) => [entry.pointer ?? registerAt(entry.register), entry.step]);
-  const outerDims = block.outer.map((d) => block.dims[d] as number);
-  const pad = new Array<number>(MAX_OUTER - outerDims.length).fill(1);
-  const length = block.inner === undefined ? 1 : (block.dims[block.inner] as number);
-  const head = [
-    outerDims.length,
-    length,
-    operands.length,
-    code.length / 6,
-    resultWalks.length,
-    block.kept,
-    ...outerDims,
-    ...pad,
-    0,
-    0,
-    0,
-    0,
-    0,
-  ];
-  const addresses = [operands.flatMap((w) => w.words), code, resultWalks.flatMap((w) => w.words), pointers].map((words) =>
-    memory.words(words),
-  );
-  return memory.words([...head, ...addresses, spare]);
+  return walks;
+}
+
+/** Returns whether a frame has several blocks; where it has one, it is no gain to tell apart what is the same in all. */
+function hasManyBlocks({ outer, cut, dims, chunk }: Frame): boolean {
+  return outer.length > 0 || (cut !== undefined && chunk < (dims[cut] as number));
+}
+
+/** Returns the constants, some operands, and what is computed from these alone. */
+function closure(instructions: readonly Instruction[], belongs: (operand: number) => boolean): Set<number> {
+  const values = new Set<number>();
+  for (const [value, instruction] of instructions.entries()) {
+    const isPart =
+      instruction.op === "apply" ? instruction.args.every((arg) => values.has(arg)) : instruction.op === "const" || belongs(value);
+    if (isPart) values.add(value);
+  }
+  return values;
+}
+
+/** Returns the value in whose computation each is used last. */
+function lastUses(steps: readonly Step[], results: readonly Result[]): Map<number, number> {
+  const last = new Map<number, number>();
+  for (const { value, args } of steps) {
+    for (const arg of args) last.set(arg, value);
+    last.set(value, value);
+  }
+  for (const { value } of results) last.set(value, Number.POSITIVE_INFINITY);
+  return last;
+}
+
+/** Returns the results that may be written as they are computed: in place, where nothing reads afterwards what was there. */
+function straightResults(
+  { instructions, accesses, results, resultFrame }: Block,
+  memory: Memory,
+  isFixed: (value: number) => boolean,
+  walks: ReadonlyMap<number, Walk>,
+  lastUse: ReadonlyMap<number, number>,
+): Map<number, { readonly access: Access; readonly walk: Walk }> {
+  const straight = new Map<number, { readonly access: Access; readonly walk: Walk }>();
+  for (const { value, access, fold, adds } of results) {
+    if (instructions[value]?.op !== "apply" || fold !== undefined || isFixed(value) || straight.has(value)) continue;
+    const walk = resultWalk(access, adds === true, resultFrame, memory);
+    const readsLater = instructions.some((i, at) => {
+      if (i.op !== "load" || walks.get(at)?.inPlace !== true || accesses[i.access]?.arena !== access.arena) return false;
+      return (lastUse.get(at) ?? at) > value;
+    });
+    if (walk.inPlace && !readsLater) straight.set(value, { access, walk });
+  }
+  return straight;
 }
 
 /** Registers handed out by the position up to which they are needed. */
@@ -160,7 +193,8 @@ class Registers {
   #free: number[] = [];
 
   take(until: number): number {
-    const register = this.#free.pop() ?? this.count++;
+    // What is kept for good may have been there before the first block, so it takes the place of nothing.
+    const register = (until === Number.POSITIVE_INFINITY ? undefined : this.#free.pop()) ?? this.count++;
     this.#busy.push({ register, until });
     return register;
   }
@@ -170,80 +204,4 @@ class Registers {
     this.#free.push(...this.#busy.filter((entry) => entry.until < now).map((entry) => entry.register));
     this.#busy = this.#busy.filter((entry) => entry.until >= now);
   }
-}
-
-function lastUses({ instructions, results }: Block): number[] {
-  const last = instructions.map((_, i) => i);
-  for (const [i, instruction] of instructions.entries()) {
-    if (instruction.op === "apply") for (const arg of instruction.args) last[arg] = i;
-  }
-  for (const result of results) last[result.value] = Number.POSITIVE_INFINITY;
-  return last;
-}
-
-/** Returns the results whose value may be written as it is computed: contiguous words that nothing reads afterwards as they were. */
-function straightResults(block: Block, lastUse: readonly number[]): Set<Result> {
-  const stride = (access: Access): number => (block.inner === undefined ? 1 : (access.strides[block.inner] as number));
-  return new Set(
-    block.results.filter((result) => {
-      const { access, value, fold } = result;
-      if (
-        block.instructions[value]?.op !== "apply" ||
-        fold !== undefined ||
-        access.gather !== undefined ||
-        access.storage === "u8" ||
-        stride(access) !== 1
-      )
-        return false;
-      const readers = block.instructions.flatMap((i, at) =>
-        i.op === "load" && block.accesses[i.access]?.arena === access.arena ? [lastUse[at] as number] : [],
-      );
-      return readers.every((last) => last <= value) && isFirst(result, block.results);
-    }),
-  );
-}
-
-const isFirst = (result: Result, results: readonly Result[]): boolean => results.find((other) => other.value === result.value) === result;
-
-function operandWalk(instruction: Exclude<Instruction, { op: "apply" } | { op: "const" }>, block: Block, memory: Memory): Walk {
-  if (instruction.op === "load") return accessWalk(block.accesses[instruction.access] as Access, block, memory);
-  if (instruction.op === "product") throw new RangeError("a product must be lowered to a load");
-  const random = instruction.op === "random" ? memory.address("io") + 4 * instruction.words : 0;
-  const walk = place(instruction.offset, 0, instruction.strides, undefined, block, memory);
-  const kind = instruction.op === "random" ? RANDOM : IOTA;
-  walk[17] = kind;
-  walk[22] = random;
-  return { words: walk, kind };
-}
-
-function accessWalk(access: Access, block: Block, memory: Memory): Walk {
-  const shift = access.storage === "u8" ? 0 : 2;
-  const words = place(memory.address(access.arena) + (access.offset << shift), shift, access.strides, access.gather, block, memory);
-  const inner = words[2] as number;
-  const indexInner = words[9] as number;
-  if (access.bounds !== undefined) {
-    const bounds = access.bounds.flatMap((bound) => [bound.offset, ...alongBlock(bound.strides, block), bound.size]);
-    words[17] = BOUNDED;
-    words[22] = access.bounds.length;
-    words[23] = memory.words(bounds);
-    return { words, kind: BOUNDED };
-  }
-  const kind = indexInner !== 0 ? COPY : inner === 0 ? SPLAT : inner === 1 && shift === 2 ? PLACE : COPY;
-  words[17] = kind;
-  return { words, kind };
-}
-
-function place(base: number, shift: number, strides: readonly number[], gather: Access["gather"], block: Block, memory: Memory): number[] {
-  const along = (list: readonly number[]): number[] => alongBlock(list, block);
-  const index = gather?.index;
-  const indexBase = index === undefined ? 0 : memory.address(index.arena) + 4 * index.offset;
-  const indexStrides = index === undefined ? along(strides.map(() => 0)) : along(index.strides);
-  if (block.inner === undefined) indexStrides[0] = 0;
-  return [base, shift, ...along(strides), indexBase, ...indexStrides, gather?.stride ?? 0, gather?.size ?? 0, 0, 0, 0, 0, 0, 0, 0];
-}
-
-/** Returns strides in the order of a block: the inner dim, then five outer ones. */
-function alongBlock(strides: readonly number[], { inner, outer }: Block): number[] {
-  const slow = outer.map((d) => strides[d] as number);
-  return [inner === undefined ? 1 : (strides[inner] as number), ...slow, ...new Array<number>(MAX_OUTER - slow.length).fill(0)];
 }

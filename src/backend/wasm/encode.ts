@@ -12,7 +12,9 @@ import type {
 } from "../../program/plan.ts";
 import { denseStrides } from "../../program/shape.ts";
 import { collapse } from "../../program/squeeze.ts";
-import { encodeBody, type Memory } from "./body.ts";
+import { encodeBody } from "./body.ts";
+import { denseFrame, foldFrame, mapFrame } from "./frame.ts";
+import type { Memory } from "./memory.ts";
 
 /** A kernel ready to run: its family in `assembly/run.ts` and the address of its block. */
 export interface Entry {
@@ -52,11 +54,8 @@ function hasNoPoints(kernel: Kernel): boolean {
 }
 
 function encodeMap(kernel: MapKernel, memory: Memory): Entry {
-  const { dims, outputs } = kernel;
-  const results = outputs.map(({ access }) => access);
-  const inner = innermost(dims, [...dims.keys()], [...kernel.accesses, ...results, ...results]);
-  const outer = [...dims.keys()].filter((d) => d !== inner);
-  return { family: MAP, block: encodeBody({ ...kernel, outer, inner, kept: 0, results: outputs }, memory) };
+  const frame = mapFrame(kernel);
+  return { family: MAP, block: encodeBody({ ...kernel, frame, resultFrame: frame, results: kernel.outputs }, memory) };
 }
 
 function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
@@ -74,40 +73,16 @@ function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
   };
   if (hasNoPoints(kernel)) return [encodeMap(zero, memory)];
   // The points in row-major order, so that sums are the same however rows repeat.
-  const inner = dims.length === 0 ? undefined : dims.length - 1;
+  const frame = denseFrame(dims);
   const results = [{ value: kernel.value, access: target, adds: true }];
-  const block = encodeBody({ ...kernel, outer: [...dims.keys()].slice(0, -1), inner, kept: 0, results }, memory);
+  const block = encodeBody({ ...kernel, frame, resultFrame: frame, results }, memory);
   return [encodeMap(zero, memory), { family: MAP, block }];
 }
 
 function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
-  const { dims, kept, accesses, outputs } = kernel;
-  const keptDims = [...dims.keys()].slice(0, kept);
-  const reducedDims = [...dims.keys()].slice(kept);
-  const column = innermost(dims, keptDims, accesses);
-  // A fold of nothing shows in the length of its inner dim.
-  const row = reducedDims.find((d) => dims[d] === 0) ?? innermost(dims, reducedDims, accesses);
-  const contiguous = (d: number | undefined): number =>
-    d === undefined ? -1 : accesses.filter((access) => access.strides[d] === 1).length;
-  const columns = !dims.includes(0) && contiguous(column) > contiguous(row);
-  const inner = columns ? column : row;
-  const outer = [...dims.keys()].filter((d) => d !== inner);
-  const results = outputs.map(({ value, access, op }) => ({ value, access, fold: op }));
-  const block = encodeBody({ ...kernel, outer, inner, kept: kept - (columns ? 1 : 0), results }, memory);
-  return { family: columns ? REDUCE_COLUMNS : REDUCE_ROWS, block };
-}
-
-/** Returns the dim, of some, along which most walks run with stride 1, weighed by its length; the last among equals. */
-function innermost(dims: readonly number[], among: readonly number[], walks: readonly Access[]): number | undefined {
-  let best: number | undefined;
-  let bestScore = -1;
-  for (const d of among) {
-    const score = walks.filter((walk) => walk.strides[d] === 1).length * Math.min(dims[d] as number, 16);
-    if (score < bestScore) continue;
-    best = d;
-    bestScore = score;
-  }
-  return best;
+  const { frame, results: resultFrame, rows, ...fold } = foldFrame(kernel);
+  const results = kernel.outputs.map(({ value, access, op }) => ({ value, access, fold: op }));
+  return { family: rows ? REDUCE_ROWS : REDUCE_COLUMNS, block: encodeBody({ ...kernel, frame, resultFrame, results, fold }, memory) };
 }
 
 /** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand in parts) and leading dims of a product. */

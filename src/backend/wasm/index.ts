@@ -3,8 +3,9 @@ import type { ArenaName, Kernel, Plan } from "../../program/plan.ts";
 import type { Wasm } from "../../wasm/instance.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
 import { checkOperations } from "../support.ts";
-import { type Memory, REGISTER_BYTES } from "./body.ts";
+import { REGISTER_BYTES } from "./body.ts";
 import { encode, formOf } from "./encode.ts";
+import type { Memory } from "./memory.ts";
 import { split } from "./split.ts";
 
 /** Registers that the kernels of a thread share; one that needs more gets its own. */
@@ -103,11 +104,17 @@ function build(
     return address;
   };
   const words = (list: readonly number[]): number => store(Int32Array.from(list));
+  const tables = new Map<string, number>();
   // Kernels of one thread share registers, since they run one at a time.
   const memoryOf = (registers: number): Memory => ({
     address: (arena) => arenas[arena],
     words,
-    splat: (value, u32) => store(u32 ? new Uint32Array(4).fill(value) : new Float32Array(4).fill(value)),
+    table(name, list) {
+      const address = tables.get(name) ?? words(list());
+      tables.set(name, address);
+      return address;
+    },
+    splat: (value, u32) => store(u32 ? new Uint32Array(16).fill(value) : new Float32Array(16).fill(value)),
     registers: (count) => (count <= SHARED_REGISTERS ? registers : wasm.alloc(count * REGISTER_BYTES)),
   });
   const parts = plan.kernels.map((kernel) => split(kernel, registers.length) ?? [kernel]);
