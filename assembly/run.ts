@@ -1,7 +1,7 @@
 /**
  * Runs a program: a list of kernels in memory, in order, without a call from outside between them.
- * Entry, i32 words: 0 family, 1 kernel or operand block, 2 address of a u32 unless 0: where that u32 is not 0, the kernel does not run. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner
- * kept dim, 3 matmul, 4 sgd, 5 adamw.
+ * Entry, i32 words: 0 family, 1 kernel or operand block, 2 address of a u32 unless 0: where that u32 is not 0, the kernel does not
+ * run. Families: 0 map (and scatter), 1 reduce over an inner reduced dim, 2 over an inner kept dim, 3 matmul, 4 sgd, 5 adamw, 6 scan.
  * Matmul block, i32 words: form, batch, m, n, k, leading dims of a and b (elements), c, c per row, c per batch (elements), scratch, walks of a
  * and b (0: none), addresses of a and b in turn, one of each per batch.
  * Optimizer block: count, params, grads, slot, slot, nesterov, then addresses of f32 scalars in the order of the kernel's parameters.
@@ -10,6 +10,7 @@ import { map } from "./map";
 import { multiply } from "./matmul";
 import { adamw, sgd } from "./optimizer";
 import { reduce } from "./reduce";
+import { scan } from "./scan";
 
 export function run(list: usize, count: i32): void {
   for (const end = list + <usize>count * 12; list < end; list += 12) {
@@ -41,6 +42,9 @@ export function run(list: usize, count: i32): void {
           scalar(block, 2),
           scalar(block, 3),
         );
+        break;
+      case 6:
+        scan(block);
         break;
       default:
         adamw(

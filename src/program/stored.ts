@@ -60,13 +60,16 @@ export function chooseStored(graph: Graph, live: readonly Tensor[], forced: Read
       else needBuffer(node.inputs[0] as Tensor);
     }
   }
+  // An output is written anyway, so whoever else wants it reads it.
+  const outputs = new Set([...graph.outputs.values()].map((value) => underViews(value, ["reshape", "detach"])));
   const cost = new Map<Tensor, number>();
   for (const node of live) {
     const parts = node.inputs.reduce((sum, input) => sum + (stored.has(input) ? 0 : (cost.get(input) ?? 0)), 0);
     const elementwise = ops[node.op] !== undefined;
     cost.set(node, parts + (elementwise ? 1 : 0));
     if (["reduce", "matmul", "pack", "scatterAdd"].includes(node.op)) stored.add(node);
-    else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && (cost.get(node) as number) > RECOMPUTED) stored.add(node);
+    else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && ((cost.get(node) as number) > RECOMPUTED || outputs.has(node)))
+      stored.add(node);
   }
   return stored;
 }

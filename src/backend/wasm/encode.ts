@@ -22,7 +22,7 @@ export interface Entry {
   readonly block: number;
 }
 
-const [MAP, REDUCE_ROWS, REDUCE_COLUMNS, MATMUL, SGD, ADAMW] = [0, 1, 2, 3, 4, 5] as const;
+const [MAP, REDUCE_ROWS, REDUCE_COLUMNS, MATMUL, SGD, ADAMW, SCAN] = [0, 1, 2, 3, 4, 5, 6] as const;
 
 /** Scalars in the order in which `assembly/run.ts` reads their addresses. */
 const scalarOrder = {
@@ -40,7 +40,7 @@ export function encode(kernel: Kernel, memory: Memory, scratch: number): Entry[]
     case "scatter":
       return encodeScatter(kernel, memory);
     case "reduce":
-      return [encodeReduce(kernel, memory)];
+      return [encodeScan(kernel, memory) ?? encodeReduce(kernel, memory)];
     case "matmul":
       return encodeMatmul(kernel, memory, scratch);
     default:
@@ -77,6 +77,29 @@ function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
   const results = [{ value: kernel.value, access: target, adds: true }];
   const block = encodeBody({ ...kernel, frame, resultFrame: frame, results }, memory);
   return [encodeMap(zero, memory), { family: MAP, block }];
+}
+
+/** A search for huge numbers in whole arrays is a pass over them, and no body is computed. */
+function encodeScan({ dims, kept, accesses, instructions, outputs }: ReduceKernel, memory: Memory): Entry | undefined {
+  const [output, ...others] = outputs;
+  if (kept !== 0 || dims.length !== 1 || output?.op !== "max" || others.length > 0) return undefined;
+  const arrays: number[] = [];
+  // The largest of several truths is any of them.
+  const isSearch = (value: number): boolean => {
+    const instruction = instructions[value] as Instruction;
+    if (instruction.op !== "apply") return false;
+    if (instruction.name === "max") return instruction.args.every(isSearch);
+    const source = instructions[instruction.args[0] as number] as Instruction;
+    const access = source.op === "load" ? (accesses[source.access] as Access) : undefined;
+    const [stride] = access?.strides ?? [];
+    if (instruction.name !== "huge" || access === undefined || access.bounds !== undefined || access.gather !== undefined) return false;
+    if (stride !== 0 && stride !== 1) return false;
+    arrays.push(memory.address(access.arena) + 4 * access.offset, stride === 1 ? (dims[0] as number) : 1);
+    return true;
+  };
+  if (!isSearch(output.value)) return undefined;
+  const result = memory.address(output.access.arena) + 4 * output.access.offset;
+  return { family: SCAN, block: memory.words([result, arrays.length / 2, ...arrays]) };
 }
 
 function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
