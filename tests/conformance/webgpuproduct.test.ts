@@ -1,0 +1,137 @@
+import { afterAll, describe, expect, it } from "vitest";
+import type { Machine } from "../../src/backend/machine.ts";
+import { openWebGpuMachine } from "../../src/backend/webgpu/index.ts";
+import type { Access, Instruction, MatmulKernel, Plan } from "../../src/program/plan.ts";
+import { RandomStream } from "../../src/random.ts";
+import { openTestHost } from "../env.ts";
+import { mapScenes, matmulScenes, optimizerScenes, reduceScenes } from "./scenes.ts";
+import { checkScene } from "./scene.ts";
+
+const host = await openTestHost();
+afterAll(() => host?.close());
+
+const FORMS = ["NN", "NT", "TN", "TT"] as const;
+
+/** One row, few rows, depth that is no multiple of a step, and as many points as fill tiles of 64 × 64 and of 128 × 128 on hardware. */
+const SIZES: readonly (readonly [batch: number, m: number, k: number, n: number])[] = [
+  [1, 1, 784, 256],
+  [1, 3, 1, 8],
+  [1, 20, 64, 36],
+  [3, 8, 7, 12],
+  [1, 70, 33, 40],
+  [1, 64, 300, 4],
+  [32, 68, 20, 72],
+  [128, 72, 24, 68],
+  [128, 9, 5, 70],
+];
+
+interface Case {
+  readonly size: (typeof SIZES)[number];
+  readonly form: (typeof FORMS)[number];
+  /** Words before each tensor: with none of them every quad is aligned. */
+  readonly lead: number;
+  readonly draw: (random: RandomStream) => number;
+}
+
+/** The product, its sum with a bias below by 0, and the sums of b's columns; `a` lies in state, `b` and bias in rows. */
+function productOf({ size: [batch, m, k, n], form, lead, draw }: Case) {
+  const random = new RandomStream(1, `${form} ${batch} ${m} ${k} ${n}`);
+  const numbers = (count: number): Float32Array => Float32Array.from({ length: lead + count }, () => draw(random));
+  const [a, b, bias] = [numbers(batch * m * k), numbers(batch * k * n), numbers(n)];
+  const access = (arena: Access["arena"], offset: number, strides: number[]): Access => ({ arena, storage: "f32", offset, strides });
+  const biasAt = Math.ceil(b.length / 4) * 4;
+  const flooredAt = Math.ceil(a.length / 4) * 4 + lead;
+  const sumsAt = Math.ceil((lead + batch * m * n) / 4) * 4;
+  const instructions: Instruction[] = [
+    { op: "product", dtype: "f32" },
+    { op: "load", access: 0, dtype: "f32" },
+    { op: "apply", name: "add", args: [0, 1], dtype: "f32" },
+    { op: "const", value: 0, dtype: "f32" },
+    { op: "apply", name: "max", args: [2, 3], dtype: "f32" },
+  ];
+  const kernel: MatmulKernel = {
+    family: "matmul",
+    label: "product",
+    dims: [batch, m, n],
+    k,
+    a: access("state", lead, form[0] === "N" ? [m * k, k, 1] : [m * k, 1, m]),
+    b: access("rows", lead, form[1] === "N" ? [k * n, n, 1] : [k * n, 1, k]),
+    sums: access("io", sumsAt, [n, 0, 1]),
+    accesses: [access("rows", biasAt + lead, [0, 0, 1])],
+    instructions,
+    outputs: [
+      { value: 0, access: access("io", lead, [m * n, n, 1]) },
+      { value: 4, access: access("state", flooredAt, [m * n, n, 1]) },
+    ],
+  };
+  const bytes = { state: 4 * (flooredAt + batch * m * n), rows: 4 * (biasAt + bias.length), io: 4 * (sumsAt + batch * n), work: 0 };
+  const output = { name: "product", dtype: "f32", shape: [bytes.io / 4], byteOffset: 0 } as const;
+  const plan: Plan = { kernels: [kernel], bytes, inputs: [], outputs: [output] };
+  return { plan, a, b, bias, biasAt, flooredAt, sumsAt };
+}
+
+type Product = ReturnType<typeof productOf>;
+
+async function run(machine: Machine, { plan, a, b, bias, biasAt, flooredAt }: Product) {
+  machine.write("state", 0, new Uint8Array(a.buffer));
+  machine.write("rows", 0, new Uint8Array(b.buffer));
+  machine.write("rows", 4 * biasAt, new Uint8Array(bias.buffer));
+  const io = await machine.run(await machine.compile(plan));
+  const state = await machine.read("state", 4 * flooredAt, plan.bytes.state - 4 * flooredAt);
+  return { io: new Float32Array(io.buffer), floored: new Float32Array(state.buffer) };
+}
+
+const MACHINE = { state: 1 << 23, rows: 1 << 23 };
+
+describe.skipIf(host === undefined).each([true, false])("products on WebGPU, cut for an adapter that computes on the CPU: %s", (software) => {
+  const open = (): Promise<Machine> => {
+    const real = host as NonNullable<typeof host>;
+    return openWebGpuMachine({ ...real, info: { ...real.info, software } }, MACHINE);
+  };
+  const cases = SIZES.flatMap((size) => FORMS.flatMap((form) => [0, 1].map((lead) => ({ size, form, lead }))));
+
+  it.each(cases)("$form $size from word $lead", async (given) => {
+    // Whole numbers, so that f32 is exact in any order.
+    const product = productOf({ ...given, draw: (random) => random.below(9) - 4 });
+    const { a, b, bias, sumsAt } = product;
+    const machine = await open();
+    const { io, floored } = await run(machine, product);
+    machine.close();
+    const { lead, form } = given;
+    const [batch, m, k, n] = given.size;
+    const wanted = new Float32Array(io.length);
+    const wantedFloored = new Float32Array(floored.length);
+    for (let g = 0; g < batch; g++) {
+      for (let j = 0; j < n; j++) {
+        const ofB = (q: number): number => b[lead + g * k * n + (form[1] === "N" ? q * n + j : j * k + q)] as number;
+        for (let q = 0; q < k; q++) wanted[sumsAt + g * n + j] = (wanted[sumsAt + g * n + j] as number) + ofB(q);
+        for (let i = 0; i < m; i++) {
+          let sum = 0;
+          for (let q = 0; q < k; q++) sum += (a[lead + g * m * k + (form[0] === "N" ? i * k + q : q * m + i)] as number) * ofB(q);
+          wanted[lead + (g * m + i) * n + j] = sum;
+          wantedFloored[(g * m + i) * n + j] = Math.max(0, sum + (bias[lead + j] as number));
+        }
+      }
+    }
+    expect(io.findIndex((value, at) => value !== wanted[at])).toBe(-1);
+    expect(floored.findIndex((value, at) => value !== wantedFloored[at])).toBe(-1);
+  });
+
+  it("repeat bit for bit", async () => {
+    const product = productOf({ size: [1, 20, 784, 36], form: "NT", lead: 0, draw: (random) => random.uniform() });
+    const machine = await open();
+    const [first, second] = [await run(machine, product), await run(machine, product)];
+    machine.close();
+    expect(second).toEqual(first);
+  });
+});
+
+describe.skipIf(host === undefined)("kernels on WebGPU, as for hardware", () => {
+  const scenes = [...matmulScenes(), ...optimizerScenes(), ...mapScenes(10), ...reduceScenes()];
+  it.each(scenes)("$name", async (scene) => {
+    const real = host as NonNullable<typeof host>;
+    const machine = await openWebGpuMachine({ ...real, info: { ...real.info, software: false } }, MACHINE);
+    expect(await checkScene(machine, scene)).toBeLessThanOrEqual(1);
+    machine.close();
+  });
+});
