@@ -39,7 +39,8 @@ export function lowerMatmul(kernel: MatmulKernel, target: Target): Dispatch | un
     multiply: text.multiply(tile),
     ...(slices > 1 && { add: text.add(tile), join: "join_slices(tile, lane, first, stride);" }),
   });
-  const width = target.software ? 16 : 128;
+  // On a CPU a group is what a core takes at a time: small ones keep all cores busy.
+  const width = target.software ? (tiles < 512 ? 4 : 16) : 128;
   const constants = { ...common, height: tile.height, breadth: 4 * tile.quads, width, slices };
   return dispatch(target, { label, entryPoint: "main", code, constants, groups: Math.ceil((tiles * slices) / width), wide: text.wide });
 }
@@ -188,7 +189,7 @@ class ProductText {
   #storeTile(tile: Tile, point: string[]): string {
     const { sums, dims } = this.#kernel;
     const columns = range(Math.min(4, dims[2]));
-    const quads = this.#members({ ...tile }).slice(0, tile.height * tile.quads);
+    const quads = this.#members(tile).slice(0, tile.height * tile.quads);
     const sumsOf = (q: number): string[] => {
       const values = columns.map((c) => `sums[${c}]`);
       return [
