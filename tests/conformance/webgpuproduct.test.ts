@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Machine } from "../../src/backend/machine.ts";
 import { openWebGpuMachine } from "../../src/backend/webgpu/index.ts";
-import type { Access, Instruction, MatmulKernel, OptimizerKernel, Plan } from "../../src/program/plan.ts";
+import type { Access, Instruction, MatmulKernel, OptimizerKernel, Plan, ReduceKernel } from "../../src/program/plan.ts";
 import { RandomStream } from "../../src/random.ts";
 import { openTestHost } from "../env.ts";
 import { checkScene } from "./scene.ts";
@@ -138,6 +138,25 @@ describe.skipIf(host === undefined)("kernels on WebGPU, cut for hardware", () =>
   const scenes = [...matmulScenes().filter((_, i) => i % 3 === 0), ...optimizerScenes()];
   it.each(scenes)("$name", async (scene) => {
     expect(await checkScene(machine, scene)).toBeLessThanOrEqual(1);
+  });
+
+  it("sums in parts what is long", async () => {
+    const count = 2 ** 16;
+    const sum: ReduceKernel = {
+      family: "reduce",
+      label: "sum",
+      dims: [count],
+      kept: 0,
+      accesses: [{ arena: "state", storage: "f32", offset: 0, strides: [1] }],
+      instructions: [{ op: "load", access: 0, dtype: "f32" }],
+      outputs: [{ value: 0, op: "sum", access: { arena: "io", storage: "f32", offset: 0, strides: [0] } }],
+    };
+    const outputs = [{ name: "sum", dtype: "f32", shape: [], byteOffset: 0 }] as const;
+    const plan: Plan = { kernels: [sum], bytes: { state: 4 * count, rows: 0, io: 4, work: 0 }, inputs: [], outputs };
+    machine.write("state", 0, new Uint8Array(Float32Array.from({ length: count }, (_, i) => i % 100).buffer));
+    const total = new Float32Array((await machine.run(await machine.compile(plan))).buffer)[0];
+    // 655 hundreds, then 0 … 35.
+    expect(total).toBe(655 * 4950 + 630);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { allocate, checkRange, checkSizes, usage, watchMap } from "./buffers.ts"
 import { errorOf, type Failure, type GpuHost } from "./host.ts";
 import { lower } from "./kernels.ts";
 import { arenaBindings, makePipeline } from "./pipelines.ts";
+import { splitLongSums } from "./split.ts";
 
 /** Runs in flight of one program; a further one waits for the staging buffer of the first. */
 const IN_FLIGHT = 3;
@@ -120,10 +121,12 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       if (plan.bytes[name] <= sizes[name]) continue;
       fail("E_PLAN", `webgpu: the plan reaches beyond the ${name} arena; expected at most ${sizes[name]} bytes, got ${plan.bytes[name]}`);
     }
-    const own = (["io", "work"] as const).map((label) => ({ label, size: plan.bytes[label], usage: usage.arena }));
+    const { software } = host.info;
+    const { kernels, bytes } = software ? plan : splitLongSums(plan);
+    const own = (["io", "work"] as const).map((label) => ({ label, size: bytes[label], usage: usage.arena }));
     checkSizes(host, own);
-    const target = { software: host.info.software, bytes: plan.bytes };
-    const lowered = plan.kernels.flatMap((kernel) => lower(kernel, target) ?? []);
+    const target = { software, bytes };
+    const lowered = kernels.flatMap((kernel) => lower(kernel, target) ?? []);
     const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch))).catch((error: unknown) => {
       check();
       throw error;
