@@ -18,7 +18,7 @@ export interface ShaderContract {
   >;
 }
 
-/** The arenas in the order of their bindings. */
+/** The arenas in the order of their bindings; a dispatch gives each its length, and quads for words where it may. */
 export const arenas = ["state", "rows", "io", "work"] as const;
 
 const bindings: ShaderContract["bindings"] = arenas.map((name, binding) => ({

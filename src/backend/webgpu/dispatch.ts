@@ -28,7 +28,7 @@ export function bufferBytes(bytes: number): number {
 }
 
 /**
- * Returns the dispatch of filled template, or undefined when it has no groups. Arenas get their lengths: the bounds that a compiler
+ * Returns the dispatch of a filled template, or undefined when it has no groups. Arenas get their lengths: the bounds that a compiler
  * puts before every access are then constants, which takes a third to a half off kernels of scalar loads (SwiftShader).
  */
 export function dispatch(
