@@ -8,14 +8,19 @@
 // Source: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; eps outside the corrected root.
 //
 // Holes (the executor writes the bodies of those whose tensor or scalar there is): all functions but main.
-// Order: one invocation an element; more than 65,535 groups fold into y.
+// Order: elements, or aligned quads of them where those of every tensor are (Real is then vec4<f32>); an invocation updates `each` of them, a
+// group's width apart. More than 65,535 groups fold into y.
 
 @group(0) @binding(0) var<storage, read_write> state: array<u32>;
 @group(0) @binding(1) var<storage, read_write> rows: array<u32>;
 @group(0) @binding(2) var<storage, read_write> io: array<u32>;
 @group(0) @binding(3) var<storage, read_write> work: array<u32>;
 
+alias Real = f32;
+
+// Elements or quads, and how many an invocation updates.
 override count: u32;
+override each: u32;
 
 fn decay() -> f32 {
   return 1.0;
@@ -44,41 +49,53 @@ fn eps() -> f32 {
 fn gradScale() -> f32 {
   return 1.0;
 }
-fn load_params(i: u32) -> f32 {
-  return 0.0;
+fn load_params(i: u32) -> Real {
+  return Real();
 }
-fn store_params(i: u32, value: f32) {}
-fn load_grads(i: u32) -> f32 {
-  return 0.0;
+fn store_params(i: u32, value: Real) {}
+fn load_grads(i: u32) -> Real {
+  return Real();
 }
-fn load_m(i: u32) -> f32 {
-  return 0.0;
+fn load_m(i: u32) -> Real {
+  return Real();
 }
-fn store_m(i: u32, value: f32) {}
-fn load_v(i: u32) -> f32 {
-  return 0.0;
+fn store_m(i: u32, value: Real) {}
+fn load_v(i: u32) -> Real {
+  return Real();
 }
-fn store_v(i: u32, value: f32) {}
+fn store_v(i: u32, value: Real) {}
 
 // A mean that decays for want of gradients ends at 0.
-fn settle(x: f32) -> f32 {
-  return select(x, 0.0, abs(x) < 1e-30);
+fn settle(x: Real) -> Real {
+  return select(x, Real(), abs(x) < Real(1e-30));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
-  if (i >= count) {
-    return;
+  let kept = decay();
+  let r = rate();
+  let b1 = beta1();
+  let c1 = oneMinusBeta1();
+  let b2 = beta2();
+  let c2 = oneMinusBeta2();
+  let root = rootCorrection();
+  let e = eps();
+  let scale = gradScale();
+  let first = (group.y * groups.x + group.x) * 256u * each + lane;
+  for (var turn = 0u; turn < each; turn++) {
+    let i = first + turn * 256u;
+    if (i >= count) {
+      return;
+    }
+    let g = load_grads(i) * scale;
+    let m = settle(b1 * load_m(i) + c1 * g);
+    let v = settle(b2 * load_v(i) + c2 * (g * g));
+    store_m(i, m);
+    store_v(i, v);
+    store_params(i, load_params(i) * kept - r * m / (sqrt(v) * root + e));
   }
-  let g = load_grads(i) * gradScale();
-  let m = settle(beta1() * load_m(i) + oneMinusBeta1() * g);
-  let v = settle(beta2() * load_v(i) + oneMinusBeta2() * (g * g));
-  store_m(i, m);
-  store_v(i, v);
-  store_params(i, load_params(i) * decay() - rate() * m / (sqrt(v) * rootCorrection() + eps()));
 }

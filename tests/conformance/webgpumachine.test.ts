@@ -125,6 +125,25 @@ describe.skipIf(host === undefined)("the machine on WebGPU", () => {
     expect(await codeOf(() => openWebGpuMachine(host as GpuHost, { state: huge, rows: 0 }))).toBe("E_OOM");
   });
 
+  it("makes nothing for what is beyond the adapter's limit", async () => {
+    const real = host as GpuHost;
+    const small = { ...real, info: { ...real.info, maxArenaBytes: 1024 } };
+    const tight = await openWebGpuMachine(small, { state: 1024, rows: 0 });
+    const made = (["createShaderModule", "createBuffer"] as const).map((name) => vi.spyOn(device, name));
+    const plan = counter("beyond");
+    for (const arena of ["io", "work"] as const) {
+      await expect(tight.compile({ ...plan, bytes: { ...plan.bytes, [arena]: 1040 } })).rejects.toMatchObject({
+        code: "E_OOM",
+        message: expect.stringContaining(`expected at most 1024 bytes for "${arena}", the limit of this adapter, got 1040`),
+      });
+    }
+    expect(await codeOf(() => openWebGpuMachine(small, { state: 0, rows: 1040 }))).toBe("E_OOM");
+    expect(made.map((spy) => spy.mock.calls.length)).toEqual([0, 0]);
+    for (const spy of made) spy.mockRestore();
+    expect(await codeOf(() => tight.compile(plan))).toBe("no error");
+    tight.close();
+  });
+
   it("names the kernel that the compiler refuses, and goes on", async () => {
     const plan = counter("layer 1 bias");
     const [kernel] = plan.kernels as [MapKernel];

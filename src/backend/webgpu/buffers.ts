@@ -1,5 +1,6 @@
 /** Buffers of a device: had within the limits or refused in numbers, and mapped as soon as the work on them is done. */
 import { fail } from "../../errors.ts";
+import { bufferBytes } from "./dispatch.ts";
 import type { GpuHost } from "./host.ts";
 
 /** Bits of `GPUBufferUsage`, which Node does not have as a global: storage and copies both ways; mapping and copies to it. */
@@ -14,19 +15,25 @@ export interface Wanted {
 }
 
 /**
- * Returns zeroed buffers, all or none.
- * @throws E_OOM when one is beyond the adapter's limit or the memory is not there
+ * Refuses buffers that the adapter could not bind whole.
+ * @throws E_OOM
  */
-export async function allocate(host: GpuHost, wanted: readonly Wanted[]): Promise<GPUBuffer[]> {
-  const { device, info } = host;
+export function checkSizes({ info }: GpuHost, wanted: readonly Pick<Wanted, "label" | "size">[]): void {
   for (const { label, size } of wanted) {
     if (size <= info.maxArenaBytes) continue;
     refuse(`expected at most ${info.maxArenaBytes} bytes for "${label}", the limit of this adapter, got ${size}`);
   }
+}
+
+/**
+ * Returns zeroed buffers, all or none.
+ * @throws E_OOM when one is beyond the adapter's limit or the memory is not there
+ */
+export async function allocate(host: GpuHost, wanted: readonly Wanted[]): Promise<GPUBuffer[]> {
+  const { device } = host;
+  checkSizes(host, wanted);
   device.pushErrorScope("out-of-memory");
-  const buffers = wanted.map(({ label, size, usage }) =>
-    device.createBuffer({ label, size: Math.max(16, Math.ceil(size / 4) * 4), usage }),
-  );
+  const buffers = wanted.map(({ label, size, usage }) => device.createBuffer({ label, size: bufferBytes(size), usage }));
   const error = await device.popErrorScope();
   if (error === null) return buffers;
   for (const buffer of buffers) buffer.destroy();

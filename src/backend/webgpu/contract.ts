@@ -18,7 +18,7 @@ export interface ShaderContract {
   >;
 }
 
-/** The arenas in the order of their bindings. */
+/** The arenas in the order of their bindings; a dispatch gives each its length, and quads for words where it may. */
 export const arenas = ["state", "rows", "io", "work"] as const;
 
 const bindings: ShaderContract["bindings"] = arenas.map((name, binding) => ({
@@ -29,6 +29,7 @@ const bindings: ShaderContract["bindings"] = arenas.map((name, binding) => ({
   type: "array<u32>",
 }));
 const elementwise = { bindings, workgroupSize: [64], structs: {} };
+const update = { bindings, workgroupSize: [256], structs: {} };
 const library = { bindings: [], overrides: [], workgroupSize: [], structs: {} };
 
 /** The contract of each file in `shaders/`, by name. */
@@ -40,10 +41,21 @@ export const contract: Readonly<Record<string, ShaderContract>> = {
     workgroupSize: ["width"],
     structs: {},
   },
-  matmul: { ...elementwise, overrides: ["summed", "batches", "m", "n", "depth", "aDeep", "bDeep"] },
+  matmul: {
+    bindings,
+    overrides: ["batches", "m", "n", "depth", "side", "width", "quads", "aDeep", "bDeep"],
+    workgroupSize: ["width"],
+    structs: {},
+  },
+  direct: {
+    bindings,
+    overrides: ["batches", "m", "n", "depth", "height", "breadth", "width", "slices", "aDeep", "bDeep"],
+    workgroupSize: ["width"],
+    structs: {},
+  },
   scatter: { ...elementwise, overrides: ["count", "height"] },
-  sgd: { ...elementwise, overrides: ["count", "heavy", "nesterov"] },
-  adamw: { ...elementwise, overrides: ["count"] },
+  sgd: { ...update, overrides: ["count", "each", "heavy", "nesterov"] },
+  adamw: { ...update, overrides: ["count", "each"] },
   math: library,
   random: library,
 };

@@ -1,9 +1,14 @@
 /** WGSL text for the parts of a kernel: where an element lies, what a body computes, what is stored. All numbers in it are literals. */
 import { type Op, ops } from "../../program/ops.ts";
-import type { Access, Body, DType, Instruction } from "../../program/plan.ts";
+import type { Access, ArenaName, Body, DType, Instruction } from "../../program/plan.ts";
 
 /** WGSL of the coordinates of a point: one u32 expression for each dim. */
 export type Point = readonly string[];
+
+/** Arenas that a kernel has as quads of words, because all it stores there are whole aligned quads; the others it has as words. */
+export type Wide = ReadonlySet<ArenaName>;
+
+const NARROW: Wide = new Set();
 
 /** Returns statements that split the row-major `index` over `dims`, and the coordinates they make, named `${prefix}0`, `${prefix}1`, …. */
 export function emitPoint(index: string, dims: readonly number[], prefix: string): { text: string; point: Point } {
@@ -27,20 +32,20 @@ export function emitPoint(index: string, dims: readonly number[], prefix: string
 }
 
 /** Returns statements that compute every value of a body at a point, as `v0`, `v1`, …. `product` is WGSL of the element of a product. */
-export function emitValues(body: Body, point: Point, product = ""): string {
-  return body.instructions.map((instruction, i) => `let v${i} = ${emitInstruction(instruction, body, point, product)};`).join("\n");
+export function emitValues(body: Body, point: Point, product = "", wide: Wide = NARROW): string {
+  return body.instructions.map((instruction, i) => `let v${i} = ${emitInstruction(instruction, body, point, product, wide)};`).join("\n");
 }
 
-function emitInstruction(instruction: Instruction, body: Body, point: Point, product: string): string {
+function emitInstruction(instruction: Instruction, body: Body, point: Point, product: string, wide: Wide): string {
   switch (instruction.op) {
     case "load":
-      return emitLoad(body.accesses[instruction.access] as Access, point);
+      return emitLoad(body.accesses[instruction.access] as Access, point, wide);
     case "const":
       return emitConstant(instruction.value, instruction.dtype);
     case "iota":
       return emitAffine(instruction.offset, instruction.strides, point);
     case "random": {
-      const word = (i: number): string => `io[${instruction.words + i}u]`;
+      const word = (i: number): string => emitRead("io", `${instruction.words + i}u`, wide);
       const element = emitAffine(instruction.offset, instruction.strides, point);
       return `random_bits(${element}, vec2<u32>(${word(0)}, ${word(1)}), vec2<u32>(${word(2)}, ${word(3)}))`;
     }
@@ -57,9 +62,10 @@ function emitInstruction(instruction: Instruction, body: Body, point: Point, pro
 }
 
 /** Returns WGSL of an element, an f32 or a u32. */
-export function emitLoad(access: Access, point: Point): string {
-  const at = emitAddress(access, point);
-  const word = access.storage === "u8" ? `byte_of(${access.arena}[(${at}) >> 2u], ${at})` : `${access.arena}[${at}]`;
+export function emitLoad(access: Access, point: Point, wide: Wide = NARROW): string {
+  const at = emitAddress(access, point, wide);
+  const word =
+    access.storage === "u8" ? `byte_of(${emitRead(access.arena, `(${at}) >> 2u`, wide)}, ${at})` : emitRead(access.arena, at, wide);
   const element = access.storage === "f32" ? `bitcast<f32>(${word})` : word;
   if (access.bounds === undefined) return element;
   // What wraps below 0 is large, so one comparison bounds both sides; an address outside is clamped by WGSL and its element passed over.
@@ -69,14 +75,48 @@ export function emitLoad(access: Access, point: Point): string {
 
 /** Returns a statement that stores `value`, of the access's own dtype; `row` replaces the row number where the access is gathered. */
 export function emitStore(access: Access, point: Point, value: string, row?: string): string {
-  return `${access.arena}[${emitAddress(access, point, row)}] = ${access.storage === "f32" ? `bitcast<u32>(${value})` : value};`;
+  return `${access.arena}[${emitAddress(access, point, NARROW, row)}] = ${access.storage === "f32" ? `bitcast<u32>(${value})` : value};`;
 }
 
-function emitAddress(access: Access, point: Point, row?: string): string {
+/**
+ * Returns whether any four elements from a multiple of 4 on along an axis are an aligned quad of words; `dims` are those that the access
+ * walks.
+ */
+export function liesInQuads({ storage, offset, strides, gather, bounds }: Access, dims: readonly number[], axis: number): boolean {
+  if (storage === "u8" || gather !== undefined || bounds !== undefined) return false;
+  const aligned = strides.every((stride, d) => d === axis || dims[d] === 1 || stride % 4 === 0);
+  return aligned && offset % 4 === 0 && strides[axis] === 1 && (dims[axis] as number) % 4 === 0;
+}
+
+/** Returns WGSL of the f32 quad from a point on, in a wide arena. */
+export function emitLoadQuad(access: Access, point: Point): string {
+  return `bitcast<vec4<f32>>(${emitQuad(access, point)})`;
+}
+
+/** Returns a statement that stores four values from a point on, in a wide arena. */
+export function emitStoreQuad(access: Access, point: Point, values: readonly string[]): string {
+  const words = values.map((value) => (access.storage === "f32" ? `bitcast<u32>(${value})` : value));
+  return `${emitQuad(access, point)} = vec4<u32>(${words.join(", ")});`;
+}
+
+/** Returns a statement that stores one f32 of the quad from a point on, in a wide arena whose quad no other invocation has. */
+export function emitStoreComponent(access: Access, point: Point, component: number, value: string): string {
+  return `${emitQuad(access, point)}[${component}] = bitcast<u32>(${value});`;
+}
+
+function emitQuad(access: Access, point: Point): string {
+  return `${access.arena}[(${emitAffine(access.offset, access.strides, point)}) >> 2u]`;
+}
+
+function emitRead(arena: ArenaName, at: string, wide: Wide): string {
+  return wide.has(arena) ? `${arena}[(${at}) >> 2u][(${at}) & 3u]` : `${arena}[${at}]`;
+}
+
+function emitAddress(access: Access, point: Point, wide: Wide, row?: string): string {
   const { offset, strides, gather } = access;
   const near = emitAffine(offset, strides, point);
   if (gather === undefined) return near;
-  const picked = row ?? `min(${emitLoad(gather.index, point)}, ${gather.size - 1}u)`;
+  const picked = row ?? `min(${emitLoad(gather.index, point, wide)}, ${gather.size - 1}u)`;
   return `${near} + ${picked} * ${emitWord(gather.stride)}`;
 }
 

@@ -1,4 +1,4 @@
-/** From the kernels of a plan to what a device dispatches: WGSL text, override constants and a number of groups. */
+/** From the kernels of a plan to what a device dispatches. */
 import type {
   Access,
   Body,
@@ -7,66 +7,70 @@ import type {
   Instruction,
   Kernel,
   MapKernel,
-  MatmulKernel,
-  Operand,
   OptimizerKernel,
   ReduceKernel,
   ScatterKernel,
 } from "../../program/plan.ts";
-import { emitLoad, emitPoint, emitStore, emitValues, type Point } from "./emit.ts";
+import { type Dispatch, dispatch, type Target } from "./dispatch.ts";
+import {
+  emitLoad,
+  emitLoadQuad,
+  emitPoint,
+  emitStore,
+  emitStoreComponent,
+  emitStoreQuad,
+  emitValues,
+  liesInQuads,
+  type Point,
+  type Wide,
+} from "./emit.ts";
+import { lowerMatmul } from "./product.ts";
 import { fillTemplate } from "./template.ts";
 
-/** One dispatch before its pipeline is made. */
-export interface Dispatch {
-  readonly label: string;
-  readonly code: string;
-  readonly entryPoint: string;
-  readonly constants: Readonly<Record<string, number>>;
-  readonly groups: readonly [x: number, y: number];
-}
-
-/** The least limit of WebGPU on groups in one dimension. */
-const MOST_GROUPS = 65535;
 const WIDTH = 64;
-const TILE = 32;
+const UPDATE_WIDTH = 256;
+/** Elements that an invocation updates where the CPU starts one after another: half the time of one each (SwiftShader, 235 k parameters). */
+const UPDATES_IN_SOFTWARE = 32;
 /** Bytes of workgroup memory that every adapter has. */
 const WORKGROUP_BYTES = 16384;
 
 /** Returns the dispatch of a kernel, or undefined when it has no points. */
-export function lower(kernel: Kernel): Dispatch | undefined {
+export function lower(kernel: Kernel, target: Target): Dispatch | undefined {
   switch (kernel.family) {
     case "map":
-      return lowerMap(kernel);
+      return lowerMap(kernel, target);
     case "reduce":
-      return lowerReduce(kernel);
+      return lowerReduce(kernel, target);
     case "matmul":
-      return lowerMatmul(kernel);
+      return lowerMatmul(kernel, target);
     case "scatter":
-      return lowerScatter(kernel);
+      return lowerScatter(kernel, target);
     case "optimizer":
-      return lowerOptimizer(kernel);
+      return lowerOptimizer(kernel, target);
   }
 }
 
-function lowerMap(kernel: MapKernel): Dispatch | undefined {
+function lowerMap(kernel: MapKernel, target: Target): Dispatch | undefined {
   const count = product(kernel.dims);
   const { text, point } = emitPoint("index", kernel.dims, "i");
   const body = [emitCondition(kernel), text, emitValues(kernel, point), emitOutputs(kernel, point)].join("\n");
-  return dispatch(kernel.label, "main", fillTemplate("map", { point: body }), { count }, Math.ceil(count / WIDTH));
+  const code = fillTemplate("map", { point: body });
+  return dispatch(target, { label: kernel.label, entryPoint: "main", code, constants: { count }, groups: Math.ceil(count / WIDTH) });
 }
 
-function lowerScatter(kernel: ScatterKernel): Dispatch | undefined {
-  if (kernel.mode === "add") return lowerReduce(sumOfRows(kernel));
-  const { label, dims, target, value } = kernel;
-  const { gather } = target;
+function lowerScatter(kernel: ScatterKernel, target: Target): Dispatch | undefined {
+  if (kernel.mode === "add") return lowerReduce(sumOfRows(kernel), target);
+  const { label, dims, target: table, value } = kernel;
+  const { gather } = table;
   const count = product(dims);
   const { text, point } = emitPoint("index", dims, "i");
   const index = gather === undefined ? "0u" : emitLoad(gather.index, point);
   const code = fillTemplate("scatter", {
     row: `${text}\nreturn ${index};`,
-    put: [emitCondition(kernel), text, emitValues(kernel, point), emitStore(target, point, `v${value}`, "to")].join("\n"),
+    put: [emitCondition(kernel), text, emitValues(kernel, point), emitStore(table, point, `v${value}`, "to")].join("\n"),
   });
-  return dispatch(label, "main", code, { count, height: gather?.size ?? 1 }, Math.ceil(count / WIDTH));
+  const constants = { count, height: gather?.size ?? 1 };
+  return dispatch(target, { label, entryPoint: "main", code, constants, groups: Math.ceil(count / WIDTH) });
 }
 
 /** A sum over rows as a fold over all points per element of the target: no two lanes meet, so no atomics and a fixed order. */
@@ -117,11 +121,11 @@ function sumOfRows(kernel: ScatterKernel): ReduceKernel {
   };
 }
 
-function lowerReduce(kernel: ReduceKernel): Dispatch | undefined {
+function lowerReduce(kernel: ReduceKernel, target: Target): Dispatch | undefined {
   const { label, dims, kept, outputs, instructions } = kernel;
   const outer = product(dims.slice(0, kept));
   const inner = product(dims.slice(kept));
-  if (inner === 0) return lowerMap(emptyFold(kernel));
+  if (inner === 0) return lowerMap(emptyFold(kernel), target);
 
   const keptPoint = emitPoint("kept", dims.slice(0, kept), "i");
   const reducedPoint = emitPoint("reduced", dims.slice(kept), "j");
@@ -142,8 +146,8 @@ function lowerReduce(kernel: ReduceKernel): Dispatch | undefined {
   // A group of 256 pays once each lane still has several values to fold.
   const width = inner >= 1024 && 256 * 4 * outputs.length <= WORKGROUP_BYTES ? 256 : WIDTH;
   const together = inner >= WIDTH && WIDTH * 4 * outputs.length <= WORKGROUP_BYTES && (outer < 1024 || readsAlongReduced(kernel));
-  const entry = together ? "by_group" : "by_thread";
-  return dispatch(label, entry, code, { outer, inner, width: together ? width : WIDTH }, together ? outer : Math.ceil(outer / WIDTH));
+  const [entryPoint, groups] = together ? ["by_group", outer] : ["by_thread", Math.ceil(outer / WIDTH)];
+  return dispatch(target, { label, entryPoint, code, constants: { outer, inner, width: together ? width : WIDTH }, groups });
 }
 
 /** The kernel that stores the fold of nothing. */
@@ -167,64 +171,43 @@ function readsAlongReduced(kernel: ReduceKernel): boolean {
   return kernel.accesses.some((access) => access.strides.at(-1) === 1);
 }
 
-function lowerMatmul(kernel: MatmulKernel): Dispatch | undefined {
-  const { label, dims, k: depth, a, b, sums } = kernel;
-  const [batches, m, n] = dims;
-  const at = (size: number, name: string): string => (size === 1 ? "0u" : name);
-  const point = [at(batches, "batch"), at(m, "i"), at(n, "j")];
-  const code = fillTemplate("matmul", {
-    a: emitOperand(a, [batches, m, depth], ["batch", "i", "k"]),
-    b: emitOperand(b, [batches, depth, n], ["batch", "k", "j"]),
-    store: [emitValues(kernel, point, "product"), emitOutputs(kernel, point)].join("\n"),
-    ...(sums && { store_sum: emitStore(sums, [at(batches, "batch"), "0u", at(n, "j")], "sum") }),
-  });
-  const constants = {
-    summed: Number(sums !== undefined),
-    batches,
-    m,
-    n,
-    depth,
-    aDeep: Number(a.strides.at(-1) === 1),
-    bDeep: Number(b.strides.at(-1 - (b.parts?.[2].length ?? 1)) === 1),
-  };
-  return dispatch(label, "main", code, constants, batches * Math.ceil(m / TILE) * Math.ceil(n / TILE));
-}
-
-/** Returns the body that loads an element of an operand, its row and column taken apart into the dims they are made of. */
-function emitOperand(operand: Operand, dims: readonly number[], names: readonly string[]): string {
-  const taken = names.map((name, i) => emitPoint(name, operand.parts?.[i] ?? [dims[i] as number], `${name}_`));
-  const load = emitLoad(
-    operand,
-    taken.flatMap(({ point }) => point),
-  );
-  return [...taken.map(({ text }) => text), `return ${load};`].join("\n");
-}
-
-function lowerOptimizer(kernel: OptimizerKernel): Dispatch | undefined {
+function lowerOptimizer(kernel: OptimizerKernel, target: Target): Dispatch | undefined {
   const { label, name, count, tensors, scalars, flags } = kernel;
+  // The last quad may be cut short, so the count does not matter. Quads gain nothing on a CPU, whose lanes load word by word.
+  const inQuads = !target.software && Object.values(tensors).every((access) => liesInQuads(access, [4], 0));
+  const wide = new Set(inQuads ? Object.values(tensors).map(({ arena }) => arena) : []);
   const bodies: Record<string, string> = {};
-  for (const [scalar, access] of Object.entries(scalars)) bodies[scalar] = `return ${emitLoad(access, [])};`;
+  for (const [scalar, access] of Object.entries(scalars)) bodies[scalar] = `return ${emitLoad(access, [], wide)};`;
   for (const [tensor, access] of Object.entries(tensors)) {
-    bodies[`load_${tensor}`] = `return ${emitLoad(access, ["i"])};`;
-    if (tensor !== "grads") bodies[`store_${tensor}`] = `${emitCondition(kernel)}${emitStore(access, ["i"], "value")}`;
+    bodies[`load_${tensor}`] = `return ${inQuads ? emitLoadQuad(access, ["i * 4u"]) : emitLoad(access, ["i"])};`;
+    if (tensor === "grads") continue;
+    const store = inQuads ? emitStoreQuads(access, count) : emitStore(access, ["i"], "value");
+    bodies[`store_${tensor}`] = `${emitCondition(kernel, wide)}${store}`;
   }
   const choices = name === "sgd" ? { heavy: Number("momentum" in tensors), nesterov: Number(flags.nesterov === true) } : {};
-  return dispatch(label, "main", fillTemplate(name, bodies), { count, ...choices }, Math.ceil(count / WIDTH));
+  const code = fillTemplate(name, bodies).replace("alias Real = f32", `alias Real = ${inQuads ? "vec4<f32>" : "f32"}`);
+  const items = Math.ceil(count / (inQuads ? 4 : 1));
+  const each = target.software ? UPDATES_IN_SOFTWARE : 1;
+  const constants = { count: items, each, ...choices };
+  return dispatch(target, { label, entryPoint: "main", code, constants, groups: Math.ceil(items / (UPDATE_WIDTH * each)), wide });
+}
+
+/** Returns statements that store quad `i` of a tensor; of the last one only what belongs to it. */
+function emitStoreQuads(access: Access, count: number): string {
+  const values = "xyzw".split("").map((component) => `value.${component}`);
+  const whole = emitStoreQuad(access, ["i * 4u"], values);
+  if (count % 4 === 0) return whole;
+  const rest = values.slice(0, count % 4).map((value, c) => emitStoreComponent(access, ["i * 4u"], c, value));
+  return `if (i < ${Math.floor(count / 4)}u) { ${whole} } else { ${rest.join(" ")} }`;
 }
 
 /** Returns the statement that leaves a function where the kernel must not run. */
-function emitCondition({ unless }: Conditional): string {
-  return unless === undefined ? "" : `if (${emitLoad(unless, [])} != 0u) {\nreturn;\n}\n`;
+function emitCondition({ unless }: Conditional, wide?: Wide): string {
+  return unless === undefined ? "" : `if (${emitLoad(unless, [], wide)} != 0u) {\nreturn;\n}\n`;
 }
 
 function emitOutputs(kernel: Body & Pick<MapKernel, "outputs">, point: Point): string {
   return kernel.outputs.map(({ value, access }) => emitStore(access, point, `v${value}`)).join("\n");
-}
-
-function dispatch(label: string, entryPoint: string, code: string, constants: Dispatch["constants"], groups: number): Dispatch | undefined {
-  if (groups === 0) return undefined;
-  const y = Math.ceil(groups / MOST_GROUPS);
-  return { label, code, entryPoint, constants, groups: [Math.ceil(groups / y), y] };
 }
 
 function product(dims: readonly number[]): number {

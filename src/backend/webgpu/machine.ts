@@ -3,10 +3,11 @@ import { fail } from "../../errors.ts";
 import type { Plan } from "../../program/plan.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
 import { checkOperations } from "../support.ts";
-import { allocate, checkRange, usage, watchMap } from "./buffers.ts";
+import { allocate, checkRange, checkSizes, usage, watchMap } from "./buffers.ts";
 import { errorOf, type Failure, type GpuHost } from "./host.ts";
 import { lower } from "./kernels.ts";
 import { arenaBindings, makePipeline } from "./pipelines.ts";
+import { splitLongSums } from "./split.ts";
 
 /** Runs in flight of one program; a further one waits for the staging buffer of the first. */
 const IN_FLIGHT = 3;
@@ -122,7 +123,12 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       if (plan.bytes[name] <= sizes[name]) continue;
       fail("E_PLAN", `webgpu: the plan reaches beyond the ${name} arena; expected at most ${sizes[name]} bytes, got ${plan.bytes[name]}`);
     }
-    const lowered = plan.kernels.flatMap((kernel) => lower(kernel) ?? []);
+    const { software } = host.info;
+    const { kernels, bytes } = software ? plan : splitLongSums(plan);
+    const own = (["io", "work"] as const).map((label) => ({ label, size: bytes[label], usage: usage.arena }));
+    checkSizes(host, own);
+    const target = { software, bytes };
+    const lowered = kernels.flatMap((kernel) => lower(kernel, target) ?? []);
     const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch))).catch((error: unknown) => {
       check();
       throw error;
@@ -130,8 +136,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     const outputBytes = plan.bytes.io - (plan.outputs[0]?.byteOffset ?? plan.bytes.io);
     const outputOffset = outputBytes === 0 ? 0 : plan.bytes.io - outputBytes;
     const [io, work, ...idle] = (await allocate(host, [
-      { label: "io", size: plan.bytes.io, usage: usage.arena },
-      { label: "work", size: plan.bytes.work, usage: usage.arena },
+      ...own,
       ...Array.from({ length: IN_FLIGHT }, () => ({ label: "staging", size: outputBytes, usage: usage.staging })),
     ])) as [GPUBuffer, GPUBuffer, ...GPUBuffer[]];
     if (failure !== undefined) for (const buffer of [io, work, ...idle]) buffer.destroy();

@@ -1,7 +1,7 @@
 /** Pipelines of a device, made once for each text and set of constants. */
 import { fail } from "../../errors.ts";
 import { arenas } from "./contract.ts";
-import type { Dispatch } from "./kernels.ts";
+import type { Dispatch } from "./dispatch.ts";
 
 /** Bits of the WebGPU standard, which Node does not have as globals. */
 const COMPUTE_STAGE = 4;
