@@ -161,7 +161,8 @@ function apply(at: usize, to: usize, first: i32, n: i32): void {
       for (; to < end; to += 16, a += sa >> 2, b += sb >> 2) v128.store(to, i32x4.mul(v128.load(a), v128.load(b)));
       break;
     case 37:
-      for (; to < end; to += 16, a += sa >> 2, b += sb >> 2) v128.store(to, i32x4.max_u(v128.load(a), v128.load(b)));
+      for (; to < end; to += 64, a += sa, b += sb)
+        put4(to, greater(a, b), greater(a + 16, b + 16), greater(a + 32, b + 32), greater(a + 48, b + 48));
       break;
     case 38:
       for (; to < end; to += 16, a += sa >> 2, b += sb >> 2) v128.store(to, i32x4.min_u(v128.load(a), v128.load(b)));
@@ -227,4 +228,8 @@ function select(a: usize, b: usize, c: usize): v128 {
 function huge(a: usize): v128 {
   const magnitude = v128.and(v128.load(a), i32x4.splat(0x7fffffff));
   return i32x4.shr_u(i32x4.gt_s(magnitude, i32x4.splat(0x5effffff)), 31);
+}
+
+function greater(a: usize, b: usize): v128 {
+  return i32x4.max_u(v128.load(a), v128.load(b));
 }
