@@ -10,7 +10,6 @@ import type {
   ReduceKernel,
   ScatterKernel,
 } from "../../program/plan.ts";
-import { denseStrides } from "../../program/shape.ts";
 import { collapse } from "../../program/squeeze.ts";
 import { encodeBody, type Memory } from "./body.ts";
 
@@ -125,17 +124,23 @@ export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
 }
 
 function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): Entry[] {
-  const { a, b } = kernel;
+  const { a, b, sums } = kernel;
   const { form, m, n, k, lda, ldb } = formOf(kernel);
   const [batch] = kernel.dims;
   const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
-  const walks = [a, b].map((operand) => (operand.parts === undefined ? 0 : memory.words(operandWalk(operand, operand.parts))));
-  const starts = [a, b].map((operand) => startsOf(operand, batch).map((at) => memory.address(operand.arena) + 4 * at));
-  const addresses = memory.words(Array.from({ length: 2 * batch }, (_, i) => starts[i % 2]?.[i >> 1] as number));
-  const c = memory.address(first.access.arena) + 4 * first.access.offset;
-  const product: Entry = { family: MATMUL, block: memory.words([form, batch, m, n, k, lda, ldb, c, scratch, ...walks, addresses]) };
+  const [aWalk, bWalk] = [a, b].map((operand) => (operand.parts === undefined ? 0 : memory.words(operandWalk(operand, operand.parts))));
+  const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
+  const starts = (operand: Operand): number[] => startsOf(operand, batch).map((at) => address(operand) + 4 * at);
+  const pairs = (left: readonly number[]): number => memory.words(starts(b).flatMap((start, i) => [left[i] as number, start]));
+  const words = [form, batch, m, n, k, lda, ldb, address(first.access), scratch, aWalk as number, bWalk as number, pairs(starts(a))];
+  const entries: Entry[] = [{ family: MATMUL, block: memory.words(words) }];
+  if (sums !== undefined) {
+    // Column sums are a row of ones times b; a transposed column without a stride is one that serves all of k.
+    const ones = pairs(new Array<number>(batch).fill(memory.splat(1, false)));
+    const row = [(form & 1) + 2 + (bWalk === 0 ? 0 : 4), batch, 1, n, k, 0, ldb, address(sums), scratch, 0, bWalk as number, ones];
+    entries.push({ family: MATMUL, block: memory.words(row) });
+  }
   const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
-  const entries = kernel.sums === undefined ? [product] : [product, encodeSums(kernel, kernel.sums, memory)];
   if (outputs.length === 0) return entries;
   // The product waits where the first output will lie, and the epilogue reads it there.
   const instructions = kernel.instructions.map(
@@ -146,11 +151,11 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   return [...entries, encodeMap(epilogue as MapKernel, memory)];
 }
 
-/** Returns the element of each batch from which on an operand walks. */
-function startsOf({ offset, strides, parts }: Operand, batch: number): number[] {
+/** Returns how many elements behind its first an operand begins to walk in each batch. */
+function startsOf({ strides, parts }: Operand, batch: number): number[] {
   const dims = parts?.[0] ?? [batch];
   const steps = (d: number): number[] => Array.from({ length: dims[d] as number }, (_, i) => i * (strides[d] as number));
-  return dims.reduce((starts, _, d) => starts.flatMap((at) => steps(d).map((step) => at + step)), [offset]);
+  return dims.reduce((starts, _, d) => starts.flatMap((at) => steps(d).map((step) => at + step)), [0]);
 }
 
 /** Returns the words of a walk as `assembly/window.ts` reads them. */
@@ -168,32 +173,6 @@ function operandWalk({ strides, bounds = [] }: Operand, [batch, ...matrix]: NonN
     ...dims.flat(),
     ...bounds.flatMap((bound) => [bound.offset, bound.size]),
   ];
-}
-
-/** The column sums of the right operand, as the reduction they are. */
-function encodeSums({ label, dims: [batch, , n], k, b }: MatmulKernel, sums: Access, memory: Memory): Entry {
-  const [batches, depths, columns] = b.parts ?? [[batch], [k], [n]];
-  const [outer, inner] = [batches.length, batches.length + depths.length];
-  // Dims of the batch and n, then those of k.
-  const order = (strides: readonly number[]): number[] => [
-    ...strides.slice(0, outer),
-    ...strides.slice(inner),
-    ...strides.slice(outer, inner),
-  ];
-  const dims = [...batches, ...columns, ...depths];
-  const dense = denseStrides(batches).map((stride) => stride * (sums.strides[0] as number));
-  return encodeReduce(
-    collapse({
-      family: "reduce",
-      label,
-      dims,
-      kept: outer + 1,
-      accesses: [{ ...b, strides: order(b.strides) }],
-      instructions: [{ op: "load", access: 0, dtype: "f32" }],
-      outputs: [{ value: 0, op: "sum", access: { ...sums, strides: [...dense, 1, ...depths.map(() => 0)] } }],
-    }) as ReduceKernel,
-    memory,
-  );
 }
 
 function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {
