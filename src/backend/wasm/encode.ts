@@ -107,7 +107,7 @@ function innermost(dims: readonly number[], among: readonly number[], walks: rea
   return best;
 }
 
-/** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand in parts) and leading dims of a product. */
+/** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand is a walk) and leading dims of a product. */
 export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   form: number;
   m: number;
@@ -119,7 +119,7 @@ export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   const columnOf = (access: Operand): number => access.strides.at(-1) as number;
   const rowOf = (access: Operand): number => access.strides.at(-1 - (access.parts?.[2].length ?? 1)) as number;
   const [aPlain, bPlain] = [columnOf(a) === 1 || k === 1, columnOf(b) === 1 || n === 1];
-  const form = (bPlain ? 0 : 1) + (aPlain ? 0 : 2) + (a.parts === undefined && b.parts === undefined ? 0 : 4);
+  const form = (bPlain ? 0 : 1) + (aPlain ? 0 : 2) + (isWalk(a) || isWalk(b) ? 4 : 0);
   return { form, m, n, k, lda: aPlain ? rowOf(a) : columnOf(a), ldb: bPlain ? rowOf(b) : columnOf(b) };
 }
 
@@ -128,7 +128,7 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   const { form, m, n, k, lda, ldb } = formOf(kernel);
   const [batch] = kernel.dims;
   const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
-  const [aWalk, bWalk] = [a, b].map((operand) => (operand.parts === undefined ? 0 : memory.words(operandWalk(operand, operand.parts))));
+  const [aWalk, bWalk] = [a, b].map((operand) => (isWalk(operand) ? memory.words(operandWalk(operand)) : 0));
   const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
   const starts = (operand: Operand): number[] => startsOf(operand, batch).map((at) => address(operand) + 4 * at);
   const pairs = (left: readonly number[]): number => memory.words(starts(b).flatMap((start, i) => [left[i] as number, start]));
@@ -151,6 +151,12 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   return [...entries, encodeMap(epilogue as MapKernel, memory)];
 }
 
+/** Returns whether an operand is more than a matrix in every batch. */
+function isWalk({ parts, bounds, strides }: Operand): boolean {
+  if (parts === undefined) return false;
+  return bounds !== undefined || parts[1].length > 1 || parts[2].length > 1 || !strides.slice(-2).includes(1);
+}
+
 /** Returns how many elements behind its first an operand begins to walk in each batch. */
 function startsOf({ strides, parts }: Operand, batch: number): number[] {
   const dims = parts?.[0] ?? [batch];
@@ -159,7 +165,8 @@ function startsOf({ strides, parts }: Operand, batch: number): number[] {
 }
 
 /** Returns the words of a walk as `assembly/window.ts` reads them. */
-function operandWalk({ strides, bounds = [] }: Operand, [batch, ...matrix]: NonNullable<Operand["parts"]>): number[] {
+function operandWalk({ strides, bounds = [], parts }: Operand): number[] {
+  const [batch, ...matrix] = parts as NonNullable<Operand["parts"]>;
   const [rows, columns] = matrix;
   const along = (at: number): number[] => [4 * (strides[at] as number), ...bounds.map((bound) => bound.strides[at] as number)];
   const dims = matrix.flat().map((size, i) => [size, ...along(batch.length + i)]);
