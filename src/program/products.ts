@@ -11,6 +11,9 @@ import { underViews } from "./views.ts";
 /** Depth by which a product may grow for a fold to vanish: a sum over windows costs as much as about this many terms of a product. */
 const FOLD_DEPTH = 64;
 
+/** Columns that a product computes at once; what is left of them over is lost. */
+const PANEL = 16;
+
 /** A part of a dim of the view, and how the product's elements move with it. */
 interface Digit {
   readonly dim: number;
@@ -39,7 +42,10 @@ export function foldedProduct(g: Tensor, axis: number, n: number, dilation: numb
   const { a, b, digits, batch, rows, columns } = viewed;
   const [row, column] = [lone(digits, rows, axis), lone(digits, columns, axis + 1)];
   const depth = a.shape.at(-1) as number;
-  if (row < 0 || column < 0 || depth * (n - count) > FOLD_DEPTH * count) return undefined;
+  if (row < 0 || column < 0) return undefined;
+  const width = sizeOf(sizesOf(columns)) / size;
+  const growth = (n / count) * ((Math.ceil(width / PANEL) * PANEL) / width);
+  if (depth * (growth - 1) > FOLD_DEPTH) return undefined;
   // The elements of a window join the depth: [.., n, .., size, depth] · [size, depth, ..].
   const at = batch.length + row;
   const outer = sizesOf([...batch, ...rows]);
@@ -53,7 +59,7 @@ export function foldedProduct(g: Tensor, axis: number, n: number, dilation: numb
   const lead = a.shape.slice(0, -2);
   const product = matmul(
     reshape(left, [...lead, sizeOf(left.shape) / sizeOf(lead) / (size * depth), size * depth]),
-    reshape(right, [...lead, size * depth, sizeOf(sizesOf(columns)) / size]),
+    reshape(right, [...lead, size * depth, width]),
   );
   const kept = { ...viewed, digits: digits.filter(({ dim }) => dim !== axis + 1), columns: columns.filter((_, i) => i !== column) };
   return viewAs(product, kept, new Map([[axis, n]]), [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
