@@ -174,17 +174,16 @@ function multiplyRows(
 /** One row of c while b goes by once: the first row of b begins it, then four rows at a time are added. */
 function streamRow(n: i32, k: i32, a: usize, aAlong: usize, b: usize, bAlong: usize, c: usize): void {
   outerRow(n, a, b, c);
-  const aEnd = a + <usize>k * aAlong;
-  const aFours = a + <usize>(((k - 1) & 3) + 1) * aAlong;
+  for (let p = (k - 1) & 3; p > 0; p--) {
+    a += aAlong;
+    b += bAlong;
+    addRow(n, a, b, c);
+  }
   a += aAlong;
   b += bAlong;
-  for (; a != aFours; a += aAlong) {
-    addRow(n, a, b, c);
-    b += bAlong;
-  }
   const end = c + ((<usize>n) << 2);
   const end8 = c + ((<usize>(n & ~7)) << 2);
-  for (; a != aEnd; a += aAlong * 4) {
+  for (let p = (k - 1) >> 2; p > 0; p--, a += aAlong * 4) {
     const a0 = v128.load32_splat(a);
     const a1 = v128.load32_splat(a + aAlong);
     const a2 = v128.load32_splat(a + aAlong * 2);

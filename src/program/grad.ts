@@ -1,7 +1,8 @@
 import { fail } from "../errors.ts";
 import type { Tensor } from "./graph.ts";
 import { apply, ops } from "./ops.ts";
-import { matmul, pack, permute, reshape, vjps } from "./primitives.ts";
+import { matmul, pack, permute, reshape } from "./primitives.ts";
+import { vjps } from "./vjps.ts";
 
 /**
  * Returns the gradient of `loss` (one element) with respect to each tensor of `wrt`, as ordinary tensors of the same graph, so

@@ -28,6 +28,9 @@ type Cut = readonly [part: number, size: number];
 /** Rows above which a right operand whose depth is cut is copied first: it is packed again for every 64 of them. */
 const FEW_ROWS = 256;
 
+/** Bounds of one operand; Wasm has room for as many. */
+const MOST_BOUNDS = 4;
+
 /** Returns how a chain of views walks the buffer below it, its dims cut where a reshape has joined dims; undefined where no cut helps. */
 export function splitWalk(node: Tensor, isBuffer: (node: Tensor) => boolean): Split | undefined {
   let parts = node.shape.map((n) => [n]);
@@ -63,8 +66,8 @@ export function splitWalk(node: Tensor, isBuffer: (node: Tensor) => boolean): Sp
 }
 
 /**
- * Returns whether a product can take one of its operands where it lies: the left one under any views whose bounds do not move with the
- * batch; the right one if its columns are one dim, its depth is several only for few rows, and one of the two is contiguous.
+ * Returns whether a product can take one of its operands where it lies: the left one under any views with few bounds, none of which moves with
+ * the batch; the right one if its columns are one dim, its depth is several only for few rows, and one of the two is contiguous.
  */
 export function isOperand(product: Tensor, side: 0 | 1, isBuffer: (node: Tensor) => boolean): boolean {
   const split = splitWalk(product.inputs[side] as Tensor, isBuffer);
@@ -72,7 +75,8 @@ export function isOperand(product: Tensor, side: 0 | 1, isBuffer: (node: Tensor)
   const [, depths = [], columns = []] = matrixParts(split);
   if (side === 0) {
     const batched = split.parts.flat().length - split.parts.slice(-2).flat().length;
-    return (split.bounds ?? []).every((bound) => bound.strides.slice(0, batched).every((s) => s === 0));
+    const bounds = split.bounds ?? [];
+    return bounds.length <= MOST_BOUNDS && bounds.every((bound) => bound.strides.slice(0, batched).every((s) => s === 0));
   }
   if (isPlain(split)) return true;
   const [depth, column] = [split.strides.at(-1 - columns.length) as number, split.strides.at(-1) as number];

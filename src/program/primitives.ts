@@ -1,10 +1,7 @@
 import { fail } from "../errors.ts";
 import type { Tensor } from "./graph.ts";
-import { splitWalk } from "./operand.ts";
-import { apply } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { normalAxes, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
-import { underViews } from "./views.ts";
 
 /** Returns the same elements, in row-major order, under another shape. @throws E_SHAPE */
 export function reshape(a: Tensor, shape: Shape): Tensor {
@@ -196,94 +193,9 @@ export function unfold(a: Tensor, axis: number, size: number, options: WindowOpt
 }
 
 /** Returns element (i, k) = a[i + step·k, k] in dims `axis` and the next, 0 where that is outside; i runs to `length`. */
-function skew(a: Tensor, axis: number, length: number, step: number): Tensor {
+export function skew(a: Tensor, axis: number, length: number, step: number): Tensor {
   const shape = a.shape.map((n, i) => (i === axis ? length : n));
   return a.graph.node("skew", [a], { axis, step }, shape, a.dtype);
-}
-
-/** Returns the sum of windows [.., count, size, ..] put back where {@link unfold} took them from: [.., n, ..]. */
-function fold(g: Tensor, axis: number, n: number, stride: number, dilation: number): Tensor {
-  const product = stride === 1 ? foldProduct(g, axis, n, dilation) : undefined;
-  if (product !== undefined) return product;
-  let spread = g;
-  if (stride > 1) {
-    // Zeros between the windows make their starts neighbours.
-    const [count, rest] = [g.shape[axis] as number, g.shape.slice(axis + 1)];
-    const open = reshape(g, [...g.shape.slice(0, axis), count, 1, ...rest]);
-    const zeros = open.shape.map(() => 0);
-    spread = reshape(
-      pad(
-        open,
-        zeros,
-        zeros.map((_, i) => (i === axis + 1 ? stride - 1 : 0)),
-      ),
-      [...g.shape.slice(0, axis), count * stride, ...rest],
-    );
-  }
-  const summed = reduce("sum", skew(spread, axis, n, -dilation), axis + 1);
-  return reshape(summed, [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
-}
-
-/** Depth by which a product may grow for a fold to vanish: a sum over windows costs as much as about this many terms of a product. */
-const FOLD_DEPTH = 64;
-
-/**
- * Returns the fold of a product: a sum of shifted products is one product of what is shifted, so that the gradient of a convolution's images
- * is a convolution. Undefined where `g` is anything but a product whose rows hold the windows and whose columns their elements.
- */
-function foldProduct(g: Tensor, axis: number, n: number, dilation: number): Tensor | undefined {
-  const product = underViews(g, ["reshape", "permute"]);
-  const split = product.op === "matmul" ? splitWalk(g, (node) => node === product) : undefined;
-  if (split === undefined) return undefined;
-  const [a, b] = product.inputs as [Tensor, Tensor];
-  const [height, depth, width] = [a.shape.at(-2), a.shape.at(-1), b.shape.at(-1)] as [number, number, number];
-  const lead = a.shape.slice(0, -2);
-  const digits = split.parts
-    .flatMap((sizes, dim) => sizes.map((size) => ({ dim, size })))
-    .map((digit, i) => ({ ...digit, stride: split.strides[i] as number }))
-    .filter(({ size }) => size > 1);
-  const within = (low: number, high: number) =>
-    digits.filter(({ stride }) => stride >= low && stride < high).sort((x, y) => y.stride - x.stride);
-  const [batch, rows, columns] = [within(height * width, Number.POSITIVE_INFINITY), within(width, height * width), within(1, width)];
-  const sizes = (list: typeof digits): number[] => list.map(({ size }) => size);
-  const whole = sizeOf(sizes(rows)) === height && sizeOf(sizes(columns)) === width;
-  const [count, size] = [g.shape[axis] as number, g.shape[axis + 1] as number];
-  const [row, column] = [rows.findIndex(({ dim }) => dim === axis), columns.findIndex(({ dim }) => dim === axis + 1)];
-  if (!whole || rows[row]?.size !== count || columns[column]?.size !== size || depth * (n - count) > FOLD_DEPTH * count) return undefined;
-
-  // The elements of a window join the depth: [.., n, .., size · depth] · [size · depth, ..].
-  const at = batch.length + row;
-  const outer = [...sizes(batch), ...sizes(rows)];
-  const open = reshape(a, [...outer.slice(0, at + 1), 1, ...outer.slice(at + 1), depth]);
-  const shifted = skew(
-    expand(
-      open,
-      open.shape.map((m, i) => (i === at + 1 ? size : m)),
-    ),
-    at,
-    n,
-    -dilation,
-  );
-  const left = permute(shifted, [
-    ...[...shifted.shape.keys()].filter((i) => i <= at || i > at + 1).slice(0, -1),
-    at + 1,
-    shifted.shape.length - 1,
-  ]);
-  const parted = reshape(b, [...sizes(batch), depth, ...sizes(columns)]);
-  const from = batch.length + 1 + column;
-  const right = permute(parted, [...batch.keys(), from, ...[...parted.shape.keys()].slice(batch.length).filter((i) => i !== from)]);
-  const summed = matmul(
-    reshape(left, [...lead, (height / count) * n, size * depth]),
-    reshape(right, [...lead, size * depth, width / size]),
-  );
-
-  const order = [...batch, ...rows, ...columns].filter(({ dim }) => dim !== axis + 1);
-  const apart = reshape(
-    summed,
-    order.map((digit) => (digit.dim === axis ? n : digit.size)),
-  );
-  const wanted = digits.filter(({ dim }) => dim !== axis + 1).map((digit) => order.indexOf(digit));
-  return reshape(permute(apart, wanted), [...g.shape.slice(0, axis), n, ...g.shape.slice(axis + 2)]);
 }
 
 /** Returns the elements of all tensors one after another as one vector; the parts are computed in place, without a copy. */
@@ -297,86 +209,3 @@ export function pack(parts: readonly Tensor[]): Tensor {
 export function detach(a: Tensor): Tensor {
   return a.op === "detach" || a.op === "const" ? a : a.graph.node("detach", [a], {}, a.shape, a.dtype);
 }
-
-/** The gradient of each input of a node that is not in the table of elementwise operations. */
-export type Vjp = (g: Tensor, node: Tensor) => readonly (Tensor | undefined)[];
-
-const turned = (a: Tensor): Tensor => permute(a, [...a.shape.slice(2).keys(), a.shape.length - 1, a.shape.length - 2]);
-
-/** Gradient rules of the views, reductions, products and loads, by op. */
-export const vjps: Readonly<Record<string, Vjp>> = {
-  reshape: (g, node) => [reshape(g, (node.inputs[0] as Tensor).shape)],
-  permute: (g, node) => {
-    const order = node.attributes.order as readonly number[];
-    return [
-      permute(
-        g,
-        order.map((_, i) => order.indexOf(i)),
-      ),
-    ];
-  },
-  expand: (g, node) => {
-    const { shape } = node.inputs[0] as Tensor;
-    return [
-      reduce(
-        "sum",
-        g,
-        [...shape.keys()].filter((i) => shape[i] !== node.shape[i]),
-      ),
-    ];
-  },
-  reduce: (g, node) => {
-    const a = node.inputs[0] as Tensor;
-    const spread = expand(g, a.shape);
-    if (node.attributes.op === "sum") return [spread];
-    const hit = apply("toF32", [apply("equal", [a, expand(node, a.shape)])]);
-    const ties = expand(reduce("sum", hit, node.attributes.axes as readonly number[]), a.shape);
-    return [apply("mul", [spread, apply("div", [hit, ties])])];
-  },
-  matmul: (g, node) => {
-    const [a, b] = node.inputs as [Tensor, Tensor];
-    return [matmul(g, turned(b)), matmul(turned(a), g)];
-  },
-  detach: () => [undefined],
-  gather: (g, node) => {
-    const [table, index] = node.inputs as [Tensor, Tensor];
-    return [scatterAdd(g, index, table.shape[0] as number), undefined];
-  },
-  scatterAdd: (g, node) => {
-    const [values, index] = node.inputs as [Tensor, Tensor];
-    const zeros = g.graph.constant(0, values.shape, "f32");
-    if (node.shape[0] === 0) return [zeros, undefined];
-    // No gradient comes back from a dropped row.
-    const kept = apply("less", [index, g.graph.constant(node.shape[0] as number, index.shape, "u32")]);
-    const open = reshape(kept, [...index.shape, ...values.shape.slice(index.shape.length).map(() => 1)]);
-    return [apply("select", [expand(open, values.shape), gather(g, index), zeros]), undefined];
-  },
-  slice: (g, node) => {
-    const a = node.inputs[0] as Tensor;
-    const low = node.attributes.starts as readonly number[];
-    return [
-      pad(
-        g,
-        low,
-        a.shape.map((n, i) => n - (low[i] as number) - (node.shape[i] as number)),
-      ),
-    ];
-  },
-  pad: (g, node) => [slice(g, node.attributes.low as readonly number[], (node.inputs[0] as Tensor).shape)],
-  unfold: (g, node) => {
-    const { axis, stride, dilation } = node.attributes as { axis: number; stride: number; dilation: number };
-    return [fold(g, axis, (node.inputs[0] as Tensor).shape[axis] as number, stride, dilation)];
-  },
-  skew: (g, node) => {
-    const { axis, step } = node.attributes as { axis: number; step: number };
-    return [skew(g, axis, (node.inputs[0] as Tensor).shape[axis] as number, -step)];
-  },
-  pack: (g, node) => {
-    let first = 0;
-    return node.inputs.map((part) => {
-      const size = sizeOf(part.shape);
-      first += size;
-      return reshape(slice(g, [first - size], [size]), part.shape);
-    });
-  },
-};

@@ -159,6 +159,19 @@ describe("gradients agree with finite differences", () => {
       },
       { s: draw([5, 6], -1, 1), w: draw([9, 2], -1, 1) },
     ],
+    [
+      "convolution along one dim, dilated, of several products",
+      ({ s: x, w: y }) => {
+        const windows = t.reshape(t.unfold(x as Tensor, 1, 3, { dilation: 2 }), [2, 7, 6]);
+        return t.square(t.matmul(windows, y as Tensor));
+      },
+      { s: draw([2, 11, 2], -1, 1), w: draw([2, 6, 3], -1, 1) },
+    ],
+    [
+      "product of what is padded in five dims",
+      ({ s: x, w: y }) => t.matmul(t.reshape(t.pad(x as Tensor, [1, 0, 1, 0, 1], [0, 1, 0, 1, 1]), [27, 12]), y as Tensor),
+      { s: draw([2, 2, 2, 2, 2], -1, 1), w: draw([12, 2], -1, 1) },
+    ],
     ["gather", ({ a: x }, g) => t.square(t.gather(x as Tensor, t.toU32(t.mul(t.toF32(g.iota(6)), 0.7)))), { a }],
     ["scatterAdd", ({ a: x }, g) => t.square(t.scatterAdd(x as Tensor, t.and(g.iota(4), 1), 3)), { a }],
     ["detach", ({ a: x }) => t.mul(x as Tensor, 3), { a }],

@@ -13,6 +13,11 @@ function planOf(options: Partial<LearnerOptions>, batch: number): Plan {
 
 const mlp = (...widths: number[]): LearnerOptions["model"] =>
   nn.sequential(...widths.flatMap((width) => [nn.linear(width), nn.relu()]), nn.classifier({ capacity: 10 }));
+const cnn: LearnerOptions["model"] = nn.sequential(
+  ...[16, 32].flatMap((channels) => [nn.conv2d(channels, 3, { padding: 1 }), nn.relu(), nn.maxPool(2)]),
+  nn.flatten(),
+  nn.classifier({ capacity: 10 }),
+);
 const withReplay: Partial<LearnerOptions> = {
   model: nn.sequential(nn.linear(512), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 10 })),
   input: { shape: [784], dtype: "u8", scale: 1 / 255 },
@@ -31,6 +36,7 @@ describe("dispatches of a training step", () => {
       10,
       { map: 2, reduce: 4, matmul: 5, optimizer: 1, scatter: 2 },
     ],
+    ["two convolutions with pooling, AdamW", { model: cnn, input: [28, 28, 1] }, 32, { map: 9, reduce: 8, matmul: 8, optimizer: 1 }],
   ];
   it.each(cases)("%s", (_, options, batch, expected) => {
     const counts: Record<string, number> = {};
@@ -50,6 +56,22 @@ it("the whole plan of a small step with replay stays what it was", async () => {
     4,
   );
   await expect(printPlan(plan)).toMatchFileSnapshot("replay.plan.txt");
+});
+
+it("convolutions take windows and their gradients where they lie, and store none of them", () => {
+  const { kernels, bytes } = planOf({ model: cnn, input: [28, 28, 1] }, 32);
+  const products = kernels.filter((kernel) => kernel.family === "matmul");
+  const walks = products.filter(({ a }) => a.parts !== undefined).map(({ dims: [, m, n], k }) => [m, k, n]);
+  // Forward, forward, weight, images, weight: the first layer's images need no gradient.
+  expect(walks).toEqual([
+    [28 * 28 * 32, 9, 16],
+    [14 * 14 * 32, 9 * 16, 32],
+    [9 * 16, 14 * 14 * 32, 32],
+    [14 * 14 * 32, 9 * 32, 16],
+    [9, 28 * 28 * 32, 16],
+  ]);
+  // Little more than the activations of the first layer, theirs pooled and their gradient; windows of the second would be 3.6 MB more.
+  expect(bytes.work).toBeLessThan(3.2 * 4 * 28 * 28 * 32 * 16);
 });
 
 it("a learner of batch 1 plans no more memory than it needs", () => {

@@ -10,7 +10,6 @@ import type {
   ReduceKernel,
   ScatterKernel,
 } from "../../program/plan.ts";
-import { denseStrides } from "../../program/shape.ts";
 import { collapse } from "../../program/squeeze.ts";
 import { encodeBody } from "./body.ts";
 import { denseFrame, foldFrame, mapFrame } from "./frame.ts";
@@ -108,7 +107,7 @@ function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {
   return { family: rows ? REDUCE_ROWS : REDUCE_COLUMNS, block: encodeBody({ ...kernel, frame, resultFrame, results, fold }, memory) };
 }
 
-/** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand in parts) and leading dims of a product. */
+/** Returns the form (bits: 1 b transposed, 2 a transposed, 4 an operand is a walk) and leading dims of a product. */
 export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   form: number;
   m: number;
@@ -120,23 +119,59 @@ export function formOf({ dims: [, m, n], k, a, b }: MatmulKernel): {
   const columnOf = (access: Operand): number => access.strides.at(-1) as number;
   const rowOf = (access: Operand): number => access.strides.at(-1 - (access.parts?.[2].length ?? 1)) as number;
   const [aPlain, bPlain] = [columnOf(a) === 1 || k === 1, columnOf(b) === 1 || n === 1];
-  const form = (bPlain ? 0 : 1) + (aPlain ? 0 : 2) + (a.parts === undefined && b.parts === undefined ? 0 : 4);
+  const form = (bPlain ? 0 : 1) + (aPlain ? 0 : 2) + (isWalk(a) || isWalk(b) ? 4 : 0);
   return { form, m, n, k, lda: aPlain ? rowOf(a) : columnOf(a), ldb: bPlain ? rowOf(b) : columnOf(b) };
 }
 
 function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): Entry[] {
-  const { a, b } = kernel;
+  const { a, b, sums } = kernel;
   const { form, m, n, k, lda, ldb } = formOf(kernel);
   const [batch] = kernel.dims;
   const [first, ...others] = kernel.outputs as [MatmulKernel["outputs"][number], ...MatmulKernel["outputs"]];
-  const walks = [a, b].map((operand) => (operand.parts === undefined ? 0 : memory.words(operandWalk(operand, operand.parts))));
-  const starts = [a, b].map((operand) => startsOf(operand, batch).map((at) => memory.address(operand.arena) + 4 * at));
-  const addresses = memory.words(Array.from({ length: 2 * batch }, (_, i) => starts[i % 2]?.[i >> 1] as number));
-  const { arena, offset, strides } = first.access;
-  const c = [memory.address(arena) + 4 * offset, strides[1] as number, strides[0] as number];
-  const product: Entry = { family: MATMUL, block: memory.words([form, batch, m, n, k, lda, ldb, ...c, scratch, ...walks, addresses]) };
+  const [aWalk, bWalk] = [a, b].map((operand) => (isWalk(operand) ? memory.words(operandWalk(operand)) : 0));
+  const address = (access: Access): number => memory.address(access.arena) + 4 * access.offset;
+  const starts = (operand: Operand): number[] => startsOf(operand, batch).map((at) => address(operand) + 4 * at);
+  const pairs = (left: readonly number[]): number => memory.words(starts(b).flatMap((start, i) => [left[i] as number, start]));
+  const [perBatch, perRow] = first.access.strides as [number, number];
+  const words = [
+    form,
+    batch,
+    m,
+    n,
+    k,
+    lda,
+    ldb,
+    address(first.access),
+    perRow,
+    perBatch,
+    scratch,
+    aWalk as number,
+    bWalk as number,
+    pairs(starts(a)),
+  ];
+  const entries: Entry[] = [{ family: MATMUL, block: memory.words(words) }];
+  if (sums !== undefined) {
+    // Column sums are a row of ones times b; a transposed column without a stride is one that serves all of k.
+    const ones = pairs(new Array<number>(batch).fill(memory.splat(1, false)));
+    const row = [
+      (form & 1) + 2 + (bWalk === 0 ? 0 : 4),
+      batch,
+      1,
+      n,
+      k,
+      0,
+      ldb,
+      address(sums),
+      n,
+      sums.strides[0] as number,
+      scratch,
+      0,
+      bWalk as number,
+      ones,
+    ];
+    entries.push({ family: MATMUL, block: memory.words(row) });
+  }
   const outputs = kernel.instructions[first.value]?.op === "product" ? others : kernel.outputs;
-  const entries = kernel.sums === undefined ? [product] : [product, encodeSums(kernel, kernel.sums, memory)];
   if (outputs.length === 0) return entries;
   // The product waits where the first output will lie, and the epilogue reads it there.
   const instructions = kernel.instructions.map(
@@ -147,15 +182,22 @@ function encodeMatmul(kernel: MatmulKernel, memory: Memory, scratch: number): En
   return [...entries, encodeMap(epilogue as MapKernel, memory)];
 }
 
-/** Returns the element of each batch from which on an operand walks. */
-function startsOf({ offset, strides, parts }: Operand, batch: number): number[] {
+/** Returns whether an operand is more than a matrix in every batch. */
+function isWalk({ parts, bounds, strides }: Operand): boolean {
+  if (parts === undefined) return false;
+  return bounds !== undefined || parts[1].length > 1 || parts[2].length > 1 || !strides.slice(-2).includes(1);
+}
+
+/** Returns how many elements behind its first an operand begins to walk in each batch. */
+function startsOf({ strides, parts }: Operand, batch: number): number[] {
   const dims = parts?.[0] ?? [batch];
   const steps = (d: number): number[] => Array.from({ length: dims[d] as number }, (_, i) => i * (strides[d] as number));
-  return dims.reduce((starts, _, d) => starts.flatMap((at) => steps(d).map((step) => at + step)), [offset]);
+  return dims.reduce((starts, _, d) => starts.flatMap((at) => steps(d).map((step) => at + step)), [0]);
 }
 
 /** Returns the words of a walk as `assembly/window.ts` reads them. */
-function operandWalk({ strides, bounds = [] }: Operand, [batch, ...matrix]: NonNullable<Operand["parts"]>): number[] {
+function operandWalk({ strides, bounds = [], parts }: Operand): number[] {
+  const [batch, ...matrix] = parts as NonNullable<Operand["parts"]>;
   const [rows, columns] = matrix;
   const along = (at: number): number[] => [4 * (strides[at] as number), ...bounds.map((bound) => bound.strides[at] as number)];
   const dims = matrix.flat().map((size, i) => [size, ...along(batch.length + i)]);
@@ -169,32 +211,6 @@ function operandWalk({ strides, bounds = [] }: Operand, [batch, ...matrix]: NonN
     ...dims.flat(),
     ...bounds.flatMap((bound) => [bound.offset, bound.size]),
   ];
-}
-
-/** The column sums of the right operand, as the reduction they are. */
-function encodeSums({ label, dims: [batch, , n], k, b }: MatmulKernel, sums: Access, memory: Memory): Entry {
-  const [batches, depths, columns] = b.parts ?? [[batch], [k], [n]];
-  const [outer, inner] = [batches.length, batches.length + depths.length];
-  // Dims of the batch and n, then those of k.
-  const order = (strides: readonly number[]): number[] => [
-    ...strides.slice(0, outer),
-    ...strides.slice(inner),
-    ...strides.slice(outer, inner),
-  ];
-  const dims = [...batches, ...columns, ...depths];
-  const dense = denseStrides(batches).map((stride) => stride * (sums.strides[0] as number));
-  return encodeReduce(
-    collapse({
-      family: "reduce",
-      label,
-      dims,
-      kept: outer + 1,
-      accesses: [{ ...b, strides: order(b.strides) }],
-      instructions: [{ op: "load", access: 0, dtype: "f32" }],
-      outputs: [{ value: 0, op: "sum", access: { ...sums, strides: [...dense, 1, ...depths.map(() => 0)] } }],
-    }) as ReduceKernel,
-    memory,
-  );
 }
 
 function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {
