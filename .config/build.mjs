@@ -29,7 +29,7 @@ async function all(steps) {
   if (failures.length > 0) throw new Error(failures.map((step) => step.reason.message).join("\n"));
 }
 
-/** `assembly/` → `build/kernels.wasm`, and the bytes of both precisions as a module of texts. */
+/** `assembly/` → `build/kernels.wasm`, and the bytes of each precision as a module of text. */
 async function buildKernels() {
   const exact = await assemble([]);
   const fast = await assemble(["--enable", "relaxed-simd"]);
@@ -37,8 +37,12 @@ async function buildKernels() {
   const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
   if (names !== "env.memory") throw new Error(`assembly: the kernels import from the host; expected env.memory, got ${names}`);
   await put("build/kernels.wasm", exact);
-  const text = (/** @type {Uint8Array} */ wasm) => `\n  "${Buffer.from(wasm).toString("base64")}";\n`;
-  await put("src/wasm/bytes.generated.ts", `export const exact: string =${text(exact)}export const fast: string =${text(fast)}`);
+  for (const [name, wasm] of /** @type {const} */ ([
+    ["exact", exact],
+    ["fast", fast],
+  ])) {
+    await put(`src/wasm/${name}.generated.ts`, `export const base64: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`);
+  }
 }
 
 /** Returns the kernels, assembled with more options than asconfig.json has. @param {string[]} options @returns {Promise<Uint8Array>} */

@@ -2,8 +2,8 @@
  * Whether any number of some f32 arrays is huge (2^63 or more in magnitude, infinite or no number), by its bits: one pass at the speed of
  * memory over what a reduction would pass block by block, operation by operation (235,146 parameters and as many gradients: 160 to 23 µs).
  *
- * Block, i32 words: address of the u32 result (1: one is huge), arrays, then address and elements of each. The order of the arrays and of
- * their elements decides nothing.
+ * Block, i32 words: address of the result (1: one is huge), its bytes (4, or 1 where parts of a search share a u32), arrays, then address and
+ * elements of each. The order of the arrays and of their elements decides nothing.
  */
 
 /** Bits of 2^63. */
@@ -11,10 +11,11 @@ const HUGE: i32 = 0x5f000000;
 
 export function scan(block: usize): void {
   let found: i32 = 0;
-  for (let entry = block + 8, end = entry + ((<usize>load<i32>(block, 4)) << 3); entry < end; entry += 8) {
+  for (let entry = block + 12, end = entry + ((<usize>load<i32>(block, 8)) << 3); entry < end; entry += 8) {
     found |= i32(largest(<usize>load<i32>(entry), load<i32>(entry, 4)) >= HUGE);
   }
-  store<i32>(<usize>load<i32>(block), found);
+  if (load<i32>(block, 4) == 1) store<u8>(<usize>load<i32>(block), <u8>found);
+  else store<i32>(<usize>load<i32>(block), found);
 }
 
 /** The bits of the largest magnitude; they order as the numbers do, those that are none last. */

@@ -79,8 +79,8 @@ export async function relaxes(): Promise<boolean> {
 
 /** Returns the module's bytes. */
 export async function bytesOf(precision: Precision): Promise<Uint8Array<ArrayBuffer>> {
-  const { exact, fast } = await import("./bytes.generated.ts");
-  return Uint8Array.from(atob(precision === "fast" ? fast : exact), (c) => c.charCodeAt(0));
+  const { base64 } = await (precision === "fast" ? import("./fast.generated.ts") : import("./exact.generated.ts"));
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
 /** First-fit over a sorted free list: learners make few, large, long-lived blocks. */

@@ -69,7 +69,9 @@ export async function run() {
   return [
     row("Palimpsest", "palimpsest", "core", core.atOnce),
     row("Palimpsest", "palimpsest", "all of it", own.atOnce),
-    ...own.chunks.map(({ file, bytes }) => row("Palimpsest", "palimpsest", file.startsWith("bytes") ? "Wasm" : file, bytes)),
+    ...own.chunks.map(({ file, bytes }) =>
+      row("Palimpsest", "palimpsest", { exact: "Wasm", fast: "Wasm of fast precision" }[file.split(".")[0] ?? ""] ?? file, bytes),
+    ),
     row("jax-js", "javascript", "all of it", jax.atOnce),
     ...jax.chunks.map(({ file, bytes }) => row("jax-js", "javascript", file.replace(/-.*/, ""), bytes)),
     row("tfjs with its Wasm backend", "javascript", "all of it", tfjs.atOnce),

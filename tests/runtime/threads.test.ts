@@ -82,6 +82,20 @@ describe("threads", () => {
     for (const threads of [2, 3]) expect(await train(options, { threads })).toEqual(expected);
   });
 
+  it("each search a part of the parameters for what is no finite number", async () => {
+    const runtime = await openRuntime({ backend: "wasm", threads: 3 });
+    const common = { model: nn.classifier({ capacity: 10 }), input: [3000], optimizer: optim.sgd(), schedule: 0.1 };
+    for (const at of [undefined, 0, 9_999, 10_016, 20_000, 29_999]) {
+      const weight = new Float32Array(30_000).fill(0.01);
+      if (at !== undefined) weight[at] = at % 2 === 0 ? Number.NaN : 1e19;
+      const learner = await Learner.create(runtime, { ...common, weights: new Map([["weight", weight]]) });
+      const { skipped } = await learner.observe({ x: new Float32Array(3000), y: [1] });
+      expect(skipped?.cause).toBe(at === undefined ? undefined : "weights");
+      await learner.close();
+    }
+    runtime.close();
+  });
+
   it("serve several learners of one runtime", async () => {
     const [alone, shared] = [await openRuntime({ backend: "wasm" }), await openRuntime({ backend: "wasm", threads: 2 })];
     const expected = await runJob(alone, 20);

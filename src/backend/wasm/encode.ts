@@ -14,6 +14,7 @@ import { collapse } from "../../program/squeeze.ts";
 import { encodeBody } from "./body.ts";
 import { denseFrame, foldFrame, mapFrame } from "./frame.ts";
 import type { Memory } from "./memory.ts";
+import { searched } from "./search.ts";
 
 /** A kernel ready to run: its family in `assembly/run.ts` and the address of its block. */
 export interface Entry {
@@ -78,27 +79,15 @@ function encodeScatter(kernel: ScatterKernel, memory: Memory): Entry[] {
   return [encodeMap(zero, memory), { family: MAP, block }];
 }
 
-/** A search for huge numbers in whole arrays is a pass over them, and no body is computed. */
-function encodeScan({ dims, kept, accesses, instructions, outputs }: ReduceKernel, memory: Memory): Entry | undefined {
-  const [output, ...others] = outputs;
-  if (kept !== 0 || dims.length !== 1 || output?.op !== "max" || others.length > 0) return undefined;
-  const arrays: number[] = [];
-  // The largest of several truths is any of them.
-  const isSearch = (value: number): boolean => {
-    const instruction = instructions[value] as Instruction;
-    if (instruction.op !== "apply") return false;
-    if (instruction.name === "max") return instruction.args.every(isSearch);
-    const source = instructions[instruction.args[0] as number] as Instruction;
-    const access = source.op === "load" ? (accesses[source.access] as Access) : undefined;
-    const [stride] = access?.strides ?? [];
-    if (instruction.name !== "huge" || access === undefined || access.bounds !== undefined || access.gather !== undefined) return false;
-    if (stride !== 0 && stride !== 1) return false;
-    arrays.push(memory.address(access.arena) + 4 * access.offset, stride === 1 ? (dims[0] as number) : 1);
-    return true;
-  };
-  if (!isSearch(output.value)) return undefined;
-  const result = memory.address(output.access.arena) + 4 * output.access.offset;
-  return { family: SCAN, block: memory.words([result, arrays.length / 2, ...arrays]) };
+/** A search is a pass over whole arrays, and no body is computed. */
+function encodeScan(kernel: ReduceKernel, memory: Memory): Entry | undefined {
+  const arrays = searched(kernel);
+  if (arrays === undefined) return undefined;
+  const { access } = kernel.outputs[0] as ReduceKernel["outputs"][number];
+  const address = ({ arena, storage, offset }: Access): number => memory.address(arena) + (storage === "u8" ? offset : 4 * offset);
+  const [n] = kernel.dims as [number];
+  const words = arrays.flatMap((array) => [address(array), array.strides[0] === 0 ? 1 : n]);
+  return { family: SCAN, block: memory.words([address(access), access.storage === "u8" ? 1 : 4, arrays.length, ...words]) };
 }
 
 function encodeReduce(kernel: ReduceKernel, memory: Memory): Entry {

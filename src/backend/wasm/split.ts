@@ -2,7 +2,8 @@
  * Splitting: a kernel becomes kernels over parts of one of its dims, one for each thread. No element depends on how: maps and products give
  * every element alone, reductions are cut along what they keep, and the order inside a sum stays what it was.
  */
-import type { Access, Body, Instruction, Kernel, MatmulKernel, Operand, OptimizerKernel } from "../../program/plan.ts";
+import type { Access, Body, Instruction, Kernel, MatmulKernel, Operand, OptimizerKernel, ReduceKernel } from "../../program/plan.ts";
+import { searched } from "./search.ts";
 
 /** Operations worth the meeting of threads after them, about 5 µs of work. */
 const WORTH = 20_000;
@@ -21,6 +22,7 @@ export function split(kernel: Kernel, parts: number): Kernel[] | undefined {
       return splitMatmul(kernel, parts);
     case "map":
     case "reduce": {
+      if (kernel.family === "reduce" && searched(kernel) !== undefined) return splitSearch(kernel, parts);
       const kept = kernel.family === "reduce" ? kernel.kept : kernel.dims.length;
       const points = kernel.dims.reduce((size, dim) => size * dim, 1);
       if (points * (1 + kernel.instructions.length) < 2 * WORTH) return undefined;
@@ -37,6 +39,17 @@ export function split(kernel: Kernel, parts: number): Kernel[] | undefined {
     default:
       return undefined;
   }
+}
+
+/** Each part of a search has a byte of the answer, which must lie where nothing else does: it is 0 where all its bytes are. */
+function splitSearch(kernel: ReduceKernel, parts: number): Kernel[] | undefined {
+  const [n] = kernel.dims as [number];
+  const [output] = kernel.outputs as [ReduceKernel["outputs"][number]];
+  if (n < WORTH || output.access.arena !== "io") return undefined;
+  return cuts(n, Math.min(parts, 4), LINE).map(([start, end], part): ReduceKernel => {
+    const access: Access = { ...output.access, storage: "u8", offset: 4 * output.access.offset + part };
+    return { ...kernel, ...bodyPart(kernel, 0, start), dims: [end - start], outputs: [{ ...output, access }] };
+  });
 }
 
 /**
