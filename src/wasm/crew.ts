@@ -5,13 +5,14 @@
  * A run is a table of steps, for each step and thread two i32 words: the address of a list of kernels and its count. A step begins when
  * every thread has ended the one before.
  */
+import { fail } from "../errors.ts";
 import { builtin } from "./host.ts";
 
 /** Threads that run tables together. */
 export interface Crew {
   /** How many, the caller's included. */
   readonly size: number;
-  /** Runs the table of `steps` at an address, and returns when all of it is done. @throws RangeError when a thread failed */
+  /** Runs the table of `steps` at an address, and returns when all of it is done. @throws E_STATE once closed; E_BACKEND when a thread failed */
   run(table: number, steps: number): void;
   close(): void;
 }
@@ -48,7 +49,9 @@ export async function openCrew(
   size: number,
 ): Promise<Crew | { refused: string }> {
   const helpers: Helper[] = [];
+  let closed = false;
   const close = (): void => {
+    closed = true;
     for (const helper of helpers) helper.stop();
   };
   try {
@@ -62,6 +65,8 @@ export async function openCrew(
   return {
     size,
     run(table, steps) {
+      // Nobody would ever arrive.
+      if (closed) fail("E_STATE", "wasm: the runtime's threads have ended; expected an open runtime, got a run after close()");
       const words = new Int32Array(memory.buffer, control, CONTROL_BYTES / 4);
       words[TABLE] = table;
       words[STEPS] = steps;
@@ -69,7 +74,8 @@ export async function openCrew(
       Atomics.add(words, RUNS, 1);
       Atomics.notify(words, RUNS);
       takePart(own, memory, control, 0, size, mayWait);
-      if (Atomics.exchange(words, FAILED, 0) !== 0) throw new RangeError("a thread failed");
+      if (Atomics.exchange(words, FAILED, 0) !== 0)
+        fail("E_BACKEND", "wasm: a thread failed; expected that all end their part, got a trap");
     },
     close,
   };

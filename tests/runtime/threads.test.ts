@@ -1,4 +1,14 @@
-import { Learner, type LearnerOptions, nn, openRuntime, optim, type RuntimeEvent, type RuntimeOptions } from "palimpsest";
+import {
+  Learner,
+  type LearnerOptions,
+  nn,
+  openRuntime,
+  optim,
+  type RuntimeEvent,
+  type RuntimeOptions,
+  type Tensor,
+  tensor,
+} from "palimpsest";
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 import { runJob } from "./job.ts";
@@ -94,6 +104,18 @@ describe("threads", () => {
       await learner.close();
     }
     runtime.close();
+  });
+
+  it("all take part in a program of one kernel, and end with their runtime", async () => {
+    const runtime = await openRuntime({ backend: "wasm", threads: 2 });
+    const product = await runtime.compile(({ a, b }) => ({ c: tensor.matmul(a as Tensor, b as Tensor) }), { a: [64, 64], b: [64, 128] });
+    const { c } = await product.run({ a: new Float32Array(64 * 64).fill(1), b: new Float32Array(64 * 128).fill(2) });
+    expect(new Set(c)).toEqual(new Set([128]));
+    const { threads } = runtime.info;
+    runtime.close();
+    if (threads > 1)
+      await expect(product.run({ a: new Float32Array(64 * 64), b: new Float32Array(64 * 128) })).rejects.toMatchObject({ code: "E_STATE" });
+    product.close();
   });
 
   it("serve several learners of one runtime", async () => {

@@ -145,7 +145,8 @@ function build(
     }),
   );
   const { crew, exports } = wasm;
-  if (crew === undefined || steps.length < 2) return { plan, io: arenas.io, run: () => exports.run(entries[0] ?? 0, entries[1] ?? 0) };
+  if (crew === undefined || steps.flat().length < 2)
+    return { plan, io: arenas.io, run: () => exports.run(entries[0] ?? 0, entries[1] ?? 0) };
   const table = words(entries);
   return { plan, io: arenas.io, run: () => crew.run(table, steps.length) };
 }
