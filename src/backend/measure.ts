@@ -2,6 +2,7 @@
 import { PalimpsestError } from "../errors.ts";
 import { printPlan } from "../program/describe.ts";
 import type { Plan } from "../program/plan.ts";
+import { sizeOf } from "../program/shape.ts";
 import { ProgramIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
 
@@ -33,7 +34,7 @@ export async function measure(
   if (old !== undefined) return old;
   const wasmMs = await runMs(plan, machines.wasm);
   const webgpuMs = await runMs(plan, machines.webgpu);
-  const inputs = plan.inputs.map(({ name, shape }) => ({ name, shape, size: shape.reduce((a, b) => a * b, 1) }));
+  const inputs = plan.inputs.map(({ name, shape }) => ({ name, shape, size: sizeOf(shape) }));
   const largest = inputs.reduce((a, b) => (b.size > a.size ? b : a), { name: "nothing", shape: [] as readonly number[], size: 0 });
   const program = `${plan.kernels.length} kernels, ${largest.name} [${largest.shape.join(", ")}]`;
   const result: Measured = { program, device, wasmMs, webgpuMs, backend: webgpuMs < wasmMs ? "webgpu" : "wasm" };

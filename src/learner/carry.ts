@@ -1,3 +1,4 @@
+/** What rows of the stream carry from batch to batch, as a step reads and writes it. */
 import type { ModelScope } from "../nn/layer.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import { less, pad, reshape, select, slice } from "../program/tensor.ts";

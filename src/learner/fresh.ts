@@ -1,3 +1,4 @@
+/** The state that a learner begins with. */
 import type { ParamSpec } from "../nn/layer.ts";
 import { sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";

@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "../program/graph.ts";
-import type { Shape } from "../program/shape.ts";
+import { type Shape, sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";
 import { applyLayer, type Layer, paramsOf, statesOf } from "./layer.ts";
 
@@ -25,7 +25,7 @@ export function define(layer: Layer, input: Shape): Model {
     initial(seed = 0) {
       const values = new Map<string, Float32Array>();
       for (const [path, { shape, fill }] of specs) {
-        const numbers = new Float32Array(shape.reduce((a, b) => a * b, 1));
+        const numbers = new Float32Array(sizeOf(shape));
         fill(numbers, new RandomStream(seed, `init/${path}`));
         values.set(path, numbers);
       }

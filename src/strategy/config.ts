@@ -1,3 +1,4 @@
+/** Strategies by the names and options that checkpoints keep. */
 import { fail } from "../errors.ts";
 import { type ReplayOptions, replay } from "./replay.ts";
 import type { Strategy } from "./strategy.ts";

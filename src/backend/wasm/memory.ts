@@ -1,3 +1,4 @@
+/** What encoding needs of the memory that kernels run in. */
 import type { ArenaName } from "../../program/plan.ts";
 
 /** Where encoded blocks go, and where arenas lie. */

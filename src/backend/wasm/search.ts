@@ -1,3 +1,4 @@
+/** Which kernels only look for huge numbers, so that one pass over memory does for them. */
 import type { Access, Instruction, ReduceKernel } from "../../program/plan.ts";
 
 /** Returns the arrays that a kernel does nothing but search for huge numbers, each with a stride of 1 or 0; undefined for any other kernel. */

@@ -3,6 +3,7 @@
  * every element alone, reductions are cut along what they keep, and the order inside a sum stays what it was.
  */
 import type { Access, Body, Instruction, Kernel, MatmulKernel, Operand, OptimizerKernel, ReduceKernel } from "../../program/plan.ts";
+import { sizeOf } from "../../program/shape.ts";
 import { searched } from "./search.ts";
 
 /** Operations worth the meeting of threads after them, about 5 µs of work. */
@@ -24,8 +25,7 @@ export function split(kernel: Kernel, parts: number): Kernel[] | undefined {
     case "reduce": {
       if (kernel.family === "reduce" && searched(kernel) !== undefined) return splitSearch(kernel, parts);
       const kept = kernel.family === "reduce" ? kernel.kept : kernel.dims.length;
-      const points = kernel.dims.reduce((size, dim) => size * dim, 1);
-      if (points * (1 + kernel.instructions.length) < 2 * WORTH) return undefined;
+      if (sizeOf(kernel.dims) * (1 + kernel.instructions.length) < 2 * WORTH) return undefined;
       // The first dim that gives each thread enough lies farthest apart; fewer than 16 of a kept dim could change how a reduction runs.
       const d = kernel.dims.findIndex((size, dim) => dim < kept && size >= LINE * parts);
       if (d < 0) return undefined;
@@ -82,7 +82,7 @@ const isWhole = ({ parts }: Operand, d: number): boolean => (parts?.[d]?.length 
 
 /** Elements of a dim that one step of its slowest part covers. */
 function grainOf({ parts }: Operand, d: number): number {
-  return (parts?.[d] ?? []).slice(1).reduce((size, part) => size * part, 1);
+  return sizeOf((parts?.[d] ?? []).slice(1));
 }
 
 /** Returns an operand from `start` to `end` of dim `d`. */

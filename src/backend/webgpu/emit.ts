@@ -1,6 +1,7 @@
 /** WGSL text for the parts of a kernel: where an element lies, what a body computes, what is stored. All numbers in it are literals. */
 import { type Op, ops } from "../../program/ops.ts";
 import type { Access, ArenaName, Body, DType, Instruction } from "../../program/plan.ts";
+import { sizeOf } from "../../program/shape.ts";
 
 /** WGSL of the coordinates of a point: one u32 expression for each dim. */
 export type Point = readonly string[];
@@ -14,7 +15,7 @@ const NARROW: Wide = new Set();
 export function emitPoint(index: string, dims: readonly number[], prefix: string): { text: string; point: Point } {
   const lines: string[] = [];
   const point: string[] = [];
-  let below = dims.reduce((product, dim) => product * dim, 1);
+  let below = sizeOf(dims);
   const total = below;
   for (const [d, dim] of dims.entries()) {
     const above = below;

@@ -11,6 +11,7 @@ import type {
   ReduceKernel,
   ScatterKernel,
 } from "../../program/plan.ts";
+import { sizeOf } from "../../program/shape.ts";
 import { type Dispatch, dispatch, type Target } from "./dispatch.ts";
 import {
   emitLoad,
@@ -51,7 +52,7 @@ export function lower(kernel: Kernel, target: Target): Dispatch | undefined {
 }
 
 function lowerMap(kernel: MapKernel, target: Target): Dispatch | undefined {
-  const count = product(kernel.dims);
+  const count = sizeOf(kernel.dims);
   const { text, point } = emitPoint("index", kernel.dims, "i");
   const body = [emitCondition(kernel), text, emitValues(kernel, point), emitOutputs(kernel, point)].join("\n");
   const code = fillTemplate("map", { point: body });
@@ -62,7 +63,7 @@ function lowerScatter(kernel: ScatterKernel, target: Target): Dispatch | undefin
   if (kernel.mode === "add") return lowerReduce(sumOfRows(kernel), target);
   const { label, dims, target: table, value } = kernel;
   const { gather } = table;
-  const count = product(dims);
+  const count = sizeOf(dims);
   const { text, point } = emitPoint("index", dims, "i");
   const index = gather === undefined ? "0u" : emitLoad(gather.index, point);
   const code = fillTemplate("scatter", {
@@ -123,8 +124,8 @@ function sumOfRows(kernel: ScatterKernel): ReduceKernel {
 
 function lowerReduce(kernel: ReduceKernel, target: Target): Dispatch | undefined {
   const { label, dims, kept, outputs, instructions } = kernel;
-  const outer = product(dims.slice(0, kept));
-  const inner = product(dims.slice(kept));
+  const outer = sizeOf(dims.slice(0, kept));
+  const inner = sizeOf(dims.slice(kept));
   if (inner === 0) return lowerMap(emptyFold(kernel), target);
 
   const keptPoint = emitPoint("kept", dims.slice(0, kept), "i");
@@ -208,8 +209,4 @@ function emitCondition({ unless }: Conditional, wide?: Wide): string {
 
 function emitOutputs(kernel: Body & Pick<MapKernel, "outputs">, point: Point): string {
   return kernel.outputs.map(({ value, access }) => emitStore(access, point, `v${value}`)).join("\n");
-}
-
-function product(dims: readonly number[]): number {
-  return dims.reduce((size, dim) => size * dim, 1);
 }
