@@ -1,15 +1,19 @@
 /** What the host calls. Kernels run from {@link run}; the rest decides: replay, schedules, checksums. */
 export { crc32c, crcTables } from "./crc";
 export { matmulScratch } from "./matmul";
+export { memoryDraw, memoryDrawScratch, memoryTree, memoryTreeBytes } from "./draw";
+export { memoryLoad, memoryMerge, memorySave, memorySaved } from "./image";
 export {
   memoryBytes,
-  memoryCount,
-  memoryDraw,
+  memoryClock,
+  memoryFind,
+  memoryGenerations,
   memoryInit,
   memoryOffer,
-  memorySeen,
-  memoryStored,
-  memoryValid,
+  memoryOfferScratch,
+  memoryRemove,
+  memoryUpdate,
+  memoryVictim,
 } from "./memory";
 export { run } from "./run";
 export { rate, rates } from "./schedule";

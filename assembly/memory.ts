@@ -1,250 +1,193 @@
 /**
- * Replay memory: which incoming rows are kept, which they replace, which stored rows are drawn. Only slot numbers leave it.
- *
- * All state is one flat block, so that saving and restoring copy bytes. Words are little-endian u32 unless marked:
- *   0 magic · 4 version · 8 policy · 12 capacity M · 16 classes C · 20 stored · 24 rows seen (u64)
- *   32 `store` stream, 48 `draw` stream: key (2 words), words read (u64)
- *   64 by class, 16 bytes each: rows seen (u64), rows stored, whether it is or was a largest class since filling
- *   then label by slot [M] · number of the slot's row, low word [M] · deck, a permutation of the stored slots [M]
- *   and, class-balanced, the stored slots grouped by class in ascending order [M]
- *
- * Policy 0, reservoir: Vitter 1985, algorithm R, O(1) a row. Policy 1, class-balanced: Chrysakis and Moens 2020, algorithm 1, O(C) a row.
+ * Replay memory: which incoming rows are kept, which they replace, which are forgotten. Only slot numbers leave it; the rows themselves lie
+ * elsewhere. `block.ts` says what it knows of each row, `insert.ts` decides, `draw.ts` draws.
  */
-import { philox } from "./random";
+import {
+  at,
+  CAPACITY,
+  CENTROIDS,
+  CLOCK,
+  CLUSTERS,
+  DIMS,
+  DRAW,
+  EMBEDDINGS,
+  FLAGS,
+  GROUPING,
+  GROUPINGS,
+  groupingBytes,
+  HAS_IDS,
+  HAS_SCORES,
+  HEADER,
+  ID_TABLE,
+  IDS,
+  lists,
+  MAGIC,
+  NONE,
+  NUMBERS,
+  numbersByKey,
+  OPTION,
+  OPTION2,
+  POLICY,
+  ROOM,
+  SCORES,
+  STORE,
+  SUMS,
+  section,
+  stored,
+  TOP,
+  tableLength,
+  VERSION,
+} from "./block";
+import { assign, crowding, likeness, rank } from "./exemplar";
+import { groupOf } from "./group";
+import { choose } from "./insert";
+import { isStored, number, remove, setScore, settle } from "./settle";
+import { find } from "./table";
+import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
 
-const MAGIC: u32 = 0x52504c50;
-const VERSION: u32 = 1;
-const BALANCED: u32 = 1;
-const NONE: u32 = 0xffffffff;
-
-// Offsets in the block, and in a class's record.
-const POLICY: usize = 8;
-const CAPACITY: usize = 12;
-const CLASSES: usize = 16;
-const STORED: usize = 20;
-const SEEN: usize = 24;
-const STORE: usize = 32;
-const DRAW: usize = 48;
-const RECORDS: usize = 64;
-const COUNT: usize = 8;
-const FULL: usize = 12;
-
-function at(array: usize, i: u32): usize {
-  return array + ((<usize>i) << 2);
+/** Whether a policy ranks rows by their embeddings. */
+function ranks(policy: u32): bool {
+  return policy == HERDING || policy == CLOSEST;
 }
 
-function record(state: usize, label: u32): usize {
-  return state + RECORDS + ((<usize>label) << 4);
+/** Bytes of a block; `groups` is how many of each grouping have room. */
+export function memoryBytes(policy: u32, rows: u32, flags: u32, dims: u32, groupings: u32, groups: u32, clusters: u32): usize {
+  return memoryInit(0, policy, rows, flags, dims, groupings, groups, clusters, 0, 0, 0, 0, 0, 0);
 }
 
-function labels(state: usize): usize {
-  return record(state, load<u32>(state, CLASSES));
-}
-
-function rowNumbers(state: usize): usize {
-  return at(labels(state), load<u32>(state, CAPACITY));
-}
-
-function deck(state: usize): usize {
-  return at(rowNumbers(state), load<u32>(state, CAPACITY));
-}
-
-function grouped(state: usize): usize {
-  return at(deck(state), load<u32>(state, CAPACITY));
-}
-
-/** Bytes of a block. */
-export function memoryBytes(policy: u32, capacity: u32, classes: u32): usize {
-  return RECORDS + 16 * <usize>classes + (policy == BALANCED ? 16 : 12) * <usize>capacity;
-}
-
-/** Makes an empty block at `state`, a multiple of 8, with the keys of its two streams. */
-export function memoryInit(state: usize, policy: u32, capacity: u32, classes: u32, store0: u32, store1: u32, draw0: u32, draw1: u32): void {
-  memory.fill(state, 0, memoryBytes(policy, capacity, classes));
-  store<u32>(state, MAGIC);
-  store<u32>(state, VERSION, 4);
-  store<u32>(state, policy, POLICY);
-  store<u32>(state, capacity, CAPACITY);
-  store<u32>(state, classes, CLASSES);
-  store<u32>(state, store0, STORE);
-  store<u32>(state, store1, STORE + 4);
-  store<u32>(state, draw0, DRAW);
-  store<u32>(state, draw1, DRAW + 4);
-}
-
-/** Whether a block of known policy, capacity and classes holds no number that would lead outside it. */
-export function memoryValid(state: usize): bool {
-  const stored = load<u32>(state, STORED);
-  const classes = load<u32>(state, CLASSES);
-  const balanced = load<u32>(state, POLICY) == BALANCED;
-  if (stored > load<u32>(state, CAPACITY) || stored > load<u64>(state, SEEN)) return false;
-  for (let i: u32 = 0; i < stored; i++) {
-    if (load<u32>(at(deck(state), i)) >= stored || load<u32>(at(labels(state), i)) >= classes) return false;
+/** Makes an empty block at `state`, a multiple of 8, with the keys of its two streams, and returns its bytes. At 0 it writes nothing. */
+export function memoryInit(
+  state: usize,
+  policy: u32,
+  rows: u32,
+  flags: u32,
+  dims: u32,
+  groupings: u32,
+  groups: u32,
+  clusters: u32,
+  store0: u32,
+  store1: u32,
+  draw0: u32,
+  draw1: u32,
+  option: f64,
+  option2: f64,
+): usize {
+  const writes = state != 0;
+  if (writes) {
+    memory.fill(state, 0, HEADER);
+    store<u32>(state, MAGIC);
+    store<u32>(state, VERSION, 4);
+    store<u32>(state, policy, POLICY);
+    store<u32>(state, rows, CAPACITY);
+    store<u32>(state, flags, FLAGS);
+    store<u32>(state, dims, DIMS);
+    store<u32>(state, groupings, GROUPINGS);
+    store<u32>(state, store0, STORE);
+    store<u32>(state, store1, STORE + 4);
+    store<u32>(state, draw0, DRAW);
+    store<u32>(state, draw1, DRAW + 4);
+    store<f64>(state, option, OPTION);
+    store<f64>(state, option2, OPTION2);
+    store<u32>(state, groups, ROOM);
+    store<u32>(state, clusters, CLUSTERS);
   }
-  let i: u32 = 0;
-  let end: u32 = 0;
-  for (let c: u32 = 0; c < classes; c++) {
-    const count = memoryCount(state, c);
-    if (count > stored - end) return false;
-    for (end += count; balanced && i < end; i++) {
-      const slot = load<u32>(at(grouped(state), i));
-      if (slot >= stored || load<u32>(at(labels(state), slot)) != c) return false;
-    }
+  const table: usize = 4 * <usize>tableLength(rows);
+  let end = place(state, NUMBERS, state + HEADER, 4 * <usize>rows);
+  end = place(state, IDS, end, (flags & HAS_IDS) != 0 ? 8 * <usize>rows : <usize>0);
+  end = place(state, ID_TABLE, end, (flags & HAS_IDS) != 0 ? table : <usize>0);
+  if (writes) memory.fill(section(state, ID_TABLE), 0xff, end - section(state, ID_TABLE));
+  end = place(state, SCORES, end, (flags & HAS_SCORES) != 0 ? 4 * <usize>rows : <usize>0);
+  end = place(state, EMBEDDINGS, end, ((<usize>dims) * rows) << 2);
+  for (let j: u32 = 0; j < groupings; j++) {
+    end = place(state, GROUPING + (j << 2), end, groupingBytes(rows, groups));
+    if (!writes) continue;
+    memory.fill(numbersByKey(state, j), 0xff, 8 * <usize>groups);
+    memory.fill(lists(state, j), 0xff, table);
   }
-  return end == stored;
+  end = place(state, SUMS, end, ranks(policy) ? 8 * (<usize>dims) * groups : <usize>0);
+  if (writes) memory.fill(section(state, SUMS), 0, end - section(state, SUMS));
+  return place(state, CENTROIDS, end, 4 * (<usize>dims) * clusters) - state;
 }
 
-/** Rows stored of one class. */
-export function memoryCount(state: usize, label: u32): u32 {
-  return load<u32>(record(state, label), COUNT);
+/** Notes where a section begins, a multiple of 8, and returns where it ends. */
+function place(state: usize, field: usize, from: usize, bytes: usize): usize {
+  const start = (from + 7) & ~(<usize>7);
+  if (state != 0) store<u32>(state + field, <u32>start);
+  return start + bytes;
 }
 
-/** Rows stored. */
-export function memoryStored(state: usize): u32 {
-  return load<u32>(state, STORED);
+/** Rows that are numbered, and those that the stored ones stand for. */
+export function memoryClock(state: usize): f64 {
+  return <f64>load<u64>(state, CLOCK);
 }
 
-/** Rows seen. */
-export function memorySeen(state: usize): f64 {
-  return <f64>load<u64>(state, SEEN);
+/** Bytes of scratch that {@link memoryOffer} of n rows needs. */
+export function memoryOfferScratch(state: usize, n: u32): usize {
+  return ranks(load<u32>(state, POLICY)) ? 8 * (<usize>load<u32>(state, DIMS)) + 12 * (<usize>stored(state) + n) : <usize>0;
 }
 
 /**
- * Offers rows in order, their labels (< classes) at `rows` `[n]`. Writes to `slots` `[n]` where each goes, or 0xffffffff to drop it.
- * A row whose slot a later row of the same call takes is dropped too, so that the copies may run in any order.
+ * Offers rows in order: `keys` u32 [J, n], `ids` f64 [n] (NaN: none) and `scores` f32 [n] where the memory has them (a NaN: the largest so far), `embeddings`
+ * f32 [n, d]. Writes to `slots` [n] where each row goes, or NONE to drop it; one whose slot a later row takes is dropped too, so that the
+ * copies may run in any order. A row whose identity is stored is dropped and not counted.
  */
-export function memoryOffer(state: usize, rows: usize, n: u32, slots: usize): void {
-  const first = <u32>load<u64>(state, SEEN);
+export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, scratch: usize, slots: usize): void {
+  const policy = load<u32>(state, POLICY);
+  const dims = load<u32>(state, DIMS);
+  if (ranks(policy)) return rank(state, n, keys, ids, embeddings, scratch, slots);
   for (let i: u32 = 0; i < n; i++) {
-    const slot = place(state, load<u32>(at(rows, i)));
-    if (slot != NONE) {
-      const row = at(rowNumbers(state), slot);
-      const earlier = load<u32>(row) - first;
-      if (earlier < i && load<u32>(at(slots, earlier)) == slot) store<u32>(at(slots, earlier), NONE);
-      store<u32>(row, first + i);
+    store<u32>(at(slots, i), NONE);
+    if (isStored(state, ids, i)) continue;
+    const own = embeddings + (((<usize>i) * dims) << 2);
+    let group: u32 = 0;
+    let score: f32 = scores == 0 ? f32.NaN : load<f32>(at(scores, i));
+    if (policy == CLUSTERED && dims > 0) store<u32>(at(keys, i), assign(state, own));
+    for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) {
+      const other = groupOf(state, j, load<u32>(at(keys, j * n + i)));
+      if (j == 0) group = other;
     }
-    store<u32>(at(slots, i), slot);
+    if (dims > 0 && score != score) {
+      if (policy == CLUSTERED) score = crowding(state, own, group);
+      else if (policy == GRADIENT_DIVERSE || policy == SIMILARITY) score = likeness(state, own);
+    }
+    if (score != score) score = load<f64>(state, TOP) > 0 ? <f32>load<f64>(state, TOP) : <f32>1;
+    const slot = choose(state, group, score);
+    if (slot != NONE) settle(state, slot, i, n, keys, ids, score, own, slots);
+    number(state, n, keys, i);
   }
 }
 
-/** Writes min(n, stored) distinct slots to `slots`, uniform without replacement, and returns their number: a partial Fisher–Yates shuffle. */
-export function memoryDraw(state: usize, n: u32, slots: usize): u32 {
-  const stored = load<u32>(state, STORED);
-  const count = min(n, stored);
-  for (let i: u32 = 0; i < count; i++) {
-    const here = at(deck(state), i);
-    const there = at(deck(state), i + <u32>below(state + DRAW, stored - i));
-    store<u32>(at(slots, i), load<u32>(there));
-    store<u32>(there, load<u32>(here));
-    store<u32>(here, load<u32>(at(slots, i)));
+/** Sets the scores f32 [n] of `slots` [n] whose rows still have the numbers `generations` [n] (0: any), and returns how many. */
+export function memoryUpdate(state: usize, n: u32, slots: usize, generations: usize, scores: usize): u32 {
+  let count: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const slot = load<u32>(at(slots, i));
+    if (slot >= stored(state)) continue;
+    if (generations != 0 && load<u32>(at(generations, i)) != load<u32>(at(section(state, NUMBERS), slot))) continue;
+    setScore(state, slot, load<f32>(at(scores, i)));
+    count++;
   }
   return count;
 }
 
-/** Next word of a stream. */
-function next(stream: usize): u64 {
-  const position = load<u64>(stream, 8);
-  store<u64>(stream, position + 1, 8);
-  const block = position >> 2;
-  return philox(<u32>block, <u32>(block >> 32), 0, 0, load<u32>(stream), load<u32>(stream, 4), <u32>position & 3);
-}
-
-/** An integer uniform on [0, n), by rejection: one word a try up to n = 2^32, two (low, high) beyond. */
-function below(stream: usize, n: u64): u64 {
-  const wide = n > 0x100000000;
-  const last: u64 = wide ? u64.MAX_VALUE - ((0 - n) % n) : 0xffffffff - (0x100000000 % n);
-  let word: u64;
-  do {
-    word = next(stream);
-    if (wide) word |= next(stream) << 32;
-  } while (word > last);
-  return word % n;
-}
-
-/** The slot the next row goes to, or NONE; updates everything but the row numbers. */
-function place(state: usize, label: u32): u32 {
-  const stored = load<u32>(state, STORED);
-  const balanced = load<u32>(state, POLICY) == BALANCED;
-  const seen = load<u64>(state, SEEN) + 1;
-  const mine = record(state, label);
-  store<u64>(state, seen, SEEN);
-  store<u64>(mine, load<u64>(mine) + 1);
-  let slot = stored;
-  if (stored < load<u32>(state, CAPACITY)) {
-    store<u32>(state, stored + 1, STORED);
-    store<u32>(at(deck(state), slot), slot);
-    if (balanced) {
-      store<u32>(at(grouped(state), slot), slot);
-      regroup(state, slot, load<u32>(state, CLASSES), label);
-    }
-  } else {
-    slot = balanced ? balance(state, label) : <u32>min<u64>(below(state + STORE, seen), NONE);
-    if (slot >= stored) return NONE;
-    const victim = record(state, load<u32>(at(labels(state), slot)));
-    store<u32>(victim, load<u32>(victim, COUNT) - 1, COUNT);
+/** Writes the numbers of `slots` [n] to `generations` [n]. */
+export function memoryGenerations(state: usize, n: u32, slots: usize, generations: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    store<u32>(at(generations, i), load<u32>(at(section(state, NUMBERS), load<u32>(at(slots, i)))));
   }
-  store<u32>(mine, load<u32>(mine, COUNT) + 1, COUNT);
-  store<u32>(at(labels(state), slot), label);
-  if (balanced && load<u32>(state, STORED) == load<u32>(state, CAPACITY)) markFull(state);
-  return slot;
 }
 
-/**
- * Class-balanced choice in a filled memory. A class that is not full replaces any row of any largest class, all equally likely; a full one
- * replaces one of its own m rows with probability m/n after n rows of it. One draw decides the class or acceptance, and the row.
- */
-function balance(state: usize, label: u32): u32 {
-  const mine = record(state, label);
-  if (load<u32>(mine, FULL) != 0) {
-    const r = below(state + STORE, load<u64>(mine));
-    return r < load<u32>(mine, COUNT) ? load<u32>(at(grouped(state), groupStart(state, label) + <u32>r)) : NONE;
-  }
-  const most = largest(state);
-  let ties: u32 = 0;
-  for (let c = record(state, 0); c < labels(state); c += 16) ties += u32(load<u32>(c, COUNT) == most);
-  let r = <u32>below(state + STORE, ties * most);
-  let victim: u32 = 0;
-  for (; memoryCount(state, victim) != most || r >= most; victim++) if (memoryCount(state, victim) == most) r -= most;
-  return regroup(state, groupStart(state, victim) + r, victim, label);
+/** The slot of an identity, or NONE. */
+export function memoryFind(state: usize, id: f64): u32 {
+  return find(state, 0, <u64>id);
 }
 
-/** Where a class's slots begin in the grouped list. */
-function groupStart(state: usize, label: u32): u32 {
-  let start: u32 = 0;
-  for (let c = record(state, 0); c < record(state, label); c += 16) start += load<u32>(c, COUNT);
-  return start;
+/** The slot that the policy gives up where there is to be room for `size` rows. */
+export function memoryVictim(state: usize, size: u32): u32 {
+  return victim(state, size);
 }
 
-/** Rows stored of a largest class. */
-function largest(state: usize): u32 {
-  let most: u32 = 0;
-  for (let c = record(state, 0); c < labels(state); c += 16) most = max(most, load<u32>(c, COUNT));
-  return most;
-}
-
-function markFull(state: usize): void {
-  const most = largest(state);
-  for (let c = record(state, 0); c < labels(state); c += 16) if (load<u32>(c, COUNT) == most) store<u32>(c, 1, FULL);
-}
-
-/**
- * Moves the slot at `position` from the group of class `from` to that of class `to`, before their counts change, and returns it.
- * The hole it leaves travels there, one slot of each group on the way stepping over it. `from` = classes takes a slot behind all groups.
- */
-function regroup(state: usize, position: u32, from: u32, to: u32): u32 {
-  let hole = at(grouped(state), position);
-  let edge = at(grouped(state), groupStart(state, from));
-  const slot = load<u32>(hole);
-  for (let c = from; c > to; c--) {
-    store<u32>(hole, load<u32>(edge));
-    hole = edge;
-    edge -= (<usize>memoryCount(state, c - 1)) << 2;
-  }
-  for (let c = from; c < to; c++) {
-    edge += (<usize>memoryCount(state, c)) << 2;
-    store<u32>(hole, load<u32>(edge - 4));
-    hole = edge - 4;
-  }
-  store<u32>(hole, slot);
-  return slot;
+/** Takes a row out, see {@link remove}. */
+export function memoryRemove(state: usize, slot: u32, forgets: bool): u32 {
+  return remove(state, slot, forgets);
 }

@@ -7,6 +7,8 @@ export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerPlan } from "./learner/engine.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
 export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
+export type { DrawPolicy } from "./memory/draw.ts";
+export * as draws from "./memory/draws.ts";
 export * as memory from "./memory/policies.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";
 export * as metrics from "./metrics/index.ts";

@@ -15,6 +15,8 @@ export interface CheckedBatch {
   readonly weight: Float32Array | undefined;
   /** The caller's names of the rows [count]. */
   readonly id: readonly number[] | undefined;
+  /** The task they are of, 0 where the batch names none. */
+  readonly task: number;
 }
 
 /** Returns a batch when all of it can be learned. @throws E_DATA naming the row and what was expected */
@@ -27,7 +29,7 @@ export function checkBatch(where: string, batch: Batch, config: Config): Checked
     fail("E_DATA", `${where}: id has the wrong length; expected ${count}, got ${batch.id.length}`, { context: { field: "id" } });
   const weight = batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count);
   const labels = targets instanceof Uint32Array ? targets : new Uint32Array(count);
-  return { count, x, targets, labels, weight, id: batch.id && Array.from(batch.id) };
+  return { count, x, targets, labels, weight, id: batch.id && Array.from(batch.id), task: batch.task ?? 0 };
 }
 
 /** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */

@@ -1,7 +1,8 @@
 import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
-import { DROPPED, ReplayIndex } from "../memory/replay.ts";
+import { Replay } from "../memory/replay.ts";
+import { DROPPED, type Offer } from "../memory/slots.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
@@ -71,7 +72,7 @@ const INFERENCE_ROWS = [1, 16, 128] as const;
 export class Engine {
   readonly config: Config;
   readonly counters: Counters;
-  readonly memory: ReplayIndex | undefined;
+  readonly memory: Replay | undefined;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
   readonly #schedule: number;
@@ -90,7 +91,7 @@ export class Engine {
     this.counters = counters;
     this.#wasm = wasm;
     this.#initial = initial;
-    this.memory = config.memory === undefined ? undefined : new ReplayIndex(wasm, config.memory, classesOf(config), config.seed);
+    this.memory = openMemory(config, wasm);
     this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
     placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
   }
@@ -124,7 +125,14 @@ export class Engine {
       const bytes = this.#initial.rows.get(name)?.subarray(0, most);
       if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
     };
-    for (const { name, byteOffset } of [layout.x, layout.y]) put(name, byteOffset);
+    for (const column of [layout.x, layout.y]) {
+      let from = 0;
+      for (const [first, rows] of this.#storedRanges()) {
+        const bytes = this.#initial.rows.get(column.name)?.subarray(from, from + rows * column.rowBytes);
+        if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset + first * column.rowBytes, bytes);
+        from += rows * column.rowBytes;
+      }
+    }
     for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
     await this.settled();
     this.#machine?.close();
@@ -236,8 +244,11 @@ export class Engine {
     normalise(weight);
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
-    const kept = storing?.store?.(context) ?? this.memory.offer(labelsOfRows(batch, this.config));
-    io.u32("keep").fill(DROPPED).set(kept);
+    const kept = storing?.store?.(context) ?? this.memory.offer(offerOf(batch, this.config));
+    for (const store of this.layout.capacities.keys()) {
+      const keep = io.u32(`keep/${store}`).fill(DROPPED);
+      for (let i = 0; i < batch.count; i++) keep[i] = kept[store * batch.count + i] as number;
+    }
   }
 
   /** Puts the batch behind the stored rows, where the step finds it. */
@@ -310,18 +321,22 @@ export class Engine {
   /** Returns a copy of the arenas: `state` whole, of each column the stored rows, and what the rows of the stream carry. */
   async stateBytes(): Promise<StateBytes> {
     const { stateBytes, x, y } = this.layout;
-    const stored = this.memory?.stored ?? 0;
     const state = await this.machine.read("state", 0, stateBytes);
     const rows = new Map<string, Uint8Array>();
-    for (const column of [x, y]) {
-      rows.set(
-        column.name,
-        stored === 0 ? new Uint8Array(0) : await this.machine.read("rows", column.byteOffset, stored * column.rowBytes),
-      );
+    for (const { name, byteOffset, rowBytes } of [x, y]) {
+      const parts = [];
+      for (const [first, count] of this.#storedRanges())
+        if (count > 0) parts.push(await this.machine.read("rows", byteOffset + first * rowBytes, count * rowBytes));
+      rows.set(name, joined(parts));
     }
     for (const { name, placement, byteLength } of this.layout.carried.values())
       rows.set(name, await this.machine.read("rows", placement.byteOffset, byteLength));
     return { state, rows };
+  }
+
+  /** First slot and number of the stored rows of each store. */
+  #storedRanges(): (readonly [number, number])[] {
+    return (this.memory?.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
   }
 
   /** Returns the numbers of all parameters and layer states by path. */
@@ -345,13 +360,18 @@ export class Engine {
   }
 }
 
-/** Classes that the replay memory balances; rows with several labels are all of one. */
-function classesOf({ classes, targets }: Config): number {
-  return targets === 1 ? classes : 1;
+/** Returns the index of a learner's memory: rows in groups by label and task, with identities. */
+function openMemory(config: Config, wasm: Wasm): Replay | undefined {
+  const { memory: policy, seed } = config;
+  if (policy === undefined) return undefined;
+  const { capacities } = layOutState(config, 1);
+  return new Replay(wasm, { policy, capacities, keys: [], ids: true, scores: false, dims: 0 }, seed);
 }
 
-function labelsOfRows({ labels, count }: CheckedBatch, { targets }: Config): Uint32Array {
-  return targets === 1 ? labels : new Uint32Array(count);
+/** Returns a batch as memory takes it; rows with several labels are all of one class. */
+function offerOf({ labels, count, id, task }: CheckedBatch, { targets }: Config): Offer {
+  const keys = { label: targets === 1 ? labels : new Uint32Array(count), task: new Uint32Array(count).fill(task) };
+  return { count, keys, ...(id && { ids: Float64Array.from(id) }) };
 }
 
 /** The bytes of what outlives a step. */
@@ -373,6 +393,17 @@ function normalise(weight: Float32Array): void {
   let total = 0;
   for (const value of weight) total += value;
   for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) / total;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0] as Uint8Array;
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function bytesOf(values: Float32Array | Uint32Array | Uint8Array): Uint8Array {

@@ -69,14 +69,10 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
     recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
     if (config.memory !== undefined) {
-      const keep = graph.input("keep", [layout.staging], "u32");
+      const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
       for (const column of [layout.x, layout.y]) {
-        graph.effects.push({
-          kind: "put",
-          target: columnWords(graph, column, "stored"),
-          index: keep,
-          value: columnWords(graph, column, "staged"),
-        });
+        const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
+        for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
       }
     }
   });

@@ -22,7 +22,7 @@ export function replay(options: ReplayOptions): Strategy {
     needsMemory: true,
     draw: {
       groups: [{ name: "replay", size }],
-      select: ({ memory }) => ({ replay: { slots: memory === undefined ? [] : memory.draw(size).slice() } }),
+      select: ({ memory }) => ({ replay: memory === undefined ? { slots: [] } : memory.draw(size) }),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { ReplayIndex } from "../memory/replay.ts";
+import type { Replay } from "../memory/replay.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 
 /** Rows that join every step besides those that arrive: at most `size` of them. */
@@ -12,15 +12,16 @@ export interface HostContext {
   /** Steps done so far. */
   readonly step: number;
   /** The replay memory, if the learner has one. */
-  readonly memory: ReplayIndex | undefined;
+  readonly memory: Replay | undefined;
   /** Labels of the rows that arrived; where targets are values, a 0 for each. */
   readonly labels: Uint32Array;
 }
 
-/** What is drawn for a group: rows of the memory, and their weights (default 1). */
+/** What is drawn for a group: rows of the memory, their weights (default 1), and what tells whether they are still there later. */
 export interface Drawn {
   readonly slots: ArrayLike<number>;
   readonly weights?: ArrayLike<number>;
+  readonly generations?: ArrayLike<number>;
 }
 
 /** What a term may read while it is traced; rows are those that arrived, then each group's in declared order. */

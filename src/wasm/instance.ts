@@ -11,23 +11,59 @@ export interface Kernels {
   matmulScratch(form: number, m: number, n: number, k: number): number;
   rate(kind: number, parameters: number, t: number): number;
   rates(kind: number, parameters: number, first: number, count: number, out: number): void;
-  memoryBytes(policy: number, capacity: number, classes: number): number;
+  memoryBytes(policy: number, rows: number, flags: number, dims: number, groupings: number, groups: number, clusters: number): number;
   memoryInit(
     state: number,
     policy: number,
-    capacity: number,
-    classes: number,
+    rows: number,
+    flags: number,
+    dims: number,
+    groupings: number,
+    groups: number,
+    clusters: number,
     store0: number,
     store1: number,
     draw0: number,
     draw1: number,
+    option: number,
+    option2: number,
+  ): number;
+  memoryClock(state: number): number;
+  memoryFind(state: number, id: number): number;
+  memoryOfferScratch(state: number, n: number): number;
+  memoryOffer(
+    state: number,
+    n: number,
+    keys: number,
+    ids: number,
+    scores: number,
+    embeddings: number,
+    scratch: number,
+    slots: number,
   ): void;
-  memoryValid(state: number): number;
-  memoryCount(state: number, label: number): number;
-  memoryStored(state: number): number;
-  memorySeen(state: number): number;
-  memoryOffer(state: number, rows: number, n: number, slots: number): void;
-  memoryDraw(state: number, n: number, slots: number): number;
+  memoryGenerations(state: number, n: number, slots: number, generations: number): void;
+  memoryUpdate(state: number, n: number, slots: number, generations: number, scores: number): number;
+  memoryVictim(state: number, size: number): number;
+  memoryRemove(state: number, slot: number, forgets: number): number;
+  memoryTreeBytes(rows: number): number;
+  memoryTree(state: number, tree: number, alpha: number): void;
+  memoryDrawScratch(state: number, kind: number, n: number, a: number): number;
+  memoryDraw(
+    state: number,
+    kind: number,
+    n: number,
+    grouping: number,
+    a: number,
+    b: number,
+    carry: number,
+    scratch: number,
+    slots: number,
+    weights: number,
+  ): number;
+  memoryMerge(state: number, m: number, n: number, m2: number, n2: number, count: number, out: number): number;
+  memorySaved(state: number): number;
+  memorySave(state: number, out: number): void;
+  memoryLoad(state: number, image: number, bytes: number): number;
 }
 
 /** One instance of the kernels with its own memory; arenas, replay index and scratch all live in it. */

@@ -1,0 +1,180 @@
+/**
+ * Which stored row a new one replaces: the policies of a replay memory, by number. Random words come from the `store` stream. m and n are
+ * the rows stored and seen of the row's own group, N the population, K the groups seen, M the capacity; the new row is in neither count.
+ * Where there is room but N > m, as after rows were forgotten, a sampling policy takes a row with probability m/N: what a row's chance was.
+ *
+ *  0 reservoir           Vitter 1985, algorithm R; by L (Li 1994) the row to take next is drawn ahead. Chunks: runs of rows kept or dropped whole
+ *  1 ring                group's limit ⌊M/K⌋, one more for the first M mod K: the oldest of the group most above its limit, or of its own
+ *  2 quota               the same limits; a reservoir in each group
+ *  3 class-balanced      Chrysakis and Moens 2020, algorithm 1: any row of a largest class, or, full once, its own with probability m/(n + 1)
+ *  4 balanced-reservoir  reservoir's acceptance, and also where m is below the median: any row of a largest class (Buzzega et al. 2020)
+ *  5 greedy              Prabhu et al. 2020 (GDumb): below ⌊M/K⌋, any row of a largest class
+ *  6 loss-aware          reservoir's acceptance; victim by (largest score - score), mixed with group size (Buzzega et al. 2020, LARS, LABRS)
+ *  7 gradient-diverse    Aljundi et al. 2019 (GSS): victim by score, replaced with odds (its score + 1) : (the new one's + 1)
+ * 10 clusters            the row most like its own in a largest group       · 11 similarity  the row of the highest score, for a lower one
+ * 8 and 9, herding and closest-to-mean, rank rows by `exemplar.ts`; a row gives way in the group most above its limit, worst rank first.
+ */
+import { below, CLOCK, capacity, NEXT, NONE, OPTION, OPTION2, POLICY, POPULATION, record, STORE, scoreOf, stored, unit, WEIGHT } from "./block";
+import { COUNT, countOf, groupCount, MARK, member, SEEN } from "./group";
+import { exp64, log64 } from "./math";
+import {
+  anyOf,
+  BALANCED_RESERVOIR,
+  CLASS_BALANCED,
+  CLUSTERED,
+  GRADIENT_DIVERSE,
+  GREEDY,
+  LOSS_AWARE,
+  largest,
+  largestMember,
+  likeVictim,
+  limit,
+  lossVictim,
+  overfull,
+  QUOTA,
+  RESERVOIR,
+  RING,
+  SIMILARITY,
+  worst,
+} from "./victim";
+
+/** The row number at which algorithm L goes on as R. */
+const NEVER: u64 = u64.MAX_VALUE;
+/** What a chunk does that has no place of its own. */
+const APPEND: u64 = 0xfffffffe;
+
+/** The slot that a row takes, the number of rows stored for a new one, or NONE; `group` is that of grouping 0, if there is one. */
+export function choose(state: usize, group: u32, score: f32): u32 {
+  const free = stored(state) < capacity(state);
+  switch (load<u32>(state, POLICY)) {
+    case RING:
+      return limited(state, group, true);
+    case QUOTA:
+      return limited(state, group, false);
+    case CLASS_BALANCED:
+      return free ? stored(state) : balanced(state, group);
+    case BALANCED_RESERVOIR: {
+      const slot = reservoir(state);
+      if (free || (slot == NONE && !belowMedian(state, group))) return slot;
+      return largestMember(state);
+    }
+    case GREEDY:
+      if (countOf(state, 0, group) >= capacity(state) / groupCount(state, 0)) return NONE;
+      return free ? stored(state) : largestMember(state);
+    case LOSS_AWARE: {
+      const slot = reservoir(state);
+      return free || slot == NONE ? slot : lossVictim(state);
+    }
+    case GRADIENT_DIVERSE:
+      return free ? stored(state) : diverse(state, score);
+    case CLUSTERED:
+      return free ? stored(state) : clustered(state, group, score);
+    case SIMILARITY: {
+      if (free) return stored(state);
+      const slot = worst(state, NONE);
+      return score < scoreOf(state, slot) ? slot : NONE;
+    }
+    default:
+      return load<f64>(state, OPTION2) > 1 ? chunked(state) : load<f64>(state, OPTION) == 1 ? skipping(state) : reservoir(state);
+  }
+}
+
+function reservoir(state: usize): u32 {
+  const m = stored(state);
+  const n = load<u64>(state, POPULATION);
+  if (m < capacity(state)) return m > 0 && n > m && below(state + STORE, n) >= m ? NONE : m;
+  const r = below(state + STORE, n + 1);
+  return r < m ? <u32>r : NONE;
+}
+
+function skipping(state: usize): u32 {
+  const m = stored(state);
+  if (m < capacity(state) || load<u64>(state, NEXT) == NEVER) return reservoir(state);
+  const n = load<u64>(state, POPULATION);
+  let weight = load<f64>(state, WEIGHT);
+  let slot: u32 = NONE;
+  let from = n;
+  if (weight == 0) weight = 1;
+  else if (n < load<u64>(state, NEXT)) return NONE;
+  else {
+    slot = <u32>below(state + STORE, m);
+    from = n + 1;
+  }
+  weight *= exp64(log64(1 - unit(state + STORE)) / m);
+  store<f64>(state, weight, WEIGHT);
+  const skipped = min(floor(log64(1 - unit(state + STORE)) / logComplement(weight)), 9007199254740992.0);
+  store<u64>(state, from + <u64>skipped, NEXT);
+  // The first draw ahead may fall on this very row.
+  return slot == NONE && n == load<u64>(state, NEXT) ? skipping(state) : slot;
+}
+
+/** ln(1 - x), exact also where x is small. */
+function logComplement(x: f64): f64 {
+  return x < 1e-4 ? -x * (1 + x * (0.5 + x * (1 / 3.0 + x * 0.25))) : log64(1 - x);
+}
+
+function chunked(state: usize): u32 {
+  const m = stored(state);
+  const length = <u64>load<f64>(state, OPTION2);
+  const chunks = capacity(state) / <u32>length;
+  const n = load<u64>(state, POPULATION);
+  const offset = <u32>(load<u64>(state, CLOCK) % length);
+  if (offset == 0) {
+    let place: u64 = APPEND;
+    if (m + <u32>length <= capacity(state)) {
+      if (m > 0 && n > m && below(state + STORE, n) >= m) place = NONE;
+    } else {
+      place = below(state + STORE, n / length + 1);
+      if (place >= chunks) place = NONE;
+    }
+    store<u64>(state, place, NEXT);
+  }
+  const place = load<u64>(state, NEXT);
+  if (place == NONE) return NONE;
+  return place == APPEND ? (m < capacity(state) ? m : NONE) : min(<u32>(place * length) + offset, m);
+}
+
+function limited(state: usize, group: u32, oldest: bool): u32 {
+  const m = countOf(state, 0, group);
+  const n = load<u64>(record(state, 0, group), SEEN);
+  if (m < limit(state, group, capacity(state))) {
+    if (!oldest && m > 0 && n > m && below(state + STORE, n) >= m) return NONE;
+    if (stored(state) < capacity(state)) return stored(state);
+    const other = overfull(state, capacity(state));
+    return oldest ? member(state, 0, other, 0) : anyOf(state, other);
+  }
+  if (m == 0) return NONE;
+  if (oldest) return member(state, 0, group, 0);
+  const r = below(state + STORE, n + 1);
+  return r < m ? member(state, 0, group, <u32>r) : NONE;
+}
+
+function balanced(state: usize, group: u32): u32 {
+  const mine = record(state, 0, group);
+  if (load<u32>(mine, MARK) == 0) return largestMember(state);
+  const r = below(state + STORE, load<u64>(mine, SEEN) + 1);
+  return r < load<u32>(mine, COUNT) ? member(state, 0, group, <u32>r) : NONE;
+}
+
+/** Whether a group's count is below the median count of all groups: no more than half of them have as few. */
+function belowMedian(state: usize, group: u32): bool {
+  let few: u32 = 0;
+  for (let g: u32 = 0; g < groupCount(state, 0); g++) few += u32(countOf(state, 0, g) <= countOf(state, 0, group));
+  return few << 1 <= groupCount(state, 0);
+}
+
+/** The row most like others gives way to a new one unless that is even more alike. */
+function diverse(state: usize, score: f32): u32 {
+  const slot = likeVictim(state);
+  const other = <f64>scoreOf(state, slot) + 1;
+  const odds = other + <f64>score + 1;
+  return unit(state + STORE) * odds < other || odds == 0 ? slot : NONE;
+}
+
+/** A largest group gives up the row most like its own; the new row, where it is of that group, if it is the one. */
+function clustered(state: usize, group: u32, score: f32): u32 {
+  const other = largest(state);
+  const own = countOf(state, 0, group) == countOf(state, 0, other);
+  const slot = worst(state, own ? group : other);
+  return own && score >= scoreOf(state, slot) ? NONE : slot;
+}

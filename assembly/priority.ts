@@ -1,0 +1,2 @@
+/** stub */
+export function setPriority(state: usize, slot: u32): void {}
