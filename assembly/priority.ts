@@ -1,2 +1,0 @@
-/** stub */
-export function setPriority(state: usize, slot: u32): void {}
