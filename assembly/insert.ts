@@ -1,7 +1,8 @@
 /**
  * Which stored row a new one replaces: the policies of a replay memory, by number. Random words come from the `store` stream. m and n are
  * the rows stored and seen of the row's own group, N the population, K the groups seen, M the capacity; the new row is in neither count.
- * Where there is room but N > m, as after rows were forgotten, a sampling policy takes a row with probability m/N: what a row's chance was.
+ * Where there is room but N > m, as after rows were forgotten, a sampling policy takes a row with probability m/N: what a row's chance was;
+ * m and N are those of the group for policies 2 and 3, of the whole for 0, 4 and 6.
  *
  *  0 reservoir           Vitter 1985, algorithm R; by L (Li 1994) the row to take next is drawn ahead. Chunks: runs of rows kept or dropped whole
  *  1 ring                group's limit ⌊M/K⌋, one more for the first M mod K: the oldest of the group most above its limit, or of its own
@@ -14,7 +15,23 @@
  * 10 clusters            the row most like its own in a largest group       · 11 similarity  the row of the highest score, for a lower one
  * 8 and 9, herding and closest-to-mean, rank rows by `exemplar.ts`; a row gives way in the group most above its limit, worst rank first.
  */
-import { below, CLOCK, capacity, NEXT, NONE, OPTION, OPTION2, POLICY, POPULATION, record, STORE, scoreOf, stored, unit, WEIGHT } from "./block";
+import {
+  below,
+  CLOCK,
+  capacity,
+  NEXT,
+  NONE,
+  OPTION,
+  OPTION2,
+  POLICY,
+  POPULATION,
+  record,
+  STORE,
+  scoreOf,
+  stored,
+  unit,
+  WEIGHT,
+} from "./block";
 import { COUNT, countOf, groupCount, MARK, member, SEEN } from "./group";
 import { exp64, log64 } from "./math";
 import {
@@ -32,7 +49,6 @@ import {
   lossVictim,
   overfull,
   QUOTA,
-  RESERVOIR,
   RING,
   SIMILARITY,
   worst,
@@ -52,7 +68,7 @@ export function choose(state: usize, group: u32, score: f32): u32 {
     case QUOTA:
       return limited(state, group, false);
     case CLASS_BALANCED:
-      return free ? stored(state) : balanced(state, group);
+      return balanced(state, group);
     case BALANCED_RESERVOIR: {
       const slot = reservoir(state);
       if (free || (slot == NONE && !belowMedian(state, group))) return slot;
@@ -115,7 +131,7 @@ function logComplement(x: f64): f64 {
 
 function chunked(state: usize): u32 {
   const m = stored(state);
-  const length = <u64>load<f64>(state, OPTION2);
+  const length = min(<u64>load<f64>(state, OPTION2), <u64>capacity(state));
   const chunks = capacity(state) / <u32>length;
   const n = load<u64>(state, POPULATION);
   const offset = <u32>(load<u64>(state, CLOCK) % length);
@@ -131,7 +147,8 @@ function chunked(state: usize): u32 {
   }
   const place = load<u64>(state, NEXT);
   if (place == NONE) return NONE;
-  return place == APPEND ? (m < capacity(state) ? m : NONE) : min(<u32>(place * length) + offset, m);
+  const slot = place == APPEND ? m : min(<u32>(place * length) + offset, m);
+  return slot < capacity(state) ? slot : NONE;
 }
 
 function limited(state: usize, group: u32, oldest: bool): u32 {
@@ -151,9 +168,12 @@ function limited(state: usize, group: u32, oldest: bool): u32 {
 
 function balanced(state: usize, group: u32): u32 {
   const mine = record(state, 0, group);
+  const m = load<u32>(mine, COUNT);
+  const n = load<u64>(mine, SEEN);
+  if (stored(state) < capacity(state)) return m > 0 && n > m && below(state + STORE, n) >= m ? NONE : stored(state);
   if (load<u32>(mine, MARK) == 0) return largestMember(state);
-  const r = below(state + STORE, load<u64>(mine, SEEN) + 1);
-  return r < load<u32>(mine, COUNT) ? member(state, 0, group, <u32>r) : NONE;
+  const r = below(state + STORE, n + 1);
+  return r < m ? member(state, 0, group, <u32>r) : NONE;
 }
 
 /** Whether a group's count is below the median count of all groups: no more than half of them have as few. */
