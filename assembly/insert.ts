@@ -95,10 +95,15 @@ export function choose(state: usize, group: u32, score: f32): u32 {
   }
 }
 
+/** Whether a row is passed over though there is room: where m rows stand for more, n, with probability 1 - m/n. */
+function thins(state: usize, m: u32, n: u64): bool {
+  return m > 0 && n > m && below(state + STORE, n) >= m;
+}
+
 function reservoir(state: usize): u32 {
   const m = stored(state);
   const n = load<u64>(state, POPULATION);
-  if (m < capacity(state)) return m > 0 && n > m && below(state + STORE, n) >= m ? NONE : m;
+  if (m < capacity(state)) return thins(state, m, n) ? NONE : m;
   const r = below(state + STORE, n + 1);
   return r < m ? <u32>r : NONE;
 }
@@ -138,7 +143,7 @@ function chunked(state: usize): u32 {
   if (offset == 0) {
     let place: u64 = APPEND;
     if (m + <u32>length <= capacity(state)) {
-      if (m > 0 && n > m && below(state + STORE, n) >= m) place = NONE;
+      if (thins(state, m, n)) place = NONE;
     } else {
       place = below(state + STORE, n / length + 1);
       if (place >= chunks) place = NONE;
@@ -153,27 +158,27 @@ function chunked(state: usize): u32 {
 
 function limited(state: usize, group: u32, oldest: bool): u32 {
   const m = countOf(state, 0, group);
-  const n = load<u64>(record(state, 0, group), SEEN);
   if (m < limit(state, group, capacity(state))) {
-    if (!oldest && m > 0 && n > m && below(state + STORE, n) >= m) return NONE;
+    if (!oldest && thins(state, m, load<u64>(record(state, 0, group), SEEN))) return NONE;
     if (stored(state) < capacity(state)) return stored(state);
     const other = overfull(state, capacity(state));
     return oldest ? member(state, 0, other, 0) : anyOf(state, other);
   }
-  if (m == 0) return NONE;
-  if (oldest) return member(state, 0, group, 0);
-  const r = below(state + STORE, n + 1);
+  if (oldest && m > 0) return member(state, 0, group, 0);
+  return within(state, group);
+}
+
+/** A reservoir of a group's rows. */
+function within(state: usize, group: u32): u32 {
+  const m = countOf(state, 0, group);
+  const r = m > 0 ? below(state + STORE, load<u64>(record(state, 0, group), SEEN) + 1) : 0;
   return r < m ? member(state, 0, group, <u32>r) : NONE;
 }
 
 function balanced(state: usize, group: u32): u32 {
   const mine = record(state, 0, group);
-  const m = load<u32>(mine, COUNT);
-  const n = load<u64>(mine, SEEN);
-  if (stored(state) < capacity(state)) return m > 0 && n > m && below(state + STORE, n) >= m ? NONE : stored(state);
-  if (load<u32>(mine, MARK) == 0) return largestMember(state);
-  const r = below(state + STORE, n + 1);
-  return r < m ? member(state, 0, group, <u32>r) : NONE;
+  if (stored(state) == capacity(state)) return load<u32>(mine, MARK) == 0 ? largestMember(state) : within(state, group);
+  return thins(state, load<u32>(mine, COUNT), load<u64>(mine, SEEN)) ? NONE : stored(state);
 }
 
 /** Whether a group's count is below the median count of all groups: no more than half of them have as few. */
