@@ -36,7 +36,7 @@ import {
   stored,
 } from "./block";
 import { COUNT, countOf, FIRST, groupCount, groupOfSlot, indexKeys, SEEN } from "./group";
-import { markFull, stopSkipping } from "./settle";
+import { markFull, shareRoom, stopSkipping } from "./settle";
 import { find, insert, memberKey } from "./table";
 
 /** Bytes of the image. */
@@ -73,9 +73,16 @@ export function memoryLoad(state: usize, image: usize, bytes: usize): bool {
     insert(state, 0, slot);
   }
   for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) if (!relist(state, j)) return false;
-  if (resized) stopSkipping(state);
+  if (resized) resume(state);
   markFull(state);
   return true;
+}
+
+/** What goes on where the capacity has changed: at the same share of the rows seen, as many rows to come as make it full. */
+function resume(state: usize): void {
+  const m = stored(state);
+  shareRoom(state, m > 0 ? (<f64>(capacity(state) - m) * <f64>load<u64>(state, POPULATION)) / m : 0, m);
+  stopSkipping(state);
 }
 
 /** Builds the tables of a grouping; false where its numbers disagree. */

@@ -1,8 +1,9 @@
 /**
  * Which stored row a new one replaces: the policies of a replay memory, by number. Random words come from the `store` stream. m and n are
  * the rows stored and seen of the row's own group, N the population, K the groups seen, M the capacity; the new row is in neither count.
- * Where there is room but N > m, as after rows were forgotten, a sampling policy takes a row with probability m/N: what a row's chance was;
- * m and N are those of the group for policies 2 and 3, of the whole for 0, 4 and 6.
+ * Where rows were forgotten, or the memory grew, 0, 4 and 6 pair new rows with the d that are counted no more (random pairing, Gemulla et al.
+ * 2008): a row takes some of the room of r rows with probability r/d, of the rest one less; then N is what it was, and the law goes on. In
+ * 2 and 3 a row of a group with room but n > m is taken with probability m/n, what a row's chance was.
  *
  *  0 reservoir           Vitter 1985, algorithm R; by L (Li 1994) the row to take next is drawn ahead. Chunks: runs of rows kept or dropped whole
  *  1 ring                group's limit ⌊M/K⌋, one more for the first M mod K: the oldest of the group most above its limit, or of its own
@@ -19,6 +20,7 @@ import {
   below,
   CLOCK,
   capacity,
+  LEFT,
   NEXT,
   NONE,
   OPTION,
@@ -32,7 +34,7 @@ import {
   unit,
   WEIGHT,
 } from "./block";
-import { COUNT, countOf, groupCount, MARK, member, SEEN } from "./group";
+import { countOf, groupCount, MARK, member, SEEN } from "./group";
 import { exp64, log64 } from "./math";
 import {
   anyOf,
@@ -95,15 +97,16 @@ export function choose(state: usize, group: u32, score: f32): u32 {
   }
 }
 
-/** Whether a row is passed over though there is room: where m rows stand for more, n, with probability 1 - m/n. */
-function thins(state: usize, m: u32, n: u64): bool {
-  return m > 0 && n > m && below(state + STORE, n) >= m;
-}
-
 function reservoir(state: usize): u32 {
   const m = stored(state);
   const n = load<u64>(state, POPULATION);
-  if (m < capacity(state)) return thins(state, m, n) ? NONE : m;
+  const space = capacity(state) - m;
+  const left = load<u32>(state, LEFT);
+  if (left > 0) {
+    store<u32>(state, left - 1, LEFT);
+    return below(state + STORE, left) < space ? m : NONE;
+  }
+  if (space > 0) return m;
   const r = below(state + STORE, n + 1);
   return r < m ? <u32>r : NONE;
 }
@@ -141,10 +144,13 @@ function chunked(state: usize): u32 {
   const n = load<u64>(state, POPULATION);
   const offset = <u32>(load<u64>(state, CLOCK) % length);
   if (offset == 0) {
+    const space = (capacity(state) - m) / <u32>length;
+    const left = load<u32>(state, LEFT);
     let place: u64 = APPEND;
-    if (m + <u32>length <= capacity(state)) {
-      if (thins(state, m, n)) place = NONE;
-    } else {
+    if (left >= <u32>length) {
+      store<u32>(state, left - <u32>length, LEFT);
+      if (below(state + STORE, left / <u32>length) >= space) place = NONE;
+    } else if (space == 0) {
       place = below(state + STORE, n / length + 1);
       if (place >= chunks) place = NONE;
     }
@@ -159,13 +165,20 @@ function chunked(state: usize): u32 {
 function limited(state: usize, group: u32, oldest: bool): u32 {
   const m = countOf(state, 0, group);
   if (m < limit(state, group, capacity(state))) {
-    if (!oldest && thins(state, m, load<u64>(record(state, 0, group), SEEN))) return NONE;
+    if (!oldest && thins(state, group)) return NONE;
     if (stored(state) < capacity(state)) return stored(state);
     const other = overfull(state, capacity(state));
     return oldest ? member(state, 0, other, 0) : anyOf(state, other);
   }
   if (oldest && m > 0) return member(state, 0, group, 0);
   return within(state, group);
+}
+
+/** Whether a row of a group with room is passed over: where m rows stand for more, n, with probability 1 - m/n. */
+function thins(state: usize, group: u32): bool {
+  const m = countOf(state, 0, group);
+  const n = load<u64>(record(state, 0, group), SEEN);
+  return m > 0 && n > m && below(state + STORE, n) >= m;
 }
 
 /** A reservoir of a group's rows. */
@@ -176,9 +189,8 @@ function within(state: usize, group: u32): u32 {
 }
 
 function balanced(state: usize, group: u32): u32 {
-  const mine = record(state, 0, group);
-  if (stored(state) == capacity(state)) return load<u32>(mine, MARK) == 0 ? largestMember(state) : within(state, group);
-  return thins(state, load<u32>(mine, COUNT), load<u64>(mine, SEEN)) ? NONE : stored(state);
+  if (stored(state) < capacity(state)) return thins(state, group) ? NONE : stored(state);
+  return load<u32>(record(state, 0, group), MARK) == 0 ? largestMember(state) : within(state, group);
 }
 
 /** Whether a group's count is below the median count of all groups: no more than half of them have as few. */

@@ -14,6 +14,7 @@ import {
   HAS_IDS,
   HAS_SCORES,
   IDS,
+  LEFT,
   NEXT,
   NO_ID,
   NONE,
@@ -142,7 +143,9 @@ export function remove(state: usize, slot: u32, forgets: bool): u32 {
     if (m == 1) store<u32>(mine, 0, MARK);
   }
   if (forgets) {
-    store<u64>(state, without(load<u64>(state, POPULATION), last + 1), POPULATION);
+    const n = load<u64>(state, POPULATION);
+    store<u64>(state, without(n, last + 1), POPULATION);
+    shareRoom(state, <f64>load<u32>(state, LEFT) + <f64>(n - load<u64>(state, POPULATION)), last);
     store<u64>(state, load<u64>(state, FORGOTTEN) + 1, FORGOTTEN);
   }
   unlist(state, slot);
@@ -155,6 +158,11 @@ export function remove(state: usize, slot: u32, forgets: bool): u32 {
   setPriority(state, last);
   stopSkipping(state);
   return last;
+}
+
+/** Lets so many rows share the room there is, beside the m that are stored; none need to where every row is stored. */
+export function shareRoom(state: usize, rows: f64, m: u32): void {
+  store<u32>(state, load<u64>(state, POPULATION) > m ? <u32>min(nearest(rows), 4294967295) : 0, LEFT);
 }
 
 /** Lets slot `to` hold what slot `from` holds. */

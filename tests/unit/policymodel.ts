@@ -48,6 +48,8 @@ interface State {
   /** Where the present run of rows goes: which place, behind the others, or nowhere. */
   run: number | "behind" | undefined;
   centroids: number[][];
+  /** Rows counted no more that no new row was paired with. */
+  left: number;
   words: number;
 }
 
@@ -80,7 +82,7 @@ export class StoreModel {
     this.#dims = dims;
     ({ options: this.#options, clusters: this.#clusters } = numbersOf(policy));
     this.#random = new RandomStream(seed, name === "memory" ? "store" : `store/${name}`);
-    const zero = { population: 0, clock: 0, duplicates: 0, forgotten: 0, top: 0, words: 0 };
+    const zero = { population: 0, clock: 0, duplicates: 0, forgotten: 0, top: 0, left: 0, words: 0 };
     this.#now = { ...zero, capacity, rows: [], groupings: names.map(() => []), ahead: undefined, run: undefined, centroids: [] };
   }
 
@@ -149,7 +151,9 @@ export class StoreModel {
     const row = now.rows[slot] as Row;
     if (forgets) {
       const down = (n: number, m: number): number => (n <= m ? n - 1 : nearest((n * (m - 1)) / m));
-      now.population = down(now.population, now.rows.length);
+      const before = now.population;
+      now.population = down(before, now.rows.length);
+      now.left = now.population > now.rows.length - 1 ? now.left + before - now.population : 0;
       now.forgotten++;
       for (const group of row.groups) {
         const before = group.seen;
@@ -170,7 +174,12 @@ export class StoreModel {
     const now = this.#now;
     const moves: Move[] = [];
     while (now.rows.length > capacity) moves.push(this.remove(now.rows.indexOf(this.#victim(capacity)), false));
-    if (now.capacity !== capacity) this.#stop();
+    if (now.capacity !== capacity) {
+      const m = now.rows.length;
+      // At the same share m/N of the rows seen, the memory is full after so many more.
+      now.left = now.population > m ? nearest(((capacity - m) * now.population) / m) : 0;
+      this.#stop();
+    }
     now.capacity = capacity;
     this.#mark();
     return moves;
@@ -234,10 +243,10 @@ export class StoreModel {
         return room ? m : slotOf(this.#overfull(capacity).members[0]);
       case "quota":
         if (own.members.length >= this.#limit(own, capacity)) return slotOf(this.#within(own));
-        if (this.#thins(own.members.length, own.seen)) return undefined;
+        if (this.#thins(own)) return undefined;
         return room ? m : slotOf(this.#any(this.#overfull(capacity).members));
       case "class-balanced":
-        if (room) return this.#thins(own.members.length, own.seen) ? undefined : m;
+        if (room) return this.#thins(own) ? undefined : m;
         return slotOf(own.full ? this.#within(own) : this.#anyOfLargest());
       case "balanced-reservoir": {
         const slot = this.#reservoir();
@@ -301,16 +310,18 @@ export class StoreModel {
     }
   }
 
-  /** Algorithm R; where there is room, rows go on to be taken as they were. */
+  /** Algorithm R; before that, random pairing. */
   #reservoir(): number | undefined {
-    const { rows, capacity, population } = this.#now;
-    if (rows.length < capacity) return this.#thins(rows.length, population) ? undefined : rows.length;
-    const r = this.#random.below(population + 1);
-    return r < capacity ? r : undefined;
+    const now = this.#now;
+    const m = now.rows.length;
+    if (now.left > 0) return this.#random.below(now.left--) < now.capacity - m ? m : undefined;
+    if (m < now.capacity) return m;
+    const r = this.#random.below(now.population + 1);
+    return r < now.capacity ? r : undefined;
   }
 
-  #thins(m: number, n: number): boolean {
-    return m > 0 && n > m && this.#random.below(n) >= m;
+  #thins({ members, seen }: Class): boolean {
+    return members.length > 0 && seen > members.length && this.#random.below(seen) >= members.length;
   }
 
   /** Algorithm L: `weight` is the largest of the keys in the reservoir, rows before `next` have a larger one. */
@@ -329,15 +340,19 @@ export class StoreModel {
     return slot;
   }
 
-  /** Algorithm R on runs of rows. */
+  /** Random pairing and algorithm R on runs of rows. */
   #chunked(): number | undefined {
     const now = this.#now;
     const length = Math.min(this.#options[1], now.capacity);
     const m = now.rows.length;
     const offset = now.clock % length;
     if (offset === 0) {
-      if (m + length <= now.capacity) {
-        now.run = this.#thins(m, now.population) ? undefined : "behind";
+      const space = Math.floor((now.capacity - m) / length);
+      if (now.left >= length) {
+        now.run = this.#random.below(Math.floor(now.left / length)) < space ? "behind" : undefined;
+        now.left -= length;
+      } else if (space > 0) {
+        now.run = "behind";
       } else {
         const r = this.#random.below(Math.floor(now.population / length) + 1);
         now.run = r < Math.floor(now.capacity / length) ? r : undefined;
