@@ -1,5 +1,6 @@
 import { checkNumber, fail } from "../errors.ts";
 import { type AdaptiveDraw, drawDefinition, drawKey, drawNumbers, type DrawPolicy, type LimitedDraw, type MixtureDraw, type MixturePart, type StoreDraw } from "./draw.ts";
+import { corrupt } from "./image.ts";
 import { checkPolicy, keyOf, type MemoryPolicy, storesOf } from "./policy.ts";
 import { DROPPED, type MemoryHost, type Move, type Offer, Slots } from "./slots.ts";
 
@@ -338,6 +339,7 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
   } catch (cause) {
     fail("E_CORRUPT", "memory: saved state is damaged; expected its parts, got something else", { hint: "Restore an earlier copy.", cause });
   }
+  if (!Array.isArray(head?.stores) || typeof head.draws !== "object") corrupt("expected its parts, got something else");
   let at = 4 + length;
   const images = head.stores.map((bytes) => {
     at += bytes;
@@ -345,8 +347,4 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
   });
   if (at !== saved.length) corrupt(`expected ${at} bytes, got ${saved.length}`);
   return { draws: new Map(Object.entries(head.draws).map(([key, carry]) => [key, Float64Array.from(carry)])), images };
-}
-
-function corrupt(what: string): never {
-  fail("E_CORRUPT", `memory: saved state is damaged; ${what}`, { hint: "Restore an earlier copy." });
 }
