@@ -4,8 +4,10 @@ export { matmulScratch } from "./matmul";
 export { memoryDraw, memoryDrawScratch, memoryTree, memoryTreeBytes } from "./draw";
 export { memoryLoad, memoryMerge, memorySave, memorySaved } from "./image";
 export {
+  memoryAdmit,
   memoryBytes,
   memoryClock,
+  memoryCount,
   memoryFind,
   memoryGenerations,
   memoryInit,
@@ -15,6 +17,7 @@ export {
   memoryUpdate,
   memoryVictim,
 } from "./memory";
+export { memoryRead, rowsFollow, rowsGather, rowsNarrow, rowsScale, rowsWiden } from "./rows";
 export { run } from "./run";
 export { rate, rates } from "./schedule";
 

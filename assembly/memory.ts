@@ -28,6 +28,8 @@ import {
   OPTION,
   OPTION2,
   POLICY,
+  POPULATION,
+  record,
   ROOM,
   SCORES,
   STORE,
@@ -39,9 +41,9 @@ import {
   VERSION,
 } from "./block";
 import { assign, crowding, likeness, rank } from "./exemplar";
-import { groupOf } from "./group";
+import { groupOf, SEEN } from "./group";
 import { choose } from "./insert";
-import { isStored, number, remove, setScore, settle } from "./settle";
+import { isStored, number, remove, setScore, settle, stopSkipping } from "./settle";
 import { find } from "./table";
 import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
 
@@ -155,6 +157,22 @@ export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, score
     if (slot != NONE) settle(state, slot, i, n, keys, ids, score, own, slots);
     number(state, n, keys, i);
   }
+}
+
+/** Adds rows, given as to {@link memoryOffer}, for which there is room and of which none is stored, without a decision. */
+export function memoryAdmit(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, slots: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const own = embeddings + (((<usize>i) * load<u32>(state, DIMS)) << 2);
+    settle(state, stored(state), i, n, keys, ids, scores == 0 ? <f32>1 : load<f32>(at(scores, i)), own, slots);
+    number(state, n, keys, i);
+  }
+  stopSkipping(state);
+}
+
+/** Counts rows that were seen elsewhere: of the group of a key in grouping j, or, where j is NONE, of the whole stream. */
+export function memoryCount(state: usize, j: u32, key: u32, rows: f64): void {
+  const counter = j == NONE ? state + POPULATION : record(state, j, groupOf(state, j, key)) + SEEN;
+  store<u64>(counter, load<u64>(counter) + <u64>rows);
 }
 
 /** Sets the scores f32 [n] of `slots` [n] whose rows still have the numbers `generations` [n] (0: any), and returns how many. */

@@ -72,6 +72,16 @@ export class Replay {
     return this.#sum((slots) => slots.stored);
   }
 
+  /** Rows that the stored ones stand for. */
+  get seen(): number {
+    return this.#first.seen;
+  }
+
+  /** Columns whose values make groups in any store. */
+  get keys(): readonly string[] {
+    return [...new Set(this.#stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
+  }
+
   /** Rows taken in so far. */
   get clock(): number {
     return this.#first.clock;
@@ -244,6 +254,17 @@ export class Replay {
       const { from, to } = store.remove(slot - first, true);
       moves.push({ from: from + first, to: to + first });
     }
+    for (const { slots: store } of this.#stores) store.wipe();
+    return moves;
+  }
+
+  /** Makes room for as many rows in each store, and returns, in order, what moved in the slots there were when policies gave up those beyond. */
+  resize(capacities: readonly number[]): Move[] {
+    this.#past = undefined;
+    const moves = this.#stores.flatMap(({ slots, first }, i) =>
+      slots.resize(capacities[i] as number).map(({ from, to }) => ({ from: from + first, to: to + first })),
+    );
+    this.#stores = placed(this.#stores);
     return moves;
   }
 

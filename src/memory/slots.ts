@@ -120,6 +120,11 @@ export class Slots {
     return new Float64Array(this.#host.memory.buffer, this.#open() + TOP, 1)[0] as number;
   }
 
+  /** The address of the block. */
+  get address(): number {
+    return this.#open();
+  }
+
   /** Bytes of what is known of the rows, their identities, scores, groups and embeddings included. */
   get bytes(): number {
     const { exports } = this.#host;
@@ -160,8 +165,11 @@ export class Slots {
     return slot === DROPPED ? undefined : slot;
   }
 
-  /** Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call. */
-  offer({ count, keys, ids, scores, embeddings }: Offer): Uint32Array {
+  /**
+   * Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call.
+   * `admits`: takes all, there is room for them.
+   */
+  offer({ count, keys, ids, scores, embeddings }: Offer, admits = false): Uint32Array {
     this.#makeRoom(count);
     const state = this.#open();
     const { exports } = this.#host;
@@ -184,8 +192,16 @@ export class Slots {
     if (scores !== undefined) new Float32Array(buffer, scoresAt, count).set(scores);
     if (embeddings !== undefined) new Float32Array(buffer, vectorsAt, count * dims).set(embeddings);
     const hasIds = this.#spec.ids && ids !== undefined;
-    exports.memoryOffer(state, count, keysAt, hasIds ? idsAt : 0, scores === undefined ? 0 : scoresAt, vectorsAt, vectorsAt + vectors, slots);
+    const given = [state, count, keysAt, hasIds ? idsAt : 0, scores === undefined ? 0 : scoresAt, vectorsAt] as const;
+    if (admits) exports.memoryAdmit(...given, slots);
+    else exports.memoryOffer(...given, vectorsAt + vectors, slots);
     return new Uint32Array(buffer, slots, count);
+  }
+
+  /** Counts rows that were seen elsewhere: of a group of a key, or, without one, of the whole stream. */
+  count(rows: number, key?: string, group = 0): void {
+    this.#makeRoom(1);
+    this.#host.exports.memoryCount(this.#open(), key === undefined ? DROPPED : this.keys.indexOf(key), group, rows);
   }
 
   /**
@@ -290,6 +306,11 @@ export class Slots {
     this.#state = state;
     this.#room = room;
     this.#fell();
+  }
+
+  /** Overwrites the scratch, where copies of identities and embeddings lie. */
+  wipe(): void {
+    if (this.#scratch !== 0) new Uint8Array(this.#host.memory.buffer, this.#scratch, this.#scratchBytes).fill(0);
   }
 
   /** Frees the Wasm memory; every later use but this one fails. */
