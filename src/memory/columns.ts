@@ -68,7 +68,9 @@ const MOST_VALUES = 2 ** 28;
 /** Returns the columns in full, in the order of their names. @throws E_CONFIG */
 export function fieldsOf(where: string, columns: MemoryColumns): Field[] {
   if (typeof columns !== "object" || columns === null || Object.keys(columns).length === 0)
-    fail("E_CONFIG", `${where}: no columns; expected at least one, got ${describe(columns)}`, { hint: 'Give columns such as { x: "f32" }.' });
+    fail("E_CONFIG", `${where}: no columns; expected at least one, got ${describe(columns)}`, {
+      hint: 'Give columns such as { x: "f32" }.',
+    });
   return Object.keys(columns)
     .sort()
     .map((name) => fieldOf(`${where}: column "${name}"`, name, columns[name] as MemoryColumn));
@@ -77,20 +79,32 @@ export function fieldsOf(where: string, columns: MemoryColumns): Field[] {
 function fieldOf(where: string, name: string, column: MemoryColumn): Field {
   if (name === "" || name === "age") fail("E_CONFIG", `${where}: the name is taken; expected another, got "${name}"`);
   if ((column === "id") !== (name === "id")) {
-    fail("E_CONFIG", `${where}: identities are the column id: "id"; expected ${name === "id" ? '"id"' : "a dtype"}, got ${describe(column)}`);
+    fail(
+      "E_CONFIG",
+      `${where}: identities are the column id: "id"; expected ${name === "id" ? '"id"' : "a dtype"}, got ${describe(column)}`,
+    );
   }
   const full = typeof column === "string" ? { dtype: column } : column;
   if (column !== "id") checkKeys(where, full, ["dtype", "shape", "scale", "offset"]);
   const dtype = column === "id" ? "id" : checkChoice(where, "dtype", full?.dtype, dtypes);
   const { shape = [], scale, offset } = full as MemoryColumnSpec;
-  if (!Array.isArray(shape)) fail("E_CONFIG", `${where}: option "shape" is not a shape; expected the sizes of one row, got ${describe(shape)}`);
+  if (!Array.isArray(shape))
+    fail("E_CONFIG", `${where}: option "shape" is not a shape; expected the sizes of one row, got ${describe(shape)}`);
   for (const size of shape) checkNumber(where, "shape", size, { min: 1, integer: true });
-  const length = checkNumber(where, "shape", shape.reduce((product: number, size: number) => product * size, 1), { max: MOST_VALUES });
+  const length = checkNumber(
+    where,
+    "shape",
+    shape.reduce((product: number, size: number) => product * size, 1),
+    { max: MOST_VALUES },
+  );
   if (dtype !== "u8" && (scale ?? offset) !== undefined)
     fail("E_CONFIG", `${where}: only bytes have a scale and an offset; expected dtype "u8", got "${dtype}"`);
   const vector = name === "embedding";
   if ((vector || name === "score") && (dtype !== "f32" || shape.length !== (vector ? 1 : 0)))
-    fail("E_CONFIG", `${where}: the memory itself works on it; expected f32 of ${vector ? "one dimension" : "one value"}, got ${dtype} of [${shape}]`);
+    fail(
+      "E_CONFIG",
+      `${where}: the memory itself works on it; expected f32 of ${vector ? "one dimension" : "one value"}, got ${dtype} of [${shape}]`,
+    );
   const bytes = length * sizes[dtype];
   return {
     ...{ name, dtype, shape: [...shape], length, bytes, stride: Math.ceil(bytes / 4) * 4 },
@@ -153,7 +167,8 @@ function checkArray(where: string, field: Field, given: unknown): Values {
       context: { column: name },
     });
   }
-  const [largest, what] = dtype === "u8" ? [255, "0 … 255"] : dtype === "u32" ? [2 ** 32 - 1, "0 … 2^32 - 1"] : [2 ** 53 - 1, "0 … 2^53 - 1"];
+  const [largest, what] =
+    dtype === "u8" ? [255, "0 … 255"] : dtype === "u32" ? [2 ** 32 - 1, "0 … 2^32 - 1"] : [2 ** 53 - 1, "0 … 2^53 - 1"];
   const whole = dtype === "id" || ((dtype === "u8" || dtype === "u32") && !typed);
   const finite = name === "score" || name === "embedding";
   const numbers = given as ArrayLike<number>;
@@ -162,7 +177,9 @@ function checkArray(where: string, field: Field, given: unknown): Values {
     const fits = whole ? Number.isInteger(value) && (value as number) >= 0 && (value as number) <= largest : typeof value === "number";
     if (fits && (!finite || Number.isFinite(Math.fround(value as number)))) continue;
     const expected = whole ? `a whole number ${what}` : finite ? "a finite number" : "a number";
-    fail("E_DATA", `${where}: value ${i} does not fit; expected ${expected}, got ${describe(value)}`, { context: { column: name, value, at: i } });
+    fail("E_DATA", `${where}: value ${i} does not fit; expected ${expected}, got ${describe(value)}`, {
+      context: { column: name, value, at: i },
+    });
   }
   if (dtype === "id") return given instanceof Float64Array ? given : Float64Array.from(numbers);
   return typed ? (given as Values) : new (accepted[0] as Uint8ArrayConstructor)(numbers as number[]);

@@ -3,7 +3,7 @@ import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { openWasm } from "../wasm/instance.ts";
 import { type MemoryStats, statsOf } from "./census.ts";
 import { checkBatch, checkScores, type Field, type MemoryBatch, type MemoryColumns, type MemoryRows, type Values } from "./columns.ts";
-import { checkDraw, drawDefinition, drawKey, type DrawPolicy, type MixtureDraw, type LimitedDraw, type StoreDraw } from "./draw.ts";
+import { checkDraw, type DrawPolicy, drawDefinition, drawKey, type LimitedDraw, type MixtureDraw, type StoreDraw } from "./draw.ts";
 import { mergeInto } from "./merge.ts";
 import { type Capacity, checkCapacity, MOST_ROWS } from "./policy.ts";
 import { Refusals } from "./refusals.ts";
@@ -163,15 +163,23 @@ export class Memory<C extends MemoryColumns> {
     const { draw } = policy as StoreDraw;
     const key = drawKey(policy as StoreDraw);
     if (key !== undefined && !replay.stores.every(({ slots }) => slots.keys.includes(key))) {
-      fail("E_CONFIG", `${where}: draw "${draw}" needs groups by "${key}"; expected one of ${replay.keys.join(", ") || "(none)"}, got "${key}"`, {
-        hint: `Open the memory with keys: ["${key}"].`,
-      });
+      fail(
+        "E_CONFIG",
+        `${where}: draw "${draw}" needs groups by "${key}"; expected one of ${replay.keys.join(", ") || "(none)"}, got "${key}"`,
+        {
+          hint: `Open the memory with keys: ["${key}"].`,
+        },
+      );
     }
     const { scores } = drawDefinition(draw);
     if (scores !== undefined && !plan.index.scores)
-      fail("E_CONFIG", `${where}: draw "${draw}" goes by scores; expected a column "score", got none`, { hint: 'Declare a column score: "f32".' });
+      fail("E_CONFIG", `${where}: draw "${draw}" goes by scores; expected a column "score", got none`, {
+        hint: 'Declare a column score: "f32".',
+      });
     if (scores === "priorities" && !plan.priorities)
-      fail("E_CONFIG", `${where}: draw "${draw}" needs scores that are priorities; expected none below 0, got cosines`, { hint: "Draw by rank." });
+      fail("E_CONFIG", `${where}: draw "${draw}" needs scores that are priorities; expected none below 0, got cosines`, {
+        hint: "Draw by rank.",
+      });
   }
 
   /**
@@ -184,7 +192,8 @@ export class Memory<C extends MemoryColumns> {
     if (!plan.fields.some(({ name }) => name === "score"))
       fail("E_CONFIG", `${where}: no scores; expected a column "score", got none`, { hint: 'Declare a column score: "f32".' });
     const { slots, generations } = "slots" in target ? target : { slots: target, generations: undefined };
-    if (slots.length !== scores.length) fail("E_SHAPE", `${where}: scores have the wrong length; expected ${slots.length}, got ${scores.length}`);
+    if (slots.length !== scores.length)
+      fail("E_SHAPE", `${where}: scores have the wrong length; expected ${slots.length}, got ${scores.length}`);
     const values = Float32Array.from(scores);
     checkScores(where, values, plan.priorities);
     checkSlots(where, slots, 2 ** 32);
@@ -260,10 +269,12 @@ export class Memory<C extends MemoryColumns> {
     const given = checkCapacity(where, capacity);
     const total = typeof given === "number" ? given : Math.min(Math.floor(given.bytes / plan.rowBytes), MOST_ROWS);
     const before = replay.stores.map(({ slots, first }) => ({ first, capacity: slots.capacity, bytes: slots.bytes }));
-    const capacities = before.map((store) => Math.floor((total * store.capacity) / replay.capacity));
+    const capacities = before.map((store) => Math.max(1, Math.floor((total * store.capacity) / replay.capacity)));
     capacities[0] = (capacities[0] as number) + total - capacities.reduce((sum, size) => sum + size, 0);
-    if (Math.min(...capacities) < 1)
-      fail("E_CONFIG", `${where}: too small; expected a row for each of ${capacities.length} stores, got ${total}`, { context: { capacities } });
+    if ((capacities[0] as number) < 1)
+      fail("E_CONFIG", `${where}: too small; expected a row for each of ${capacities.length} stores, got ${total}`, {
+        context: { capacities },
+      });
     rows.resize(total, () => {
       // A store's new block, and twice its image: once had, memory is there, so that the stores cannot end up halfway.
       const most = before.map(({ bytes, capacity: old }, s) => 4 * bytes * Math.max(1, (capacities[s] as number) / old));
@@ -320,6 +331,7 @@ export class Memory<C extends MemoryColumns> {
 function checkSlots(where: string, slots: ArrayLike<number>, end: number): void {
   for (let i = 0; i < slots.length; i++) {
     const slot = slots[i] as number;
-    if (!(Number.isInteger(slot) && slot >= 0 && slot < end)) fail("E_DATA", `${where}: slot ${i} is none; expected 0 … ${end - 1}, got ${describe(slot)}`);
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < end))
+      fail("E_DATA", `${where}: slot ${i} is none; expected 0 … ${end - 1}, got ${describe(slot)}`);
   }
 }

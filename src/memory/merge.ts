@@ -35,7 +35,9 @@ export function mergeInto(mine: Contents, theirs: Contents): number {
   for (const [s, store] of replay.stores.entries()) {
     const from = theirs.replay.stores[s] as PlacedStore;
     const passed = pass(mine, store.slots, theirs, from);
-    kept += samples.includes(store.slots.policy.policy) ? mergeSamples(mine, store, theirs, from, passed) : offer(mine, store, theirs, from, passed);
+    kept += samples.includes(store.slots.policy.policy)
+      ? mergeSamples(mine, store, theirs, from, passed)
+      : offer(mine, store, theirs, from, passed);
   }
   return kept;
 }
@@ -100,7 +102,14 @@ function mergeSamples(mine: Contents, store: PlacedStore, theirs: Contents, from
 }
 
 /** Counts the rows that those taken stand for beside themselves, of the whole stream and of every group. */
-function count(mine: Contents, slots: Slots, theirs: Contents, from: PlacedStore, passed: readonly number[], taken: readonly number[]): void {
+function count(
+  mine: Contents,
+  slots: Slots,
+  theirs: Contents,
+  from: PlacedStore,
+  passed: readonly number[],
+  taken: readonly number[],
+): void {
   for (const key of slots.keys) {
     const [among, chosen] = [tally(theirs, from, passed, key), tally(theirs, from, taken, key)];
     for (const group of from.slots.groups(key)) {

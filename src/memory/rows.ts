@@ -118,7 +118,8 @@ export class Rows {
       found[name] = new (drawnType(field))(memory.buffer as ArrayBuffer, out, n * length);
     }
     if (indexed.id + indexed.score + indexed.embedding > 0) {
-      for (const { slots: store, first } of stores) exports.memoryRead(store.address, first, n, at, indexed.id, indexed.score, indexed.embedding);
+      for (const { slots: store, first } of stores)
+        exports.memoryRead(store.address, first, n, at, indexed.id, indexed.score, indexed.embedding);
     }
     return found;
   }
@@ -186,7 +187,9 @@ export class Rows {
   /** Returns the bytes of runs of slots `[first, rows]`, column by column, as views. */
   runs(runs: readonly (readonly [number, number])[]): Uint8Array[] {
     const { buffer } = this.#wasm.memory;
-    return [...this.#areas].flatMap(([{ stride }, area]) => runs.map(([first, rows]) => new Uint8Array(buffer, area + first * stride, rows * stride)));
+    return [...this.#areas].flatMap(([{ stride }, area]) =>
+      runs.map(([first, rows]) => new Uint8Array(buffer, area + first * stride, rows * stride)),
+    );
   }
 
   close(): void {

@@ -2,7 +2,17 @@
 import { checkKeys, checkNumber, fail } from "../errors.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import { type Field, fieldsOf, type MemoryColumns } from "./columns.ts";
-import { type Capacity, capacitiesOf, checkPolicy, definitionOf, indexBytes, keyOf, type MemoryPolicy, type StorePolicy, storesOf } from "./policy.ts";
+import {
+  type Capacity,
+  capacitiesOf,
+  checkPolicy,
+  definitionOf,
+  indexBytes,
+  keyOf,
+  type MemoryPolicy,
+  type StorePolicy,
+  storesOf,
+} from "./policy.ts";
 import type { Refusals } from "./refusals.ts";
 import type { Replay, ReplaySpec } from "./replay.ts";
 import { type Rows, rowBytes } from "./rows.ts";

@@ -29,7 +29,12 @@ interface Kind {
 
 /** Returns what two memories must share to exchange rows. */
 export function kindOf({ fields, index }: Plan): Kind {
-  const columns = fields.map(({ name, dtype, shape, scale, offset, decoded }) => [name, dtype, shape, ...(decoded && dtype === "u8" ? [scale, offset] : [])]);
+  const columns = fields.map(({ name, dtype, shape, scale, offset, decoded }) => [
+    name,
+    dtype,
+    shape,
+    ...(decoded && dtype === "u8" ? [scale, offset] : []),
+  ]);
   return { columns: JSON.stringify(columns), policy: JSON.stringify(bare(index.policy)), keys: JSON.stringify(index.keys) };
 }
 
@@ -77,7 +82,8 @@ export function loadInto(contents: Contents, saved: Uint8Array): void {
   if (saved.length < 16) corrupt(`expected at least 16 bytes, got ${saved.length}`);
   const view = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
   const sum = checksum(wasm, saved.subarray(0, -4));
-  if (sum !== view.getUint32(saved.length - 4, true)) corrupt(`expected the checksum ${sum}, got ${view.getUint32(saved.length - 4, true)}`);
+  if (sum !== view.getUint32(saved.length - 4, true))
+    corrupt(`expected the checksum ${sum}, got ${view.getUint32(saved.length - 4, true)}`);
   if (view.getUint32(0, true) !== MAGIC) corrupt(`expected the mark ${MAGIC}, got ${view.getUint32(0, true)}`);
   const version = view.getUint32(4, true);
   if (version > VERSION)
@@ -88,7 +94,10 @@ export function loadInto(contents: Contents, saved: Uint8Array): void {
   for (const name of ["columns", "policy", "keys", "capacity"] as const) {
     if (head.kind[name] === kind[name]) continue;
     fail("E_MISMATCH", `memory.load: saved memory has other ${name}; expected ${kind[name]}, got ${head.kind[name]}`, {
-      hint: name === "capacity" ? "Resize this memory to the capacity it was saved with." : `Open the memory with the ${name} it was saved with.`,
+      hint:
+        name === "capacity"
+          ? "Resize this memory to the capacity it was saved with."
+          : `Open the memory with the ${name} it was saved with.`,
       context: { expected: kind[name], found: head.kind[name] },
     });
   }
@@ -116,7 +125,10 @@ function parse(text: Uint8Array): Head {
     if (!head.kind || !head.counters?.drawn || !Array.isArray(head.refused)) throw new TypeError("parts are missing");
     return head;
   } catch (cause) {
-    fail("E_CORRUPT", "memory.load: saved memory is damaged; expected its head, got something else", { hint: "Restore an earlier copy.", cause });
+    fail("E_CORRUPT", "memory.load: saved memory is damaged; expected its head, got something else", {
+      hint: "Restore an earlier copy.",
+      cause,
+    });
   }
 }
 
