@@ -159,7 +159,10 @@ export class Memory<C extends MemoryColumns> {
       }
       return;
     }
-    if (policy.draw === "limited" || policy.draw === "adaptive") return this.#checkDraw(where, (policy as LimitedDraw).policy);
+    if (policy.draw === "limited" || policy.draw === "adaptive") {
+      this.#checkDraw(where, (policy as LimitedDraw).policy);
+      return;
+    }
     const { draw } = policy as StoreDraw;
     const key = drawKey(policy as StoreDraw);
     if (key !== undefined && !replay.stores.every(({ slots }) => slots.keys.includes(key))) {
@@ -204,10 +207,13 @@ export class Memory<C extends MemoryColumns> {
   read(slots: ArrayLike<number>): MemoryRows<C> {
     const { replay, rows } = this.#open();
     checkSlots("memory.read", slots, replay.capacity);
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i] as number;
-      const inside = replay.stores.some(({ slots: store, first }) => slot >= first && slot < first + store.stored);
-      if (!inside) fail("E_DATA", `memory.read: slot ${slot} is empty; expected one with a row, got slot ${i} of the list`);
+    for (const { slots: store, first } of replay.stores) {
+      const [filled, end] = [first + store.stored, first + store.capacity];
+      for (let i = 0; i < slots.length; i++) {
+        const slot = slots[i] as number;
+        if (slot >= filled && slot < end)
+          fail("E_DATA", `memory.read: slot ${slot} is empty; expected one with a row, got number ${i} of the list`);
+      }
     }
     return rows.gather(slots, replay.stores) as MemoryRows<C>;
   }

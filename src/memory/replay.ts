@@ -38,6 +38,8 @@ const REMEMBERED = 512;
 /** The index of a replay memory: which slot each row takes, in one store or several, and which are drawn. The rows themselves lie elsewhere. */
 export class Replay {
   readonly policy: MemoryPolicy;
+  /** Columns whose values make groups in any store. */
+  readonly keys: readonly string[];
   #stores: readonly PlacedStore[];
   /** What draws keep between calls, by policy and store. */
   #carried = new Map<string, Float64Array>();
@@ -56,6 +58,7 @@ export class Replay {
       return { name, slots: new Slots(host, { policy, capacity, keys, ids, scores, dims }, seed, name), first: 0 };
     });
     this.#stores = placed(stores);
+    this.keys = [...new Set(stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
   }
 
   get stores(): readonly PlacedStore[] {
@@ -75,11 +78,6 @@ export class Replay {
   /** Rows that the stored ones stand for. */
   get seen(): number {
     return this.#first.seen;
-  }
-
-  /** Columns whose values make groups in any store. */
-  get keys(): readonly string[] {
-    return [...new Set(this.#stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
   }
 
   /** Rows taken in so far. */

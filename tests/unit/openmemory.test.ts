@@ -236,6 +236,16 @@ it("takes plain numbers, and its own views", async () => {
   expect([...replay.read([0, 1, 62, 63]).x]).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
 });
 
+it("gives a row without a score the largest so far, at first 1", async () => {
+  const replay = await openMemory({ columns: { score: "f32", x: "f32" }, capacity: 10 });
+  replay.offer({ x: [0] });
+  replay.offer({ x: [1, 2], score: [5, 3] });
+  replay.offer({ x: [3] });
+  replay.update([1], [9]);
+  replay.offer({ x: [4] });
+  expect([...replay.read([0, 1, 2, 3, 4]).score]).toEqual([1, 9, 3, 5, 9]);
+});
+
 it("sizes itself by bytes, all columns and the index counted", async () => {
   const replay = await openMemory({ columns, capacity: { bytes: 100_000 }, insert: memory.classBalanced() });
   // 12 + 4 + 12 + 8 + 12 + 8 + 4 of columns; 4, id 8 + 16/3, score 4, embedding 12, label 8 + 16/3 of the index.
