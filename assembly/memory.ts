@@ -28,7 +28,9 @@ import {
   OPTION,
   OPTION2,
   POLICY,
+  POPULATION,
   ROOM,
+  record,
   SCORES,
   STORE,
   SUMS,
@@ -39,10 +41,10 @@ import {
   VERSION,
 } from "./block";
 import { assign, crowding, likeness, rank } from "./exemplar";
-import { groupOf } from "./group";
+import { groupOf, SEEN } from "./group";
 import { choose } from "./insert";
 import { setPriorities } from "./priority";
-import { countDuplicate, isStored, noteScore, number, remove, settle } from "./settle";
+import { countDuplicate, isStored, noteScore, number, remove, settle, stopSkipping } from "./settle";
 import { find } from "./table";
 import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
 
@@ -171,6 +173,22 @@ export function memoryOffer(
     if (slot != NONE) settle(state, slot, i, n, <u32>load<u64>(state, CLOCK), keys, ids, score, own, slots);
     number(state, n, keys, i);
   }
+}
+
+/** Adds rows, given as to {@link memoryOffer}, for which there is room and of which none is stored, without a decision. */
+export function memoryAdmit(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, slots: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const own = embeddings + ((<usize>i * load<u32>(state, DIMS)) << 2);
+    settle(state, stored(state), i, n, <u32>load<u64>(state, CLOCK), keys, ids, scores == 0 ? <f32>1 : load<f32>(at(scores, i)), own, slots);
+    number(state, n, keys, i);
+  }
+  stopSkipping(state);
+}
+
+/** Counts rows that were seen elsewhere: of the group of a key in grouping j, or, where j is NONE, of the whole stream. */
+export function memoryCount(state: usize, j: u32, key: u32, rows: f64): void {
+  const counter = j == NONE ? state + POPULATION : record(state, j, groupOf(state, j, key)) + SEEN;
+  store<u64>(counter, load<u64>(counter) + <u64>rows);
 }
 
 /** Sets the scores f32 [n] of `slots` [n] whose rows still have the numbers `generations` [n] (0: any), and returns how many. */

@@ -39,6 +39,8 @@ const REMEMBERED = 512;
 /** The index of a replay memory: which slot each row takes, in one store or several, and which are drawn. The rows themselves lie elsewhere. */
 export class Replay {
   readonly policy: MemoryPolicy;
+  /** Columns whose values make groups in any store. */
+  readonly keys: readonly string[];
   #stores: readonly PlacedStore[];
   /** What draws keep between calls, by policy and store. */
   #carried = new Map<string, Float64Array>();
@@ -57,6 +59,7 @@ export class Replay {
       return { name, slots: new Slots(host, { policy, capacity, keys, ids, scores, dims }, seed, name), first: 0 };
     });
     this.#stores = placed(stores);
+    this.keys = [...new Set(stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
   }
 
   get stores(): readonly PlacedStore[] {
@@ -71,6 +74,11 @@ export class Replay {
   /** Rows stored. */
   get stored(): number {
     return this.#sum((slots) => slots.stored);
+  }
+
+  /** Rows that the stored ones stand for. */
+  get seen(): number {
+    return this.#first.seen;
   }
 
   /** Rows taken in so far. */
@@ -245,6 +253,17 @@ export class Replay {
       const { from, to } = store.remove(slot - first, true);
       moves.push({ from: from + first, to: to + first });
     }
+    for (const { slots: store } of this.#stores) store.wipe();
+    return moves;
+  }
+
+  /** Makes room for as many rows in each store, and returns, in order, what moved in the slots there were when policies gave up those beyond. */
+  resize(capacities: readonly number[]): Move[] {
+    this.#past = undefined;
+    const moves = this.#stores.flatMap(({ slots, first }, i) =>
+      slots.resize(capacities[i] as number).map(({ from, to }) => ({ from: from + first, to: to + first })),
+    );
+    this.#stores = placed(this.#stores);
     return moves;
   }
 

@@ -122,6 +122,11 @@ export class Slots {
     return new Float64Array(this.#host.memory.buffer, this.#open() + TOP, 1)[0] as number;
   }
 
+  /** The address of the block. */
+  get address(): number {
+    return this.#open();
+  }
+
   /** Bytes of what is known of the rows, their identities, scores, groups and embeddings included. */
   get bytes(): number {
     const { exports } = this.#host;
@@ -163,8 +168,11 @@ export class Slots {
     return slot === DROPPED ? undefined : slot;
   }
 
-  /** Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call. */
-  offer({ count, keys, ids, scores, embeddings }: Offer): Uint32Array {
+  /**
+   * Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call.
+   * `admits`: takes all, there is room for them.
+   */
+  offer({ count, keys, ids, scores, embeddings }: Offer, admits = false): Uint32Array {
     this.#makeRoom(count, keys);
     const state = this.#open();
     const { exports } = this.#host;
@@ -187,9 +195,16 @@ export class Slots {
     if (scores !== undefined) new Float32Array(buffer, scoresAt, count).set(scores);
     if (embeddings !== undefined) new Float32Array(buffer, vectorsAt, count * dims).set(embeddings);
     const givenIds = this.#spec.ids && ids !== undefined ? idsAt : 0;
-    const givenScores = scores === undefined ? 0 : scoresAt;
-    exports.memoryOffer(state, count, keysAt, givenIds, givenScores, vectorsAt, vectorsAt + vectors, slots);
+    const given = [state, count, keysAt, givenIds, scores === undefined ? 0 : scoresAt, vectorsAt] as const;
+    if (admits) exports.memoryAdmit(...given, slots);
+    else exports.memoryOffer(...given, vectorsAt + vectors, slots);
     return new Uint32Array(buffer, slots, count);
+  }
+
+  /** Counts rows that were seen elsewhere: of a group of a key, or, without one, of the whole stream. */
+  count(rows: number, key?: string, group = 0): void {
+    this.#makeRoom(1, {});
+    this.#host.exports.memoryCount(this.#open(), key === undefined ? DROPPED : this.keys.indexOf(key), group, rows);
   }
 
   /**
@@ -292,6 +307,11 @@ export class Slots {
     this.#state = state;
     this.#room = room;
     this.#fell();
+  }
+
+  /** Overwrites the scratch, where copies of identities and embeddings lie. */
+  wipe(): void {
+    if (this.#scratch !== 0) new Uint8Array(this.#host.memory.buffer, this.#scratch, this.#scratchBytes).fill(0);
   }
 
   /** Frees the Wasm memory; every later use but this one fails. */
