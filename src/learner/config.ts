@@ -1,5 +1,5 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
-import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
+import type { MemoryPolicy } from "../memory/policy.ts";
 import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { crossEntropy, type Loss } from "../nn/loss.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -9,6 +9,7 @@ import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
+import type { MemoryPlan } from "./needs.ts";
 
 /** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
 export interface InputSpec {
@@ -68,7 +69,7 @@ export interface Config {
   readonly targets: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
-  readonly memory: MemoryPolicy | undefined;
+  readonly memory: MemoryPlan | undefined;
   readonly strategies: readonly Strategy[];
   readonly weights: ReadonlyMap<string, Float32Array>;
   readonly seed: number;
@@ -79,8 +80,8 @@ export interface Config {
 
 const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
-/** Returns the options checked. @throws E_CONFIG E_SHAPE */
-export function resolveConfig(options: LearnerOptions): Config {
+/** Returns the options checked; what a memory needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
+export async function resolveConfig(options: LearnerOptions): Promise<Config> {
   const where = "Learner";
   checkKeys(where, options, KEYS);
   for (const key of ["model", "input", "optimizer", "schedule"] as const) {
@@ -100,7 +101,7 @@ export function resolveConfig(options: LearnerOptions): Config {
     loss,
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
-    memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
+    memory: options.memory === undefined ? undefined : await memoryOf(options.memory, strategies, model, input),
     strategies,
     weights,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
@@ -111,6 +112,18 @@ export function resolveConfig(options: LearnerOptions): Config {
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
   };
+}
+
+async function memoryOf(
+  policy: MemoryPolicy,
+  strategies: readonly Strategy[],
+  { built, targets }: Pick<Config, "built" | "targets">,
+  { shape, dtype }: Required<InputSpec>,
+): Promise<MemoryPlan> {
+  const { planMemory } = await import("./needs.ts");
+  const draws = strategies.flatMap((strategy) => strategy.draws ?? []);
+  const rowBytes = 4 * Math.ceil((sizeOf(shape) * (dtype === "u8" ? 1 : 4)) / 4) + 4 * targets;
+  return planMemory(policy, draws, { built, input: shape, rowBytes });
 }
 
 /** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */

@@ -72,6 +72,11 @@ export class Replay {
     return this.#sum((slots) => slots.stored);
   }
 
+  /** Rows that the stored ones stand for. */
+  get seen(): number {
+    return this.#first.seen;
+  }
+
   /** Rows taken in so far. */
   get clock(): number {
     return this.#first.clock;
