@@ -80,8 +80,8 @@ export interface Config {
 
 const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
-/** Returns the options checked; what a memory needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
-export async function resolveConfig(options: LearnerOptions): Promise<Config> {
+/** Returns the options checked, but for those of the memory. @throws E_CONFIG E_SHAPE */
+export function checkOptions(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
   for (const key of ["model", "input", "optimizer", "schedule"] as const) {
@@ -101,7 +101,7 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
     loss,
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
-    memory: options.memory === undefined ? undefined : await memoryOf(options.memory, strategies, model, input),
+    memory: undefined,
     strategies,
     weights,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
@@ -112,18 +112,6 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
   };
-}
-
-async function memoryOf(
-  policy: MemoryPolicy,
-  strategies: readonly Strategy[],
-  { built, targets }: Pick<Config, "built" | "targets">,
-  { shape, dtype }: Required<InputSpec>,
-): Promise<MemoryPlan> {
-  const { planMemory } = await import("./needs.ts");
-  const draws = strategies.flatMap((strategy) => strategy.draws ?? []);
-  const rowBytes = 4 * Math.ceil((sizeOf(shape) * (dtype === "u8" ? 1 : 4)) / 4) + 4 * targets;
-  return planMemory(policy, draws, { built, input: shape, rowBytes });
 }
 
 /** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */

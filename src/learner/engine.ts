@@ -110,7 +110,7 @@ export class Engine {
   static async open(runtime: Runtime, config: Config, saved?: SavedState): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
     const wasm = await runtime.wasm();
-    const memory = config.memory && (await import("./remember.ts")).openMemory(wasm, config.memory, config, saved);
+    const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
     const engine = new Engine(runtime, config, wasm, memory, initial, counters);
     await engine.#build(Math.max(1, counters.batchSize));
@@ -143,7 +143,7 @@ export class Engine {
     this.#groups = placeGroups(this.config, staging).groups;
     this.#inference.clear();
     this.#step = await this.#load(plan);
-    this.#keep = this.memory?.plan.measure === undefined ? undefined : await this.#load(keepPlan(layout));
+    this.#keep = this.memory?.spec.measure === undefined ? undefined : await this.#load(keepPlan(layout));
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
 

@@ -1,11 +1,15 @@
 /** Rows leave a learner's memory: from its index, and from the arena. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
-import { checkIds, checkTask } from "./batch.ts";
 import type { Engine } from "./engine.ts";
 import type { Remembered } from "./remember.ts";
 
 /** Rows by identity, or all of a task, of a class, or of a class in a task. */
-export type ForgetRows = ArrayLike<number> | { readonly where: { readonly task?: number; readonly label?: number } };
+export type ForgetRows = ArrayLike<number> | RowsWhere;
+
+/** Rows of which all that is named holds. */
+export interface RowsWhere {
+  readonly where: { readonly task?: number; readonly label?: number };
+}
 
 /** Options of `Learner.forget`. */
 export interface ForgetOptions {
@@ -26,7 +30,7 @@ export interface Forgotten {
 const AT_ONCE = 2 ** 22;
 
 /** Takes rows out of an engine's memory, zeros in their place. @throws E_CONFIG E_DATA, changing nothing */
-export async function forgetRows(engine: Engine, rows: ForgetRows, options: ForgetOptions): Promise<Forgotten> {
+export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
   checkKeys("forget", options, ["refuse"]);
   const { refuse = true } = options;
   const until =
@@ -68,17 +72,17 @@ interface Chosen {
   readonly ids: Iterable<number>;
 }
 
-function rowsNamed({ replay }: Remembered, given: ArrayLike<number>): Chosen {
-  const ids = new Set(checkIds("forget", given));
+function rowsNamed({ replay }: Remembered, given: Float64Array): Chosen {
+  const ids = new Set(given);
   return { slots: [...ids].flatMap((id) => replay.find(id)), ids };
 }
 
-function rowsWhere({ replay }: Remembered, where: { readonly task?: number; readonly label?: number }, { config }: Engine): Chosen {
+function rowsWhere({ replay }: Remembered, where: RowsWhere["where"], { config }: Engine): Chosen {
   checkKeys("forget: where", where, ["task", "label"]);
   const { task, label } = where;
   if (task === undefined && label === undefined)
     fail("E_CONFIG", "forget: where names nothing; expected a task, a label or both, got neither", { hint: "Give where: { task: 0 }." });
-  if (task !== undefined) checkTask("forget: where", task);
+  if (task !== undefined) checkNumber("forget: where", "task", task, { min: 0, max: 2 ** 32 - 1, integer: true });
   if (label !== undefined) {
     checkNumber("forget: where", "label", label, { min: 0, max: config.classes - 1, integer: true });
     if (config.targets > 1 || config.loss.targets !== "labels")

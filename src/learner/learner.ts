@@ -3,12 +3,13 @@ import { checkKeys, fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
-import { checkBatch, checkRows } from "./batch.ts";
-import { type LearnerOptions, resolveConfig } from "./config.ts";
+import { checkBatch, checkIds, checkRows } from "./batch.ts";
+import type { LearnerOptions } from "./config.ts";
 import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
 import type { MemoryFace } from "./remember.ts";
+import { resolveConfig } from "./resolve.ts";
 import type { SavedConfig } from "./saved.ts";
 
 /** Answers for some rows. */
@@ -92,12 +93,12 @@ export class Learner {
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
         hint: "Use Learner.create.",
       });
-    const { checkSame, configOf, decodeState, restoreState } = await snapshots();
+    const { checkSame, decodeState, loadConfig, restoreState } = await snapshots();
     const given = options === undefined ? undefined : await resolveConfig(options);
     const checkpoint = await decodeState(bytes, store.name, given);
     const saved = checkpoint.meta.config as SavedConfig;
     if (given !== undefined) checkSame(saved, given, store.name);
-    const config = given ?? (await configOf(saved));
+    const config = given ?? (await resolveConfig(loadConfig(saved)));
     return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
   }
 
@@ -251,7 +252,10 @@ export class Learner {
    * @throws E_CONFIG E_DATA E_STATE
    */
   async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
-    return this.#alone("forget", async () => (await import("./forget.ts")).forgetRows(this.#engine, rows, options));
+    return this.#alone("forget", async () => {
+      const { forgetRows } = await import("./forget.ts");
+      return forgetRows(this.#engine, "where" in rows ? rows : checkIds("forget", rows), options);
+    });
   }
 
   /** Saves the whole state to the learner's store. @throws E_CONFIG without a store; E_STATE; what the store throws */

@@ -1,9 +1,9 @@
 /** What a step measures of its rows for the memory, traced into its program: losses, features, gradients, active units. */
-import type { Measure } from "../memory/policy.ts";
-import { applyLayer, type BuiltLayer, type ModelScope, paramsOf, statesOf } from "../nn/layer.ts";
-import { Graph, type Tensor } from "../program/graph.ts";
-import { type Shape, sizeOf } from "../program/shape.ts";
+import type { ModelScope } from "../nn/layer.ts";
+import type { Tensor } from "../program/graph.ts";
+import { sizeOf } from "../program/shape.ts";
 import { add, div, grad, less, mul, reshape, slice, sum, toF32 } from "../program/tensor.ts";
+import type { MemoryPlan } from "./needs.ts";
 
 /** Looks on while a step is traced, and adds outputs to it. */
 export interface Watch {
@@ -16,7 +16,7 @@ export interface Watch {
 }
 
 /** Returns what measures one step. */
-export function watchStep(measure: Measure | undefined, active: boolean): Watch {
+export function watchStep({ measure, adaptive }: Pick<MemoryPlan, "measure" | "adaptive">): Watch {
   let features: Tensor | undefined;
   const rectified: Tensor[] = [];
   return {
@@ -29,7 +29,7 @@ export function watchStep(measure: Measure | undefined, active: boolean): Watch 
       if (measure === "loss") graph.outputs.set("rowLoss", rowLoss);
       if (measure === "features") graph.outputs.set(measure, arrived(features ?? outputs, weight, staging));
       if (measure === "gradient") graph.outputs.set(measure, arrived(grad(sum(rowLoss), [outputs])[0] as Tensor, weight, staging));
-      if (!active || rectified.length === 0) return;
+      if (adaptive.length === 0 || rectified.length === 0) return;
       const present = toF32(less(0, slice(weight, [0], [staging])));
       const rows = rectified.map((value) => arrived(toF32(less(0, value)), weight, staging));
       const units = rows.reduce((total, { shape }) => total + (shape[1] as number), 0);
@@ -37,30 +37,6 @@ export function watchStep(measure: Measure | undefined, active: boolean): Watch 
       graph.outputs.set("active", div(counts, mul(sum(present), units)));
     },
   };
-}
-
-/** Returns how many numbers a row is where the last classifier takes it in, or, without one, where the model gives it out. */
-export function featuresOf(built: BuiltLayer, input: Shape): number {
-  const specs = new Map([...paramsOf(built), ...statesOf(built)]);
-  const graph = new Graph();
-  const leaf = (path: string): Tensor | undefined => {
-    const spec = specs.get(path);
-    return spec && graph.input(path, spec.shape, "f32");
-  };
-  let features: Tensor | undefined;
-  const outputs = applyLayer(built, graph.input("x", [1, ...input], "f32"), {
-    graph,
-    training: false,
-    weight: undefined,
-    param: leaf,
-    state: (path) => leaf(path) as Tensor,
-    update() {},
-    random: (path, shape) => graph.random(path, shape),
-    tap: (name, value) => {
-      if (name === "features") features = value;
-    },
-  });
-  return sizeOf((features ?? outputs).shape);
 }
 
 /** Returns the first rows, those of the stream, of what belongs to all of them, each as a vector. */

@@ -2,30 +2,21 @@
 import { fail } from "../errors.ts";
 import { type AdaptiveDraw, type DrawPolicy, drawDefinition, drawKey, type MixtureDraw, plainDraws } from "../memory/draw.ts";
 import { capacitiesOf, checkPolicy, definitionOf, indexBytes, keyOf, type Measure, type MemoryPolicy, storesOf } from "../memory/policy.ts";
-import type { ReplaySpec } from "../memory/replay.ts";
-import type { BuiltLayer } from "../nn/layer.ts";
-import { type Shape, sizeOf } from "../program/shape.ts";
-import { featuresOf, type Watch, watchStep } from "./measure.ts";
+import type { MemoryHost } from "../memory/slots.ts";
+import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
 
-/** What a learner's memory knows of each row, and what steps measure for it. */
-export interface MemoryPlan extends ReplaySpec {
-  /** What a step measures of the rows that arrive, which are kept after it then; undefined: nothing, they are kept in the step itself. */
-  readonly measure: Measure | undefined;
-  /** Whether scores are priorities, above 0. */
-  readonly priorities: boolean;
-  /** Draws that are told the share of active units. */
-  readonly adaptive: readonly AdaptiveDraw[];
-  /** Returns what records the measures in the step's program; undefined where there are none. */
-  readonly watch: (() => Watch) | undefined;
+/** What a learner's memory is made for, and how it is opened. */
+export interface MemoryPlan extends MemorySpec {
+  open(host: MemoryHost, seed: number, saved?: SavedMemory): Remembered;
 }
 
-/** The model whose rows are kept. */
+/** The rows that are kept. */
 interface Subject {
-  readonly built: BuiltLayer;
-  /** The shape of a row as the model takes it. */
-  readonly input: Shape;
   /** Bytes of a row's own columns. */
   readonly rowBytes: number;
+  readonly oneClass: boolean;
+  /** Returns how many numbers a step measures of a row under a plan of no rows. */
+  readonly lengthOf: (plan: MemoryPlan) => number;
 }
 
 /** What every row of a learner is known by. */
@@ -49,23 +40,28 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
     ...stores.map(([, store]) => [`policy "${store.policy}"`, definitionOf(store.policy).measure] as const),
     ...plain.map(({ draw }) => [`draw "${draw}"`, drawDefinition(draw).scores && "loss"] as const),
   ]);
-  const dims =
-    measure === "gradient" ? sizeOf(subject.built.output) : measure === "features" ? featuresOf(subject.built, subject.input) : 0;
-  const kept = { ids: true, scores: measure !== undefined, dims };
+  const spec: MemorySpec = {
+    policy,
+    capacities: [],
+    keys,
+    ids: true,
+    scores: measure !== undefined,
+    dims: 0,
+    measure,
+    priorities: plain.some(({ draw }) => drawDefinition(draw).scores === "priorities"),
+    adaptive: draws.flatMap(adaptiveOf),
+    oneClass: subject.oneClass,
+  };
+  const dims = measure === undefined || measure === "loss" ? 0 : subject.lengthOf(opening(spec));
   // Of stores side by side, the account of the one that knows most of a row.
   const most = Math.max(...stores.map(([, store]) => new Set([...keys, keyOf(store) ?? "label"]).size));
   const tree = plain.some(({ draw }) => draw === "proportional") ? TREE_BYTES : 0;
-  const adaptive = draws.flatMap(adaptiveOf);
-  return {
-    policy,
-    capacities: capacitiesOf("memory", policy, subject.rowBytes + tree + indexBytes({ ...kept, keys: most })),
-    keys,
-    ...kept,
-    measure,
-    priorities: plain.some(({ draw }) => drawDefinition(draw).scores === "priorities"),
-    adaptive,
-    watch: measure === undefined && adaptive.length === 0 ? undefined : () => watchStep(measure, adaptive.length > 0),
-  };
+  const rowBytes = subject.rowBytes + tree + indexBytes({ ...spec, dims, keys: most });
+  return opening({ ...spec, dims, capacities: capacitiesOf("memory", policy, rowBytes) });
+}
+
+function opening(spec: MemorySpec): MemoryPlan {
+  return { ...spec, open: (host, seed, saved) => new Remembered(host, spec, seed, saved) };
 }
 
 /** A leaf of the tree of priorities (f64), and its part of the nodes above it, each of eight. */

@@ -11,6 +11,7 @@ import type { RowGroup, Term } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
 import type { StateLayout } from "./layout.ts";
+import { watchStep } from "./measure.ts";
 
 /** The groups that join a step, with the place of each among the rows. */
 export interface PlacedGroup extends RowGroup {
@@ -41,7 +42,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
     const scope = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
-    const watch = config.memory?.watch?.();
+    const watch = config.memory && watchStep(config.memory);
     const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
     const rowLoss = lossOf(logits, labels, config);
     watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });

@@ -1,12 +1,31 @@
 /** The replay memory of a learner: told of the rows of each step, and what was measured of them. */
 import type { ProgramIo } from "../backend/io.ts";
-import { Replay } from "../memory/replay.ts";
+import type { AdaptiveDraw } from "../memory/draw.ts";
+import type { Measure } from "../memory/policy.ts";
+import { Replay, type ReplaySpec } from "../memory/replay.ts";
 import { DROPPED, type MemoryHost, type Offer } from "../memory/slots.ts";
 import type { Drawn } from "../strategy/strategy.ts";
-import type { CheckedBatch } from "./batch.ts";
-import type { Config } from "./config.ts";
-import type { MemoryPlan } from "./needs.ts";
 import type { MemoryStats } from "./stats.ts";
+
+/** What a memory is made for. */
+export interface MemorySpec extends ReplaySpec {
+  /** What a step measures of the rows that arrive, which are kept after it then; undefined: nothing, they are kept in the step itself. */
+  readonly measure: Measure | undefined;
+  /** Whether scores are priorities, above 0. */
+  readonly priorities: boolean;
+  /** Draws that are told the share of active units. */
+  readonly adaptive: readonly AdaptiveDraw[];
+  /** Whether rows have no label of their own, and are all of class 0. */
+  readonly oneClass: boolean;
+}
+
+/** Rows as they arrived. */
+interface Arrived {
+  readonly count: number;
+  readonly labels: Uint32Array;
+  readonly task: number;
+  readonly id: Float64Array | undefined;
+}
 
 /** What a step answers, by name. */
 export type Outputs = Readonly<Record<string, Float32Array | Uint32Array>>;
@@ -33,20 +52,6 @@ const LEAST_PRIORITY = 1e-6;
 /** Steps from one signal of an adaptive draw to the next. */
 const SIGNAL_EVERY = 10;
 
-/** Returns the memory of a learner, as it was saved or empty. @throws E_CORRUPT E_VERSION E_MISMATCH */
-export function openMemory(
-  host: MemoryHost,
-  plan: MemoryPlan,
-  { seed, targets }: Pick<Config, "seed" | "targets">,
-  saved?: SavedMemory,
-): Remembered {
-  const memory = new Remembered(host, plan, seed, targets > 1);
-  if (saved?.index !== undefined) memory.replay.load(saved.index);
-  for (let i = 0; i < (saved?.refused.length ?? 0); i += 2)
-    memory.refused.set(saved?.refused[i] as number, saved?.refused[i + 1] as number);
-  return memory;
-}
-
 /** What a memory goes on from. */
 export interface SavedMemory {
   /** What it knows of its rows. */
@@ -57,18 +62,19 @@ export interface SavedMemory {
 
 /** The index of a learner's memory, and the identities that it refuses. */
 export class Remembered {
-  readonly plan: MemoryPlan;
+  readonly spec: MemorySpec;
   readonly replay: Replay;
   readonly face: MemoryFace;
   /** How many rows must have been learned before an identity is taken again. */
   readonly refused: Map<number, number> = new Map();
-  readonly #oneClass: boolean;
 
-  /** @param oneClass whether rows have no label of their own, and are all of class 0 */
-  constructor(host: MemoryHost, plan: MemoryPlan, seed: number, oneClass: boolean) {
-    this.plan = plan;
-    this.#oneClass = oneClass;
-    const replay = new Replay(host, plan, seed);
+  /** @throws E_CORRUPT E_VERSION E_MISMATCH */
+  constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory) {
+    this.spec = spec;
+    const replay = new Replay(host, spec, seed);
+    if (saved?.index !== undefined) replay.load(saved.index);
+    for (let i = 0; i < (saved?.refused.length ?? 0); i += 2)
+      this.refused.set(saved?.refused[i] as number, saved?.refused[i + 1] as number);
     const { refused } = this;
     this.replay = replay;
     this.face = {
@@ -86,7 +92,7 @@ export class Remembered {
   }
 
   /** Returns where each row of a batch goes in each store [stores × count], given what a step measured and how many rows came before. */
-  offer(batch: CheckedBatch, samples: number, measured: Outputs = {}): Uint32Array {
+  offer(batch: Arrived, samples: number, measured: Outputs = {}): Uint32Array {
     const { count, id } = batch;
     const rows = id === undefined || this.refused.size === 0 ? undefined : this.#welcome(id, samples);
     const offer = this.#offerOf(batch, measured);
@@ -107,7 +113,7 @@ export class Remembered {
 
   /** Tells what a step measured of the rows that were drawn, and how many units were active. */
   learn(drawn: readonly PlacedDraw[], outputs: Outputs, step: number): void {
-    const { measure, adaptive } = this.plan;
+    const { measure, adaptive } = this.spec;
     if (measure === "loss") {
       const scores = this.#scoresOf(outputs);
       for (const { first, slots, generations } of drawn) {
@@ -127,11 +133,11 @@ export class Remembered {
     return [...ids.keys()].filter((row) => !((this.refused.get(ids[row] as number) ?? 0) > samples));
   }
 
-  #offerOf({ count, labels, task, id }: CheckedBatch, outputs: Outputs): Offer {
-    const { measure, dims } = this.plan;
+  #offerOf({ count, labels, task, id }: Arrived, outputs: Outputs): Offer {
+    const { measure, dims } = this.spec;
     return {
       count,
-      keys: { label: this.#oneClass ? new Uint32Array(count) : labels, task: new Uint32Array(count).fill(task) },
+      keys: { label: this.spec.oneClass ? new Uint32Array(count) : labels, task: new Uint32Array(count).fill(task) },
       ...(id && { ids: id }),
       ...(measure === "loss" && { scores: this.#scoresOf(outputs).subarray(0, count) }),
       ...(dims > 0 && { embeddings: (outputs[measure as string] as Float32Array).subarray(0, count * dims) }),
@@ -140,7 +146,7 @@ export class Remembered {
 
   #scoresOf({ rowLoss }: Outputs): Float32Array {
     const losses = rowLoss as Float32Array;
-    return this.plan.priorities ? losses.map((loss) => Math.max(loss, 0) + LEAST_PRIORITY) : losses;
+    return this.spec.priorities ? losses.map((loss) => Math.max(loss, 0) + LEAST_PRIORITY) : losses;
   }
 }
 

@@ -3,14 +3,14 @@ import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
-import { type Config, resolveConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Counters, Engine, SavedState, StateBytes } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import type { Remembered } from "./remember.ts";
-import { loadConfig, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 
-export { growConfig } from "./saved.ts";
+export { growConfig, loadConfig } from "./saved.ts";
 
 /** Returns the bytes of a checkpoint. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
@@ -62,11 +62,6 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
-}
-
-/** Returns the configuration that a checkpoint is of, made from what it says. @throws E_UNSUPPORTED */
-export function configOf(saved: SavedConfig): Promise<Config> {
-  return resolveConfig(loadConfig(saved));
 }
 
 /**

@@ -1,8 +1,9 @@
 import { memory, nn, optim, strategies } from "palimpsest";
 import { describe, expect, it } from "vitest";
-import { type LearnerOptions, resolveConfig } from "../../src/learner/config.ts";
+import type { LearnerOptions } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { inferencePlan, stepPlan } from "../../src/learner/programs.ts";
+import { resolveConfig } from "../../src/learner/resolve.ts";
 import { printPlan } from "../../src/program/describe.ts";
 import type { Plan } from "../../src/program/plan.ts";
 

@@ -1,8 +1,8 @@
 import { Learner, type LearnerOptions, nn, openRuntime, optim, type Runtime, readSafetensors, stores } from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { resolveConfig } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { stepPlan } from "../../src/learner/programs.ts";
+import { resolveConfig } from "../../src/learner/resolve.ts";
 import { applyLayer, paramsOf, statesOf } from "../../src/nn/layer.ts";
 import { Graph, type Tensor } from "../../src/program/graph.ts";
 
