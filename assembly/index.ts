@@ -1,7 +1,7 @@
 /** What the host calls. Kernels run from {@link run}; the rest decides: replay, schedules, checksums. */
 export { crc32c, crcTables } from "./crc";
 export { matmulScratch } from "./matmul";
-export { memoryDraw, memoryDrawScratch, memoryTree, memoryTreeBytes } from "./draw";
+export { memoryDraw, memoryDrawScratch } from "./draw";
 export { memoryLoad, memoryMerge, memorySave, memorySaved } from "./image";
 export {
   memoryBytes,
@@ -15,6 +15,7 @@ export {
   memoryUpdate,
   memoryVictim,
 } from "./memory";
+export { buildTree as memoryTree, treeBytes as memoryTreeBytes } from "./priority";
 export { run } from "./run";
 export { rate, rates } from "./schedule";
 

@@ -3,12 +3,12 @@
  *
  * f32, four lanes (`exp4`, `log4`, `tanh4`, `sin4`, `cos4`) and one (`exp` …). The scalar forms are lane 0 of the vector forms: the same
  * bits. `shaders/math.wgsl` holds the same operations in the same order. f64 scalars (`exp64`, `log64`, `cosPi64`) serve schedules and
- * optimizer scalars.
+ * optimizer scalars, with `pow64` the draws of a replay memory.
  *
  * Largest error, measured, in units in the last place:
  *   exp 1.0, results below 2^-126 are 0 · log 0.9 on every positive number, the subnormal ones included · tanh 1.4
  *   sin, cos 1.6 for |x| ≤ π; absolute 8e-8 for |x| ≤ 12800 and 1e-6 for |x| ≤ 1e5; the digits fade beyond, |result| stays within 1
- *   exp64 1.6, results below 2^-1022 are 0 · log64 0.8 · cosPi64 1.6
+ *   exp64 1.6, results below 2^-1022 are 0 · log64 0.8 · cosPi64 1.6 · pow64 2 + 2.6 |y log x|
  * NaN gives NaN; so do log of a negative number and sin, cos of an infinity; log(±0) = -∞.
  *
  * Sources: polynomials of S. Moshier's Cephes (expf, logf, tanhf, sinf, cosf, exp) and of FDLIBM (log, kernel sin and cos), with
@@ -167,6 +167,12 @@ export function log64(x: f64): f64 {
   const even = w * (0.3999999999940941908 + w * (0.2222219843214978396 + w * 0.1531383769920937332));
   const odd = z * (0.666666666666673513 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)));
   return s * (h + even + odd) + k * 1.90821492927058770002e-10 - h + f + k * 6.9314718036912381649e-1;
+}
+
+/** x^y for x ≥ 0; exact for y = 0 and y = 1. */
+export function pow64(x: f64, y: f64): f64 {
+  if (y == 0) return 1;
+  return y == 1 ? x : exp64(y * log64(x));
 }
 
 /** cos(πu). */

@@ -41,7 +41,8 @@ import {
 import { assign, crowding, likeness, rank } from "./exemplar";
 import { groupOf } from "./group";
 import { choose } from "./insert";
-import { isStored, number, remove, setScore, settle } from "./settle";
+import { setPriorities } from "./priority";
+import { isStored, noteScore, number, remove, settle } from "./settle";
 import { find } from "./table";
 import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
 
@@ -160,13 +161,14 @@ export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, score
 /** Sets the scores f32 [n] of `slots` [n] whose rows still have the numbers `generations` [n] (0: any), and returns how many. */
 export function memoryUpdate(state: usize, n: u32, slots: usize, generations: usize, scores: usize): u32 {
   let count: u32 = 0;
-  for (let i: u32 = 0; i < n; i++) {
+  for (let i: u32 = 0; i < n && (load<u32>(state, FLAGS) & HAS_SCORES) != 0; i++) {
     const slot = load<u32>(at(slots, i));
     if (slot >= stored(state)) continue;
     if (generations != 0 && load<u32>(at(generations, i)) != load<u32>(at(section(state, NUMBERS), slot))) continue;
-    setScore(state, slot, load<f32>(at(scores, i)));
+    noteScore(state, slot, load<f32>(at(scores, i)));
     count++;
   }
+  setPriorities(state, slots, n);
   return count;
 }
 

@@ -96,9 +96,14 @@ export function addTo(state: usize, group: u32, own: usize, weight: f64): void {
 /** Sets a slot's score where the memory has scores. */
 export function setScore(state: usize, slot: u32, score: f32): void {
   if ((load<u32>(state, FLAGS) & HAS_SCORES) == 0) return;
+  noteScore(state, slot, score);
+  setPriority(state, slot);
+}
+
+/** As `setScore`, but leaves the tree of priorities to be brought up to date. */
+export function noteScore(state: usize, slot: u32, score: f32): void {
   store<f32>(at(section(state, SCORES), slot), score);
   store<f64>(state, max(load<f64>(state, TOP), <f64>score), TOP);
-  setPriority(state, slot);
 }
 
 /**

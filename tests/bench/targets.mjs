@@ -13,6 +13,13 @@ export const titles = {
   webgpu: (/** @type {string} */ workload) => `${workload}, WebGPU`,
   dispatches: (/** @type {string} */ workload) => `dispatches of ${workload}`,
   size: "bytes to load, gzipped",
+  offer: (/** @type {"reservoir" | "ring"} */ policy) => `offer 128 rows of 784 bytes to a full ${policy}`,
+  gather: "draw and gather 256 rows of 784 f32 out of 500,000",
+  priorities: "draw 256 of a million rows by priority",
+  update: "set 256 of a million priorities",
+  flatDraw: "draw 256 rows of 10,000 and of 1,000,000",
+  flatOffer: "offer 128 rows in the first task and in the hundredth, quota by task",
+  overhead: "bytes of a stored row beyond its columns",
 };
 
 /** Whom a speed is compared with: the fastest of those who. */
@@ -69,6 +76,19 @@ export const targets = [
   { workload: titles.dispatches(titles.mlp(32)), unit: "dispatches", atMost: 15 },
   { workload: titles.size, variant: "core", unit: "kB", atMost: 40 },
   { workload: titles.size, variant: "Wasm", unit: "kB", atMost: 40 },
+  { workload: titles.offer("reservoir"), unit: "ms", atMost: 0.05 },
+  { workload: titles.offer("ring"), unit: "ms", atMost: 0.05 },
+  { workload: titles.gather, unit: "ms", atMost: 0.2 },
+  { workload: titles.priorities, unit: "ms", atMost: 0.3 },
+  { workload: titles.update, unit: "ms", atMost: 0.1 },
+  { workload: titles.flatDraw, variant: "ratio", unit: "×", atMost: 1.5 },
+  { workload: titles.flatOffer, variant: "ratio", unit: "×", atMost: 1.5 },
+  ...["reservoir", "class-balanced, identities", "reservoir, identities, priorities"].map((variant) => ({
+    workload: titles.overhead,
+    variant,
+    unit: "bytes",
+    atMost: 24,
+  })),
 ];
 
 /** Returns how many times as fast a row is as the fastest of those, if any was measured. @param {readonly Row[]} rows @param {Row} row @param {Other} other */

@@ -4,6 +4,7 @@ import { type Compiled, compileAssembly } from "./assembly.ts";
 const names = ["exp", "log", "tanh", "sin", "cos"] as const;
 type Name = (typeof names)[number];
 type Exports = Record<Name | "exp64" | "log64" | "cosPi64", (x: number) => number> &
+  Record<"pow64", (x: number, y: number) => number> &
   Record<`${Name}Array`, (from: number, to: number, n: number) => void>;
 
 const vectorLoops = names.map(
@@ -11,7 +12,7 @@ const vectorLoops = names.map(
     for (let i = 0; i < n << 2; i += 16) v128.store(to + i, math.${name}4(v128.load(from + i)));
   }`,
 );
-const entry = `import * as math from "./math"; export { ${names.join(", ")}, exp64, log64, cosPi64 } from "./math"; ${vectorLoops.join("\n")}`;
+const entry = `import * as math from "./math"; export { ${names.join(", ")}, exp64, log64, cosPi64, pow64 } from "./math"; ${vectorLoops.join("\n")}`;
 
 let wasm: Compiled<Exports>;
 beforeAll(async () => {
@@ -142,6 +143,18 @@ describe("f64", () => {
     expect(wasm.exports.log64(2)).toBe(Math.LN2);
     expect(wasm.exports.log64(10)).toBe(Math.LN10);
     expect(wasm.exports.exp64(0.5)).toBe(1.6487212707001282);
+  });
+
+  it("pow64 is exact for exponents 0 and 1, and within 3 + 2.6 |y log x| ulp of the host's", () => {
+    const { pow64 } = wasm.exports;
+    expect([0, 0.3, 2 ** -149, 1e300].flatMap((x) => [pow64(x, 0), pow64(x, 1)])).toEqual([1, 0, 1, 0.3, 1, 2 ** -149, 1, 1e300]);
+    expect([pow64(0, 0.5), pow64(0, -1), pow64(1e300, 2), pow64(1e-300, 2)]).toEqual([0, Infinity, Infinity, 0]);
+    for (const y of [-2.5, -1, 0.4, 0.6, Math.E, 7]) {
+      for (const x of byRatio(1e-30, 1e30, 2_000)) {
+        const exact = x ** y;
+        expect(Math.abs(pow64(x, y) - exact)).toBeLessThanOrEqual((3 + 2.6 * Math.abs(y * Math.log(x))) * ulp(exact, 52));
+      }
+    }
   });
 
   it.each<["exp64" | "log64", number[], number[]]>([

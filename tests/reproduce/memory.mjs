@@ -1,0 +1,126 @@
+/**
+ * Every policy that keeps rows, under uniform draws, and every policy that draws, from a reservoir, on class-incremental Split-MNIST: five tasks of
+ * two digits, one pass, 10 + 10 rows a step, 784-512-10 with dropout, SGD at 0.1; memories of 200 and 1000 rows, five seeds.
+ */
+import { availableParallelism } from "node:os";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { draws, Learner, memory, nn, openRuntime, optim, strategies, streams } from "palimpsest";
+import { images } from "./data.mjs";
+
+/** @typedef {{ keeps: string, draws: string, capacity: number, seed: number }} Cell */
+
+const capacities = [200, 1000];
+const seeds = [0, 1, 2, 3, 4];
+
+/** @type {Record<string, (capacity: number) => import("palimpsest").MemoryPolicy>} */
+const keeping = {
+  reservoir: (capacity) => memory.reservoir({ capacity }),
+  ring: (capacity) => memory.ring({ capacity }),
+  "ring by label": (capacity) => memory.ring({ capacity, key: "label" }),
+  quota: (capacity) => memory.quota({ capacity }),
+  "quota by task": (capacity) => memory.quota({ capacity, key: "task" }),
+  "class-balanced": (capacity) => memory.classBalanced({ capacity }),
+  "balanced-reservoir": (capacity) => memory.balancedReservoir({ capacity }),
+  greedy: (capacity) => memory.greedy({ capacity }),
+  "loss-aware": (capacity) => memory.lossAware({ capacity }),
+  "loss-aware, balance 0.5": (capacity) => memory.lossAware({ capacity, balance: 0.5 }),
+  "gradient-diverse": (capacity) => memory.gradientDiverse({ capacity }),
+  herding: (capacity) => memory.herding({ capacity }),
+  "closest-to-mean": (capacity) => memory.closestToMean({ capacity }),
+  clusters: (capacity) => memory.clusters({ capacity }),
+  similarity: (capacity) => memory.similarity({ capacity }),
+  "long-term": (capacity) => memory.longTerm({ capacity, chunk: 10 }),
+};
+
+/** @type {Record<string, () => import("palimpsest").DrawPolicy>} */
+const drawing = {
+  uniform: () => draws.uniform(),
+  "uniform, with replacement": () => draws.uniform({ replacement: true }),
+  balanced: () => draws.balanced(),
+  proportional: () => draws.proportional(),
+  rank: () => draws.rank(),
+  "power-law": () => draws.powerLaw(),
+  "power-law by task": () => draws.powerLaw({ key: "task" }),
+  fading: () => draws.fading(),
+  recency: () => draws.recency({ halfLife: 12_000 }),
+  recall: () => draws.recall(),
+  top: () => draws.top({ candidates: 50 }),
+  softmax: () => draws.softmax(),
+  "half uniform, half proportional": () => draws.mixture([{ share: 1 }, { share: 1, policy: draws.proportional() }]),
+  "limited, 0.5 a row": () => draws.limited({ samplesPerInsert: 0.5 }),
+};
+
+/** Returns the share of all test images that are answered right after the last task. @param {Cell} cell @param {import("palimpsest").Scenario} scenario */
+async function accuracyOf({ keeps, draws: drawn, capacity, seed }, { tasks }) {
+  const runtime = await openRuntime({ backend: "wasm" });
+  const learner = await Learner.create(runtime, {
+    model: nn.sequential(nn.flatten(), nn.linear(512), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 10 })),
+    input: { shape: [28, 28], dtype: "u8", scale: 1 / (255 * 0.3081), offset: -0.1307 / 0.3081 },
+    optimizer: optim.sgd(),
+    schedule: 0.1,
+    memory: /** @type {(capacity: number) => import("palimpsest").MemoryPolicy} */ (keeping[keeps])(capacity),
+    strategies: [strategies.replay({ batchSize: 10, draw: /** @type {() => import("palimpsest").DrawPolicy} */ (drawing[drawn])() })],
+    seed,
+    batchSize: 10,
+  });
+  for (const [task, { train }] of tasks.entries()) {
+    for (const batch of streams.batches(train, { batchSize: 10, seed: 100 * seed + task, task })) await learner.observe(batch);
+  }
+  let right = 0;
+  for (const { test } of tasks) {
+    const { accuracy, count } = await learner.evaluate(streams.batches(test, { batchSize: 128, shuffle: false }));
+    right += accuracy * count;
+  }
+  await learner.close();
+  runtime.close();
+  return right / tasks.reduce((sum, { test }) => sum + test.count, 0);
+}
+
+if (!isMainThread) {
+  const scenario = streams.splitClasses({ train: await images("mnist", "train"), test: await images("mnist", "t10k") }, { tasks: 5 });
+  parentPort?.on("message", async (cell) => parentPort?.postMessage(await accuracyOf(cell, scenario)));
+}
+
+/** Runs the cells, as many at once as there are cores, and hands each accuracy on. @param {readonly Cell[]} cells @param {(cell: Cell, accuracy: number) => void} tell */
+async function runAll(cells, tell) {
+  const left = [...cells];
+  const crew = Array.from({ length: Math.min(availableParallelism(), 8) }, async () => {
+    const worker = new Worker(new URL(import.meta.url));
+    for (let cell = left.shift(); cell !== undefined; cell = left.shift()) {
+      const answer = new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+      worker.postMessage(cell);
+      tell(cell, await answer);
+      worker.removeAllListeners("error");
+    }
+    await worker.terminate();
+  });
+  await Promise.all(crew);
+}
+
+export async function run({ log = console.log } = {}) {
+  const pairs = [...Object.keys(keeping).map((keeps) => [keeps, "uniform"]), ...Object.keys(drawing).slice(1).map((draw) => ["reservoir", draw])];
+  /** @type {Map<string, number[]>} */
+  const found = new Map();
+  const nameOf = (/** @type {Omit<Cell, "seed">} */ { keeps, draws: drawn, capacity }) => `${keeps} | ${drawn} | ${capacity}`;
+  const cells = pairs.flatMap(([keeps = "", drawn = ""]) =>
+    capacities.flatMap((capacity) => seeds.map((seed) => ({ keeps, draws: drawn, capacity, seed }))),
+  );
+  await runAll(cells, (cell, accuracy) => {
+    const values = found.get(nameOf(cell)) ?? [];
+    found.set(nameOf(cell), [...values, accuracy]);
+  });
+  const shown = (/** @type {string} */ keeps, /** @type {string} */ drawn, /** @type {number} */ capacity) => {
+    const values = found.get(nameOf({ keeps, draws: drawn, capacity })) ?? [];
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+    return { mean, text: `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)}` };
+  };
+  log(`| keeps | draws | ${capacities.map((capacity) => `${capacity} rows`).join(" | ")} |\n| --- | --- | ${capacities.map(() => "---").join(" | ")} |`);
+  for (const [keeps = "", drawn = ""] of pairs) {
+    log(`| ${keeps} | ${drawn} | ${capacities.map((capacity) => shown(keeps, drawn, capacity).text).join(" | ")} |`);
+  }
+  // Plain training ends at 0.20; a published reservoir of 200 rows reaches 0.80 (Buzzega et al. 2020, a smaller network), one of 1000 lies between 0.86 and 0.93.
+  const means = (/** @type {string} */ keeps) => capacities.map((capacity) => shown(keeps, "uniform", capacity).mean);
+  const [small = 0, large = 0] = means("reservoir");
+  return small > 0.7 && large > 0.84 && (means("class-balanced")[0] ?? 0) > small - 0.03 && (means("ring")[1] ?? 1) < small;
+}
