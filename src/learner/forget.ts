@@ -14,10 +14,10 @@ export interface RowsWhere {
 /** Options of `Learner.forget`. */
 export interface ForgetOptions {
   /**
-   * Whether memory refuses the identities of these rows from now on: `true` (default), or for as many further rows of the stream, or `false`,
-   * which also ends an earlier refusal.
+   * For how many further rows of the stream memory refuses the identities of these rows, those given that are not stored included. Default: for
+   * good; 0: not at all, which ends an earlier refusal.
    */
-  readonly refuse?: boolean | number;
+  readonly refuse?: number;
 }
 
 /** What was forgotten. */
@@ -32,13 +32,8 @@ const AT_ONCE = 2 ** 22;
 /** Takes rows out of an engine's memory, zeros in their place. @throws E_CONFIG E_DATA, changing nothing */
 export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
   checkKeys("forget", options, ["refuse"]);
-  const { refuse = true } = options;
-  const until =
-    typeof refuse === "boolean"
-      ? refuse
-        ? Number.POSITIVE_INFINITY
-        : 0
-      : engine.counters.samples + checkNumber("forget", "refuse", refuse, { min: 1, integer: true });
+  const { refuse = Number.POSITIVE_INFINITY } = options;
+  if (refuse !== Number.POSITIVE_INFINITY) checkNumber("forget", "refuse", refuse, { min: 0, integer: true });
   const { memory } = engine;
   if (memory === undefined)
     fail("E_CONFIG", 'forget: the learner has no memory; expected option "memory", got nothing', {
@@ -59,11 +54,9 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
   // The batch last learned lies there still.
   for (const { byteOffset, rowBytes } of [x, y])
     engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
-  for (const [id, end] of memory.refused) if (end <= engine.counters.samples) memory.refused.delete(id);
-  for (const id of ids) {
-    if (until === 0) memory.refused.delete(id);
-    else memory.refused.set(id, until);
-  }
+  const { samples } = engine.counters;
+  for (const id of ids) memory.refused.set(id, samples + refuse);
+  for (const [id, until] of memory.refused) if (until <= samples) memory.refused.delete(id);
   return { forgotten: slots.length };
 }
 

@@ -8,7 +8,7 @@ import type { LearnerOptions } from "./config.ts";
 import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
-import type { MemoryFace } from "./remember.ts";
+import type { LearnerMemory } from "./remember.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { SavedConfig } from "./saved.ts";
 
@@ -124,7 +124,7 @@ export class Learner {
   }
 
   /** What the replay memory holds; undefined without one. */
-  get memory(): MemoryFace | undefined {
+  get memory(): LearnerMemory | undefined {
     return this.#engine.memory?.face;
   }
 

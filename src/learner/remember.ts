@@ -5,7 +5,7 @@ import type { Measure } from "../memory/policy.ts";
 import { Replay, type ReplaySpec } from "../memory/replay.ts";
 import { DROPPED, type MemoryHost, type Offer } from "../memory/slots.ts";
 import type { Drawn } from "../strategy/strategy.ts";
-import type { MemoryStats } from "./stats.ts";
+import type { LearnerMemoryStats } from "./stats.ts";
 
 /** What a memory is made for. */
 export interface MemorySpec extends ReplaySpec {
@@ -36,7 +36,7 @@ export interface PlacedDraw extends Drawn {
 }
 
 /** What a learner tells of its memory. */
-export interface MemoryFace {
+export interface LearnerMemory {
   /** Rows it can hold. */
   readonly capacity: number;
   /** Rows stored. */
@@ -44,7 +44,7 @@ export interface MemoryFace {
   /** Rows of the stream that the stored ones stand for. */
   readonly seen: number;
   /** Returns counts of rows by class and task, and how old they are. */
-  stats(): Promise<MemoryStats>;
+  stats(): Promise<LearnerMemoryStats>;
 }
 
 /** Added to a loss that is a priority, so that a row of no loss is still drawn. @see Schaul et al. 2016, arXiv 1511.05952, section 3.3 */
@@ -64,7 +64,7 @@ export interface SavedMemory {
 export class Remembered {
   readonly spec: MemorySpec;
   readonly replay: Replay;
-  readonly face: MemoryFace;
+  readonly face: LearnerMemory;
   /** How many rows must have been learned before an identity is taken again. */
   readonly refused: Map<number, number> = new Map();
 
