@@ -6,7 +6,7 @@ export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerPlan } from "./learner/engine.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
-export type { ForgetOptions, Forgotten, ForgetRows, RowsWhere } from "./learner/forget.ts";
+export type { ForgetOptions, ForgetRows, Forgotten, RowsWhere } from "./learner/forget.ts";
 export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
 export type { LearnerMemory } from "./learner/remember.ts";
 export type { GroupStats, LearnerMemoryStats } from "./learner/stats.ts";

@@ -53,7 +53,9 @@ function groupsBy({ stores, stored: all }: Replay, key: string): GroupStats[] {
     const { stored, seen } = found.get(group.key) ?? { stored: 0, seen: 0 };
     found.set(group.key, { stored: stored + group.stored, seen: Math.max(seen, group.seen) });
   }
-  return [...found].sort(([a], [b]) => a - b).map(([value, group]) => ({ key: value, ...group, share: all === 0 ? 0 : group.stored / all }));
+  return [...found]
+    .sort(([a], [b]) => a - b)
+    .map(([value, group]) => ({ key: value, ...group, share: all === 0 ? 0 : group.stored / all }));
 }
 
 function agesOf(ages: readonly Uint32Array[]): LearnerMemoryStats["ages"] {
