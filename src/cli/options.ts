@@ -10,6 +10,8 @@ export interface Option<T> {
   readonly fallback: T;
   /** Returns what `given` means. @throws E_CONFIG */
   readonly read: (where: string, flag: string, given: string) => T;
+  /** Words to choose from that are too many for one line. */
+  readonly words?: readonly string[];
 }
 
 /** The options of a command by the names of its settings: `replayBatch` is given as `--replay-batch`. */
@@ -28,6 +30,11 @@ export function text(value: string, text: string): Option<string | undefined> {
 /** Returns an option that takes one of a few words. */
 export function choice<T extends string>(choices: readonly T[], fallback: T, text: string): Option<T> {
   return { value: choices.join("|"), text, fallback, read: (where, flag, given) => checkChoice(where, flag, given, choices) };
+}
+
+/** Returns an option that takes one of many names, which the help lists below it. */
+export function name<T extends string>(names: readonly T[], fallback: T, text: string): Option<T> {
+  return { ...choice(names, fallback, text), value: "NAME", words: names };
 }
 
 /** Returns an option that takes a number. */
@@ -86,12 +93,24 @@ export function defaults<S extends object>(options: Options<S>): S {
 export function describeOptions<S extends object>(options: Options<S>): string {
   return keysOf(options)
     .map((key) => {
-      const { value, text, fallback } = options[key];
+      const { value, text, fallback, words = [] } = options[key];
       const name = value === undefined ? flagOf(key) : `${flagOf(key)} ${value}`;
       const without = value === undefined || fallback === undefined ? "" : ` (default ${fallback})`;
-      return `  ${name.padEnd(44)} ${text}${without}\n`;
+      return `  ${name.padEnd(44)} ${text}${without}\n${linesOf(words)}`;
     })
     .join("");
+}
+
+/** Returns words as lines of help, indented below what they belong to. */
+function linesOf(words: readonly string[]): string {
+  const lines: string[] = [];
+  for (const [i, word] of words.entries()) {
+    const part = i + 1 < words.length ? `${word},` : word;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + part.length < 60) lines[lines.length - 1] = `${last} ${part}`;
+    else lines.push(part);
+  }
+  return lines.map((line) => `${" ".repeat(49)}${line}\n`).join("");
 }
 
 /** Returns the name that a setting has on the command line. */

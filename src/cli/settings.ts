@@ -1,4 +1,5 @@
-import { choice, flag, number, numbers, type Options, text } from "./options.ts";
+import { choice, flag, name, number, numbers, type Options, text } from "./options.ts";
+import { type DrawChoice, drawChoices, type PolicyChoice, policyChoices } from "./recall.ts";
 
 /** What `palimpsest learn` can be told; undefined where the choice depends on another setting. */
 export interface LearnSettings {
@@ -7,7 +8,8 @@ export interface LearnSettings {
   readonly tasks: number;
   readonly strategy: "naive" | "replay";
   readonly memory: number;
-  readonly memoryPolicy: "reservoir" | "class-balanced";
+  readonly memoryPolicy: PolicyChoice;
+  readonly draw: DrawChoice;
   readonly batch: number;
   readonly replayBatch: number | undefined;
   readonly epochs: number;
@@ -38,7 +40,8 @@ export const learnOptions: Options<LearnSettings> = {
   tasks: number(count, 5, "tasks, learned one after another"),
   strategy: choice(["naive", "replay"], "replay", "what is done against forgetting"),
   memory: number({ ...count, max: 2 ** 24 }, 1000, "samples kept for replay"),
-  memoryPolicy: choice(["reservoir", "class-balanced"], "class-balanced", "which samples are kept"),
+  memoryPolicy: name(policyChoices, "class-balanced", "which samples are kept"),
+  draw: name(drawChoices, "uniform", "which kept samples join a step"),
   batch: number({ ...count, max: 65_536 }, 10, "new samples in a step"),
   replayBatch: number({ ...count, max: 2 ** 20 }, undefined, "kept samples in a step (default: as many as new ones)"),
   epochs: number(count, 1, "passes over each task"),

@@ -1,6 +1,5 @@
 import { fail } from "../errors.ts";
 import type { LearnerOptions } from "../learner/config.ts";
-import { classBalanced, reservoir } from "../memory/policies.ts";
 import * as nn from "../nn/index.ts";
 import { adamw } from "../optim/adamw.ts";
 import { chain, clipByGlobalNorm } from "../optim/clip.ts";
@@ -12,6 +11,7 @@ import { permuted, rotated, type Scenario, splitClasses, type TrainTest } from "
 import { type NamedData, sample, standardize } from "./data.ts";
 import { type Setup, taskEnds } from "./experiment.ts";
 import { flagOf } from "./options.ts";
+import { drawOf, policyOf } from "./recall.ts";
 import { type LearnSettings, learnOptions } from "./settings.ts";
 
 /** Settings that decide where a run goes on and what it tells, but not what it learns. */
@@ -25,7 +25,6 @@ export function setUp(settings: LearnSettings, data: NamedData): Setup {
   const optimizer = optimizerOf(settings);
   const scenario = scenarioOf(settings, data);
   const { batch, epochs, strategy, seed } = settings;
-  const policy = settings.memoryPolicy === "reservoir" ? reservoir : classBalanced;
   const { learningRate = settings.optimizer === "sgd" ? 0.1 : 0.001, replayBatch = batch } = settings;
   const input = { shape: data.train.shape, dtype: data.train.x instanceof Uint8Array ? "u8" : "f32", ...standardize(data.train) } as const;
   const learner: LearnerOptions = {
@@ -33,7 +32,10 @@ export function setUp(settings: LearnSettings, data: NamedData): Setup {
     input,
     optimizer,
     schedule: scheduleOf(settings.schedule, learningRate, taskEnds(scenario, batch, epochs)),
-    ...(strategy === "replay" && { memory: policy({ capacity: settings.memory }), strategies: [replay({ batchSize: replayBatch })] }),
+    ...(strategy === "replay" && {
+      memory: policyOf(settings.memoryPolicy, settings.memory),
+      strategies: [replay({ batchSize: replayBatch, draw: drawOf(settings.draw, replayBatch) })],
+    }),
     seed,
     batchSize: batch,
   };

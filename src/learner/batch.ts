@@ -14,7 +14,7 @@ export interface CheckedBatch {
   readonly labels: Uint32Array;
   readonly weight: Float32Array | undefined;
   /** The caller's names of the rows [count]. */
-  readonly id: readonly number[] | undefined;
+  readonly id: Float64Array | undefined;
   /** The task they are of, 0 where the batch names none. */
   readonly task: number;
 }
@@ -25,11 +25,10 @@ export function checkBatch(where: string, batch: Batch, config: Config): Checked
   const targets = config.loss.targets === "labels" ? checkLabels(where, batch.y, config) : checkValues(where, batch.y, config);
   const count = targets.length / config.targets;
   const x = checkRows(where, batch.x, config, count);
-  if (batch.id !== undefined && batch.id.length !== count)
-    fail("E_DATA", `${where}: id has the wrong length; expected ${count}, got ${batch.id.length}`, { context: { field: "id" } });
+  const id = batch.id === undefined ? undefined : checkIds(where, batch.id, count);
   const weight = batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count);
   const labels = targets instanceof Uint32Array ? targets : new Uint32Array(count);
-  return { count, x, targets, labels, weight, id: batch.id && Array.from(batch.id), task: batch.task ?? 0 };
+  return { count, x, targets, labels, weight, id, task: checkTask(where, batch.task ?? 0) };
 }
 
 /** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */
@@ -141,6 +140,28 @@ function checkLabels(where: string, y: unknown, { classes, targets }: Config): U
     );
   }
   return Uint32Array.from(given);
+}
+
+/** Returns identities when each is exact as a number. @throws E_DATA */
+export function checkIds(where: string, given: ArrayLike<number>, count: number = given.length): Float64Array {
+  if (given.length !== count)
+    fail("E_DATA", `${where}: id has the wrong length; expected ${count}, got ${given.length}`, { context: { field: "id" } });
+  const ids = Float64Array.from(given);
+  const bad = ids.findIndex((id) => !(Number.isSafeInteger(id) && id >= 0));
+  if (bad >= 0)
+    fail("E_DATA", `${where}: id of row ${bad} names no row; expected a whole number from 0 to 2^53 − 1, got ${describe(given[bad])}`, {
+      hint: "Number the rows, or hash their names to numbers.",
+      context: { field: "id", row: bad },
+    });
+  return ids;
+}
+
+/** Returns the number of a task. @throws E_DATA */
+export function checkTask(where: string, task: unknown): number {
+  if (Number.isInteger(task) && (task as number) >= 0 && (task as number) < 2 ** 32) return task as number;
+  return fail("E_DATA", `${where}: task is no number of a task; expected a whole number from 0 to 2^32 − 1, got ${describe(task)}`, {
+    context: { field: "task" },
+  });
 }
 
 function checkWeight(where: string, weight: ArrayLike<number>, count: number): Float32Array {

@@ -1,5 +1,5 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
-import { checkPolicy, type MemoryPolicy } from "../memory/policy.ts";
+import type { MemoryPolicy } from "../memory/policy.ts";
 import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { crossEntropy, type Loss } from "../nn/loss.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -9,6 +9,7 @@ import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
+import type { MemoryPlan } from "./needs.ts";
 
 /** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
 export interface InputSpec {
@@ -68,7 +69,7 @@ export interface Config {
   readonly targets: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
-  readonly memory: MemoryPolicy | undefined;
+  readonly memory: MemoryPlan | undefined;
   readonly strategies: readonly Strategy[];
   readonly weights: ReadonlyMap<string, Float32Array>;
   readonly seed: number;
@@ -79,8 +80,8 @@ export interface Config {
 
 const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
-/** Returns the options checked. @throws E_CONFIG E_SHAPE */
-export function resolveConfig(options: LearnerOptions): Config {
+/** Returns the options checked, but for those of the memory. @throws E_CONFIG E_SHAPE */
+export function checkOptions(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
   for (const key of ["model", "input", "optimizer", "schedule"] as const) {
@@ -100,7 +101,7 @@ export function resolveConfig(options: LearnerOptions): Config {
     loss,
     optimizer: options.optimizer,
     schedule: asSchedule(options.schedule),
-    memory: options.memory === undefined ? undefined : checkPolicy("memory", options.memory),
+    memory: undefined,
     strategies,
     weights,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),

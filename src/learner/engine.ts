@@ -1,20 +1,21 @@
 import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
-import { Replay } from "../memory/replay.ts";
-import { DROPPED, type Offer } from "../memory/slots.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
-import type { Column, Range } from "../state/arena.ts";
+import type { Range } from "../state/arena.ts";
+import type { HostContext } from "../strategy/strategy.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
+import { bytesOf, decodeInto, joined, normalise, rowBytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
-import { inferencePlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
+import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
+import type { Outputs, PlacedDraw, Remembered, SavedMemory } from "./remember.ts";
 
 /** What counts as state beside the arenas. */
 export interface Counters {
@@ -72,7 +73,7 @@ const INFERENCE_ROWS = [1, 16, 128] as const;
 export class Engine {
   readonly config: Config;
   readonly counters: Counters;
-  readonly memory: Replay | undefined;
+  readonly memory: Remembered | undefined;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
   readonly #schedule: number;
@@ -80,37 +81,38 @@ export class Engine {
   #layout: StateLayout | undefined;
   #groups: readonly PlacedGroup[] = [];
   #step: Program | undefined;
+  /** Keeps rows after a step that measured them. */
+  #keep: Program | undefined;
   #inference = new Map<number, Program>();
   readonly #inferring = new Set<Promise<Inferred>>();
   /** State to put into the arenas when they are made. */
   #initial: StateBytes;
 
-  private constructor(runtime: Runtime, config: Config, wasm: Wasm, initial: StateBytes, counters: Counters) {
+  private constructor(
+    runtime: Runtime,
+    config: Config,
+    wasm: Wasm,
+    memory: Remembered | undefined,
+    initial: StateBytes,
+    counters: Counters,
+  ) {
     this.#runtime = runtime;
     this.config = config;
     this.counters = counters;
     this.#wasm = wasm;
     this.#initial = initial;
-    this.memory = openMemory(config, wasm);
+    this.memory = memory;
     this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
     placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
   }
 
   /** Returns an engine, ready where the batch size is known. */
-  static async open(
-    runtime: Runtime,
-    config: Config,
-    saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined },
-  ): Promise<Engine> {
+  static async open(runtime: Runtime, config: Config, saved?: SavedState): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
-    const engine = new Engine(
-      runtime,
-      config,
-      await runtime.wasm(),
-      saved?.state ?? { state: freshState(config), rows: new Map() },
-      counters,
-    );
-    if (saved?.index !== undefined) engine.memory?.load(saved.index);
+    const wasm = await runtime.wasm();
+    const memory = config.memory?.open(wasm, config.seed, saved);
+    const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
+    const engine = new Engine(runtime, config, wasm, memory, initial, counters);
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
   }
@@ -141,6 +143,7 @@ export class Engine {
     this.#groups = placeGroups(this.config, staging).groups;
     this.#inference.clear();
     this.#step = await this.#load(plan);
+    this.#keep = this.memory?.spec.measure === undefined ? undefined : await this.#load(keepPlan(layout));
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
 
@@ -162,7 +165,8 @@ export class Engine {
     const { plan } = (this.#step as Program).executable;
     const { rows } = placeGroups(this.config, layout.staging);
     const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
-    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels: plan.kernels.length, bytes };
+    const kernels = plan.kernels.length + (this.#keep?.executable.plan.kernels.length ?? 0);
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes };
   }
 
   /** The learning rate of the next step. */
@@ -187,8 +191,10 @@ export class Engine {
     const scalars = this.config.optimizer.scalars(step + 1, learningRate);
     io.setScalars(scalars);
     io.setStep(step);
-    this.memory?.mark();
-    this.#chooseRows(io, batch);
+    const context = { step, memory: this.memory?.replay, labels: batch.labels };
+    context.memory?.mark();
+    const drawn = this.#chooseRows(io, batch, context);
+    if (this.#keep === undefined) this.#place(io, batch, context);
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);
     const outputs = io.outputs(await this.machine.run(executable));
@@ -196,12 +202,18 @@ export class Engine {
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms) };
     if (numberOf("broken") !== 0) {
-      this.memory?.rollBack();
+      context.memory?.rollBack();
       const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
       if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
       return { ...result, skipped };
     }
     this.counters.step += 1;
+    this.memory?.learn(drawn, outputs, this.counters.step);
+    if (this.#keep !== undefined) {
+      this.#place(this.#keep.io, batch, context, outputs);
+      this.machine.write(this.#keep.executable, 0, this.#keep.io.bytes);
+      await this.machine.run(this.#keep.executable);
+    }
     this.counters.samples += batch.count;
     return result;
   }
@@ -219,8 +231,8 @@ export class Engine {
     return { step: this.counters.step + 1, cause, rows, ...(batch.id && { ids: rows.map((row) => batch.id?.[row] as number) }) };
   }
 
-  /** Writes which rows the step reads, with what weight, and which it keeps: draw first, then store. */
-  #chooseRows(io: ProgramIo, batch: CheckedBatch): void {
+  /** Writes which rows the step reads, with what weight; returns those that were drawn. */
+  #chooseRows(io: ProgramIo, batch: CheckedBatch, context: HostContext): PlacedDraw[] {
     const { capacity } = this.layout;
     const slots = io.u32("slots").fill(0);
     const weight = io.f32("weight").fill(0);
@@ -228,27 +240,31 @@ export class Engine {
       slots[i] = capacity + i;
       weight[i] = batch.weight === undefined ? 1 : (batch.weight[i] as number);
     }
-    const context = { step: this.counters.step, memory: this.memory, labels: batch.labels };
+    const placed: PlacedDraw[] = [];
     for (const { draw } of this.config.strategies) {
       if (draw === undefined) continue;
       const drawn = draw.select(context);
       for (const { name, size } of draw.groups) {
         const rows = drawn[name];
+        if (rows === undefined) continue;
         const first = this.#groups.find((group) => group.name === name)?.first as number;
-        for (let i = 0; i < Math.min(size, rows?.slots.length ?? 0); i++) {
-          slots[first + i] = rows?.slots[i] as number;
-          weight[first + i] = rows?.weights?.[i] ?? 1;
+        for (let i = 0; i < Math.min(size, rows.slots.length); i++) {
+          slots[first + i] = rows.slots[i] as number;
+          weight[first + i] = rows.weights?.[i] ?? 1;
         }
+        placed.push({ ...rows, first });
       }
     }
     normalise(weight);
+    return placed;
+  }
+
+  /** Writes which rows are kept, and where. */
+  #place(io: ProgramIo, batch: CheckedBatch, context: HostContext, measured?: Outputs): void {
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
-    const kept = storing?.store?.(context) ?? this.memory.offer(offerOf(batch, this.config));
-    for (const store of this.layout.capacities.keys()) {
-      const keep = io.u32(`keep/${store}`).fill(DROPPED);
-      for (let i = 0; i < batch.count; i++) keep[i] = kept[store * batch.count + i] as number;
-    }
+    const slots = storing?.store?.(context) ?? this.memory.offer(batch, this.counters.samples, measured);
+    this.memory.place(io, batch.count, slots);
   }
 
   /** Puts the batch behind the stored rows, where the step finds it. */
@@ -336,7 +352,7 @@ export class Engine {
 
   /** First slot and number of the stored rows of each store. */
   #storedRanges(): (readonly [number, number])[] {
-    return (this.memory?.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
+    return (this.memory?.replay.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
   }
 
   /** Returns the numbers of all parameters and layer states by path. */
@@ -360,20 +376,6 @@ export class Engine {
   }
 }
 
-/** Returns the index of a learner's memory: rows in groups by label and task, with identities. */
-function openMemory(config: Config, wasm: Wasm): Replay | undefined {
-  const { memory: policy, seed } = config;
-  if (policy === undefined) return undefined;
-  const { capacities } = layOutState(config, 1);
-  return new Replay(wasm, { policy, capacities, keys: [], ids: true, scores: false, dims: 0 }, seed);
-}
-
-/** Returns a batch as memory takes it; rows with several labels are all of one class. */
-function offerOf({ labels, count, id, task }: CheckedBatch, { targets }: Config): Offer {
-  const keys = { label: targets === 1 ? labels : new Uint32Array(count), task: new Uint32Array(count).fill(task) };
-  return { count, keys, ...(id && { ids: Float64Array.from(id) }) };
-}
-
 /** The bytes of what outlives a step. */
 export interface StateBytes {
   readonly state: Uint8Array;
@@ -381,42 +383,8 @@ export interface StateBytes {
   readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 
-/** The same arithmetic as the step's: toF32, · scale, + offset, each rounded to f32. */
-function decodeInto(out: Float32Array, x: Float32Array | Uint8Array, { scale, offset }: Config["input"]): void {
-  const [a, b] = [Math.fround(scale), Math.fround(offset)];
-  for (let i = 0; i < x.length; i++) out[i] = Math.fround((x[i] as number) * a) + b;
-  out.fill(0, x.length);
-}
-
-/** Scales weights to sum to 1. */
-function normalise(weight: Float32Array): void {
-  let total = 0;
-  for (const value of weight) total += value;
-  for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) / total;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function bytesOf(values: Float32Array | Uint32Array | Uint8Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** Returns rows padded to whole words, as a column keeps them. */
-function rowBytesOf(x: Float32Array | Uint8Array, column: Column): Uint8Array {
-  const bytes = bytesOf(x);
-  const size = column.length * x.BYTES_PER_ELEMENT;
-  if (size === column.rowBytes) return bytes;
-  const rows = bytes.length / size;
-  const padded = new Uint8Array(rows * column.rowBytes);
-  for (let row = 0; row < rows; row++) padded.set(bytes.subarray(row * size, (row + 1) * size), row * column.rowBytes);
-  return padded;
+/** What an engine goes on from. */
+export interface SavedState extends SavedMemory {
+  readonly state: StateBytes;
+  readonly counters: Counters;
 }

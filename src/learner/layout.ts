@@ -1,4 +1,3 @@
-import { capacitiesOf, indexBytes } from "../memory/policy.ts";
 import { sizeOf } from "../program/shape.ts";
 import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";
 import type { Config } from "./config.ts";
@@ -35,7 +34,7 @@ export function layOutState(config: Config, staging: number): StateLayout {
   for (const slot of config.optimizer.slots) state.add(`slots/${slot}`, [count]);
   for (const [path, spec] of config.states) state.add(`states/${path}`, spec.shape);
   const rows = new Arena("rows");
-  const capacities = storeCapacities(config);
+  const capacities = config.memory?.capacities ?? [];
   const capacity = capacities.reduce((sum, rows) => sum + rows, 0);
   const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
   const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging);
@@ -54,12 +53,4 @@ export function layOutState(config: Config, staging: number): StateLayout {
     stateBytes: state.bytes,
     rowsBytes: rows.bytes,
   };
-}
-
-/** Returns the rows that each store of the memory can hold. @throws E_CONFIG */
-function storeCapacities({ memory, input, targets }: Config): number[] {
-  if (memory === undefined) return [];
-  const element = input.dtype === "u8" ? 1 : 4;
-  const known = indexBytes({ keys: 2, ids: true, scores: false, dims: 0 });
-  return capacitiesOf("memory", memory, 4 * Math.ceil((sizeOf(input.shape) * element) / 4) + 4 * targets + known);
 }

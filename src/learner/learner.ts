@@ -3,10 +3,13 @@ import { checkKeys, fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
-import { checkBatch, checkRows } from "./batch.ts";
-import { type LearnerOptions, resolveConfig } from "./config.ts";
+import { checkBatch, checkIds, checkRows } from "./batch.ts";
+import type { LearnerOptions } from "./config.ts";
 import { Engine, type LearnerPlan } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
+import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
+import type { LearnerMemory } from "./remember.ts";
+import { resolveConfig } from "./resolve.ts";
 import type { SavedConfig } from "./saved.ts";
 
 /** Answers for some rows. */
@@ -74,7 +77,7 @@ export class Learner {
 
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
-    const config = resolveConfig(options);
+    const config = await resolveConfig(options);
     return new Learner(runtime, await Engine.open(runtime, config), config.store);
   }
 
@@ -90,12 +93,12 @@ export class Learner {
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
         hint: "Use Learner.create.",
       });
-    const { checkSame, configOf, decodeState, restoreState } = await snapshots();
-    const given = options === undefined ? undefined : resolveConfig(options);
+    const { checkSame, decodeState, loadConfig, restoreState } = await snapshots();
+    const given = options === undefined ? undefined : await resolveConfig(options);
     const checkpoint = await decodeState(bytes, store.name, given);
     const saved = checkpoint.meta.config as SavedConfig;
     if (given !== undefined) checkSame(saved, given, store.name);
-    const config = given ?? configOf(saved);
+    const config = given ?? (await resolveConfig(loadConfig(saved)));
     return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
   }
 
@@ -117,7 +120,12 @@ export class Learner {
 
   /** Rows in the replay memory. */
   get stored(): number {
-    return this.#engine.memory?.stored ?? 0;
+    return this.memory?.stored ?? 0;
+  }
+
+  /** What the replay memory holds; undefined without one. */
+  get memory(): LearnerMemory | undefined {
+    return this.#engine.memory?.face;
   }
 
   /** The learning rate of the next step. */
@@ -235,6 +243,18 @@ export class Learner {
       this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
       await smaller.settled();
       smaller.close();
+    });
+  }
+
+  /**
+   * Takes rows out of memory, by the ids they came with or by task and label: zeros are written over them, memory counts them no more, and
+   * refuses their ids unless told otherwise. What the weights learned of them stays.
+   * @throws E_CONFIG E_DATA E_STATE
+   */
+  async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
+    return this.#alone("forget", async () => {
+      const { forgetRows } = await import("./forget.ts");
+      return forgetRows(this.#engine, "where" in rows ? rows : checkIds("forget", rows), options);
     });
   }
 

@@ -11,6 +11,7 @@ import type { RowGroup, Term } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
 import type { StateLayout } from "./layout.ts";
+import { watchStep } from "./measure.ts";
 
 /** The groups that join a step, with the place of each among the rows. */
 export interface PlacedGroup extends RowGroup {
@@ -40,12 +41,11 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
     const params = paramLeaves(graph, config, layout);
-    const logits = applyLayer(
-      config.built,
-      x,
-      scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined),
-    );
+    const scope = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
+    const watch = config.memory && watchStep(config.memory);
+    const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
     const rowLoss = lossOf(logits, labels, config);
+    watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });
     const weightOf = (name: string): Tensor => restrict(weight, groups, name);
     const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
     const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
@@ -68,14 +68,21 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
     const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
     recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
-    if (config.memory !== undefined) {
-      const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
-      for (const column of [layout.x, layout.y]) {
-        const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
-        for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
-      }
-    }
+    if (config.memory !== undefined && config.memory.measure === undefined) recordKept(graph, layout);
   });
+}
+
+/** Returns the plan that keeps the rows memory takes, for a memory that must see what the step measured of them. */
+export function keepPlan(layout: StateLayout): Plan {
+  return compileProgram((graph) => recordKept(graph, layout));
+}
+
+function recordKept(graph: Graph, layout: StateLayout): void {
+  const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
+  for (const column of [layout.x, layout.y]) {
+    const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
+    for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
+  }
 }
 
 /**

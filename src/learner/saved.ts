@@ -30,7 +30,7 @@ export function saveConfig(config: Config): SavedConfig {
     loss: { kind: config.loss.kind, options: config.loss.options },
     optimizer: optimizerConfig(config.optimizer),
     schedule: { kind: config.schedule.kind, options: config.schedule.options },
-    memory: config.memory ?? null,
+    memory: config.memory?.policy ?? null,
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
   };

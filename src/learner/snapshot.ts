@@ -3,13 +3,14 @@ import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
-import { type Config, resolveConfig } from "./config.ts";
-import type { Counters, Engine, StateBytes } from "./engine.ts";
+import type { Config } from "./config.ts";
+import type { Counters, Engine, SavedState, StateBytes } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
-import { loadConfig, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import type { Remembered } from "./remember.ts";
+import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 
-export { growConfig } from "./saved.ts";
+export { growConfig, loadConfig } from "./saved.ts";
 
 /** Returns the bytes of a checkpoint. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
@@ -36,15 +37,21 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
   }
   for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
-    const index = memory.save();
+    const index = memory.replay.save();
     tensors.set("memory/y", {
       dtype: config.loss.targets === "labels" ? "U32" : "F32",
-      shape: [memory.stored, config.targets],
+      shape: [memory.replay.stored, config.targets],
       data: rows.get("y") as Uint8Array,
     });
     const x = unpadded(rows.get("x") as Uint8Array, layout.x);
-    tensors.set("memory/x", { dtype: config.input.dtype === "u8" ? "U8" : "F32", shape: [memory.stored, ...config.input.shape], data: x });
+    tensors.set("memory/x", {
+      dtype: config.input.dtype === "u8" ? "U8" : "F32",
+      shape: [memory.replay.stored, ...config.input.shape],
+      data: x,
+    });
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
+    if (memory.refused.size > 0)
+      tensors.set("memory/refused", { dtype: "F64", shape: [memory.refused.size, 2], data: refusedBytes(memory) });
   }
   const meta: Checkpoint["meta"] = {
     model: signatureOf(config.model.config, config.input),
@@ -55,11 +62,6 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
-}
-
-/** Returns the configuration that a checkpoint is of, made from what it says. @throws E_UNSUPPORTED */
-export function configOf(saved: SavedConfig): Config {
-  return resolveConfig(loadConfig(saved));
 }
 
 /**
@@ -78,15 +80,26 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
 }
 
 /** Returns a checkpoint as an engine of a model that it fits takes it. @throws E_MISMATCH */
-export function restoreState(
-  { tensors, meta }: Checkpoint,
-  config: Config,
-  file: string,
-): { state: StateBytes; counters: Counters; index: Uint8Array | undefined } {
+export function restoreState({ tensors, meta }: Checkpoint, config: Config, file: string): SavedState {
   const counters = { ...(meta.counters as unknown as Counters) };
   const grows = meta.model !== signatureOf(config.model.config, config.input);
+  if (grows && config.memory?.measure === "gradient") {
+    fail(
+      "E_UNSUPPORTED",
+      `${file}: the rows in memory are known by gradients of as many classes as before; expected equal classes, got more`,
+      {
+        hint: "Keep rows by another policy, such as memory.similarity, which goes by features.",
+      },
+    );
+  }
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
-  return { state, counters, index: tensors.get("memory/index")?.data.slice() };
+  const refused = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
+  return { state, counters, index: tensors.get("memory/index")?.data.slice(), refused };
+}
+
+/** Identities that are refused, and until when, in pairs. */
+function refusedBytes({ refused }: Remembered): Uint8Array {
+  return new Uint8Array(Float64Array.from([...refused].flat()).buffer);
 }
 
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
@@ -172,6 +185,7 @@ export async function hashState(engine: Engine): Promise<string> {
   const carried = [...engine.layout.carried.values()].map(({ name }) => rows.get(name) as Uint8Array);
   const { step, samples, boundaries, batchSize } = engine.counters;
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
-  const index = engine.memory?.save() ?? new Uint8Array(0);
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, index, counters, ...carried]);
+  const { memory } = engine;
+  const known = memory === undefined ? [] : [memory.replay.save(), refusedBytes(memory)];
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried]);
 }

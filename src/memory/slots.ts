@@ -144,6 +144,14 @@ export class Slots {
     });
   }
 
+  /** Returns the rows' values `[stored]` of a key by slot. */
+  values(key: string): Uint32Array {
+    const records = this.#u32(GROUPING + 4 * this.keys.indexOf(key));
+    const groups = new Uint32Array(this.#host.memory.buffer, records + (RECORD_BYTES + 8) * this.#room, this.stored);
+    const view = new DataView(this.#host.memory.buffer);
+    return groups.map((group) => view.getUint32(records + RECORD_BYTES * group, true));
+  }
+
   /** Returns the rows' ages `[stored]` by slot: 1 for the newest. */
   ages(): Uint32Array {
     const clock = this.clock % 2 ** 32;

@@ -1,7 +1,7 @@
 import { checkChoice, checkKeys, checkNumber } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { abs, add, div, exp, less, log, maximum, mul, neg, select, sub, tanh as tanhOf } from "../program/tensor.ts";
-import { type Layer, type LayerConfig, plain } from "./layer.ts";
+import { type Layer, type LayerConfig, type LayerContext, plain } from "./layer.ts";
 
 /** Returns 1/(1 + e^−x), by the tanh that neither overflows nor divides. */
 export const sigmoidOf = (x: Tensor): Tensor => add(mul(tanhOf(mul(x, 0.5)), 0.5), 0.5);
@@ -28,13 +28,16 @@ function exactGeluOf(x: Tensor): Tensor {
   return mul(x, select(less(x, 0), tail, sub(1, tail)));
 }
 
-function elementwise(config: LayerConfig, f: (x: Tensor) => Tensor): Layer {
+function elementwise(config: LayerConfig, f: (x: Tensor, context: LayerContext) => Tensor): Layer {
   return { config, build: (input) => plain(input, f) };
 }
 
 /** Returns the layer max(x, 0), with gradient 0 at 0. */
 export function relu(): Layer {
-  return elementwise({ kind: "relu" }, (x) => select(less(0, x), x, 0));
+  return elementwise({ kind: "relu" }, (x, context) => {
+    context.tap("rectified", x);
+    return select(less(0, x), x, 0);
+  });
 }
 
 /** Returns the layer that is x above 0 and slope·x below. @throws E_CONFIG */

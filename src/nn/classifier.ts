@@ -2,7 +2,7 @@ import { checkChoice, checkKeys, checkNumber } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { less, max, maximum, mul, oneHot, reshape, select, toF32 } from "../program/tensor.ts";
 import { fillZeros } from "./init.ts";
-import { type Layer, type LayerConfig, type LayerContext, refuseInput } from "./layer.ts";
+import { type BuiltLayer, type Layer, type LayerConfig, type LayerContext, refuseInput } from "./layer.ts";
 import { linear } from "./linear.ts";
 import { MASKED } from "./losses.ts";
 
@@ -29,11 +29,15 @@ export function classifier(options: ClassifierOptions): Layer {
         refuseInput(path, "classifier takes rows of one dim", "[features]", input, "Put nn.flatten() or a pooling layer before it.");
       }
       const head = linear(capacity).build(input, path);
-      if (!masked) return head;
+      const apply: BuiltLayer["apply"] = (x, context, child) => {
+        context.tap("features", x);
+        return head.apply(x, context, child);
+      };
+      if (!masked) return { ...head, apply };
       return {
         ...head,
         state: { seen: { shape: [capacity], fill: fillZeros } },
-        apply: (x, context, child) => select(less(0, seenWith(context, capacity)), head.apply(x, context, child), MASKED),
+        apply: (x, context, child) => select(less(0, seenWith(context, capacity)), apply(x, context, child), MASKED),
       };
     },
   };

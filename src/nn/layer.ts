@@ -32,6 +32,8 @@ export interface LayerContext {
   carry(name: string, value: Tensor): void;
   /** Returns uniform u32 bits of this layer, new in every step. */
   random(shape: Shape): Tensor;
+  /** Shows a value to whoever traces the model; most do not look, and it costs nothing then. */
+  tap(name: "features" | "rectified", value: Tensor): void;
 }
 
 /** A layer whose input shape is known. Shapes leave out the batch dim. */
@@ -113,6 +115,8 @@ export interface ModelScope {
   /** Default: nothing is kept. */
   carry?(path: string, value: Tensor): void;
   random(path: string, shape: Shape): Tensor;
+  /** Default: not looked at. */
+  tap?(name: "features" | "rectified", value: Tensor): void;
 }
 
 /** Returns the output of a built layer, its operations named by layer path in errors. */
@@ -130,6 +134,7 @@ export function applyLayer(layer: BuiltLayer, x: Tensor, scope: ModelScope, path
     carried: (name) => scope.carried?.(childPath(path, name)),
     carry: (name, value) => scope.carry?.(childPath(path, name), value),
     random: (shape) => scope.random(path, shape),
+    tap: (name, value) => scope.tap?.(name, value),
   };
   return layer.apply(x, context, (name, input) =>
     graph.scope(name, () => applyLayer(layer.children[name] as BuiltLayer, input, scope, childPath(path, name))),

@@ -1,3 +1,4 @@
+import type { DrawPolicy } from "../memory/draw.ts";
 import type { Replay } from "../memory/replay.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 
@@ -58,7 +59,12 @@ export interface Strategy {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Whether it draws on a replay memory. */
   readonly needsMemory?: boolean;
-  /** Maps arrived rows to memory slots (0xffffffff: not kept), each slot at most once. Runs after `draw`. */
+  /** How it draws, so that the learner keeps and measures what these policies need. */
+  readonly draws?: readonly DrawPolicy[];
+  /**
+   * Maps arrived rows to memory slots (0xffffffff: not kept), each slot at most once, for each store in turn. Runs after `draw`, and after the
+   * step itself where rows are measured.
+   */
   readonly store?: (context: HostContext) => ArrayLike<number>;
   /** Declares groups, and maps the moment to the rows that fill them. */
   readonly draw?: {

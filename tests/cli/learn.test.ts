@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawChoices, policyChoices } from "../../src/cli/recall.ts";
 import { type Line, run, small, summaryIn, writeSet } from "./stage.ts";
 
 const rows = 300;
@@ -24,7 +25,12 @@ describe("palimpsest learn --json", () => {
     const stepsPerTask = Math.ceil(rows / 5 / 7);
     expect(start).toMatchObject({ type: "start", version: "1.2.3", step: 0, steps: 5 * stepsPerTask, backend: "wasm", seed: 0 });
     expect(start.tasks).toEqual(["classes 0, 1", "classes 2, 3", "classes 4, 5", "classes 6, 7", "classes 8, 9"]);
-    expect(start.options).toMatchObject({ data: `tiny (${rows} + ${rows / 2})`, strategy: "replay", "memory-policy": "class-balanced" });
+    expect(start.options).toMatchObject({
+      data: `tiny (${rows} + ${rows / 2})`,
+      strategy: "replay",
+      "memory-policy": "class-balanced",
+      draw: "uniform",
+    });
 
     const steps = lines.filter(({ type }) => type === "step");
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 5 * stepsPerTask }, (_, i) => i + 1));
@@ -121,9 +127,58 @@ describe("palimpsest learn --json", () => {
   it("takes every option that shapes the run", async () => {
     const reference = summaryIn(await learn("--limit", "30")).stateHash;
     const variants = ["--optimizer=adamw", "--momentum=0.9", "--weight-decay=0.1", "--clip=0.1", "--learning-rate=0.01", "--batch=5"];
-    variants.push("--replay-batch=3", "--memory=20", "--memory-policy=reservoir", "--hidden=16,8", "--dropout=0", "--epochs=2");
+    variants.push(
+      "--replay-batch=3",
+      "--memory=20",
+      "--memory-policy=reservoir",
+      "--draw=recency",
+      "--hidden=16,8",
+      "--dropout=0",
+      "--epochs=2",
+    );
     const hashes = await Promise.all(variants.map(async (variant) => summaryIn(await learn("--limit", "30", variant)).stateHash));
     expect(new Set([reference, ...hashes]).size).toBe(variants.length + 1);
+  });
+});
+
+describe("every memory", () => {
+  const reached = async (...words: string[]) => {
+    const result = await learn("--tasks", "5", "--limit", "30", ...words);
+    expect([result.code, result.err]).toEqual([0, ""]);
+    const lines = result.lines();
+    return { options: (lines[0] as Line).options as Record<string, unknown>, hash: summaryIn(result).stateHash };
+  };
+
+  it("keeps what --memory-policy says, each policy in its own way", async () => {
+    const hashes = new Set<unknown>();
+    for (const policy of policyChoices) {
+      const { options, hash } = await reached("--memory-policy", policy, "--memory", "20");
+      expect(options).toMatchObject({ "memory-policy": policy, memory: 20 });
+      hashes.add(hash);
+    }
+    expect(policyChoices).toHaveLength(13);
+    expect(hashes.size).toBe(13);
+  });
+
+  it("recalls as --draw says, each draw in its own way", async () => {
+    const hashes = new Set<unknown>();
+    for (const draw of drawChoices) {
+      const { options, hash } = await reached("--draw", draw, "--memory-policy", "reservoir");
+      expect(options.draw).toBe(draw);
+      hashes.add(hash);
+    }
+    expect(drawChoices).toHaveLength(13);
+    expect(hashes.size).toBe(13);
+  });
+
+  it("is told in the help by all its names", async () => {
+    const { out } = await run(["learn", "--help"]);
+    const listed = (flag: string): string[] => {
+      const [, names = ""] = new RegExp(`--${flag} NAME[^\\n]*\\n((?: {20}.*\\n)+)`).exec(out) ?? [];
+      return names.split(/[\s,]+/).filter((name) => name !== "");
+    };
+    expect(listed("memory-policy")).toEqual(policyChoices);
+    expect(listed("draw")).toEqual(drawChoices);
   });
 });
 

@@ -94,6 +94,7 @@ describe("a checkpoint of a run", () => {
     ["seed", ["--seed", "1"]],
     ["strategy", ["--strategy", "naive"]],
     ["memory-policy", ["--memory-policy", "reservoir"]],
+    ["draw", ["--draw", "fading"]],
     ["epochs", ["--epochs", "2"]],
   ])("is refused under another --%s, and stays as it was", async (option, more) => {
     const checkpoint = join(folder, "refused");

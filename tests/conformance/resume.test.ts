@@ -1,4 +1,17 @@
-import { Learner, openRuntime, type Store, stores } from "palimpsest";
+import {
+  type DrawPolicy,
+  draws,
+  Learner,
+  type LearnerOptions,
+  type MemoryPolicy,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Store,
+  stores,
+  strategies,
+} from "palimpsest";
 import { describe, expect, it } from "vitest";
 import { jobBatches, jobOptions } from "../runtime/job.ts";
 
@@ -58,6 +71,88 @@ describe("save at step k, open and continue", () => {
     expect(grown).toBeCloseTo(padded, 5);
     runtime.close();
   });
+});
+
+describe("under every policy and every draw", () => {
+  const capacity = 20;
+  const policies: Record<string, MemoryPolicy> = {
+    reservoir: memory.reservoir({ capacity }),
+    "reservoir by skips": memory.reservoir({ capacity, method: "L" }),
+    "reservoir in chunks": memory.reservoir({ capacity, chunk: 4 }),
+    ring: memory.ring({ capacity, key: "label" }),
+    quota: memory.quota({ capacity, key: "task" }),
+    "class-balanced": memory.classBalanced({ capacity }),
+    "balanced-reservoir": memory.balancedReservoir({ capacity }),
+    greedy: memory.greedy({ capacity }),
+    "loss-aware": memory.lossAware({ capacity }),
+    "gradient-diverse": memory.gradientDiverse({ capacity }),
+    herding: memory.herding({ capacity }),
+    "closest-to-mean": memory.closestToMean({ capacity }),
+    clusters: memory.clusters({ capacity, clusters: 4 }),
+    similarity: memory.similarity({ capacity }),
+    "long-term": memory.longTerm({ capacity }),
+  };
+  const ways: Record<string, DrawPolicy> = {
+    uniform: draws.uniform(),
+    balanced: draws.balanced(),
+    proportional: draws.proportional(),
+    rank: draws.rank(),
+    "power-law": draws.powerLaw({ key: "task" }),
+    fading: draws.fading(),
+    recency: draws.recency({ halfLife: 20 }),
+    recall: draws.recall({ views: 2 }),
+    top: draws.top({ candidates: 8 }),
+    softmax: draws.softmax(),
+    mixture: draws.mixture([{ share: 2 }, { share: 1, policy: draws.recall() }]),
+    limited: draws.limited({ samplesPerInsert: 0.7 }),
+    adaptive: draws.adaptive({ gap: 0.5, check: 2 }),
+  };
+  const pairs = [
+    ...Object.keys(policies).flatMap((policy) => ["uniform", "mixture", "recall"].map((draw) => [policy, draw] as const)),
+    ...Object.keys(ways).flatMap((draw) => ["reservoir", "loss-aware", "long-term"].map((policy) => [policy, draw] as const)),
+  ];
+
+  it.each(pairs)(
+    "%s, %s: a run that was saved and opened, by itself or by the same options, ends as one that went on",
+    async (policy, draw) => {
+      const runtime = await openRuntime({ backend: "wasm" });
+      const options: LearnerOptions = {
+        model: nn.sequential(nn.flatten(), nn.linear(8), nn.relu(), nn.classifier({ capacity: 10 })),
+        input: { shape: [14, 14], dtype: "u8", scale: 1 / 128, offset: -0.5 },
+        optimizer: optim.sgd(),
+        schedule: 0.05,
+        memory: policies[policy] as MemoryPolicy,
+        strategies: [strategies.replay({ batchSize: 6, draw: ways[draw] as DrawPolicy })],
+        seed: 9,
+        batchSize: 10,
+      };
+      const whole = await Learner.create(runtime, options);
+      const saved: [number, Store][] = [];
+      for (const [k, batch] of batches.entries()) {
+        if (k === 4 || k === 23) {
+          saved.push([k, stores.memory()]);
+          await saveTo(whole, (saved.at(-1) as [number, Store])[1]);
+        }
+        await whole.observe(batch);
+      }
+      const expected = await whole.stateHash();
+      expect(whole.stored).toBeGreaterThan(10);
+      for (const [k, store] of saved) {
+        const learner = await Learner.open(runtime, store, k === 4 ? options : undefined);
+        for (const batch of batches.slice(k)) await learner.observe(batch);
+        expect(await learner.stateHash(), `saved at step ${k}`).toBe(expected);
+        await learner.close();
+      }
+      await whole.close();
+      runtime.close();
+    },
+  );
+
+  const batches = jobBatches(30).map((batch, k) => ({
+    ...batch,
+    id: Array.from(batch.y, (_, row) => 10 * k + row),
+    task: Math.floor(k / 6),
+  }));
 });
 
 /** Saves a learner that was made without a store. */

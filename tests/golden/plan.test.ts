@@ -1,13 +1,14 @@
 import { memory, nn, optim, strategies } from "palimpsest";
 import { describe, expect, it } from "vitest";
-import { type LearnerOptions, resolveConfig } from "../../src/learner/config.ts";
+import type { LearnerOptions } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { inferencePlan, stepPlan } from "../../src/learner/programs.ts";
+import { resolveConfig } from "../../src/learner/resolve.ts";
 import { printPlan } from "../../src/program/describe.ts";
 import type { Plan } from "../../src/program/plan.ts";
 
-function planOf(options: Partial<LearnerOptions>, batch: number): Plan {
-  const config = resolveConfig({ model: mlp(256, 128), input: [784], optimizer: optim.adamw(), schedule: 1e-3, ...options });
+async function planOf(options: Partial<LearnerOptions>, batch: number): Promise<Plan> {
+  const config = await resolveConfig({ model: mlp(256, 128), input: [784], optimizer: optim.adamw(), schedule: 1e-3, ...options });
   return stepPlan(config, layOutState(config, batch));
 }
 
@@ -38,15 +39,15 @@ describe("dispatches of a training step", () => {
     ],
     ["two convolutions with pooling, AdamW", { model: cnn, input: [28, 28, 1] }, 32, { map: 9, reduce: 8, matmul: 8, optimizer: 1 }],
   ];
-  it.each(cases)("%s", (_, options, batch, expected) => {
+  it.each(cases)("%s", async (_, options, batch, expected) => {
     const counts: Record<string, number> = {};
-    for (const kernel of planOf(options, batch).kernels) counts[kernel.family] = (counts[kernel.family] ?? 0) + 1;
+    for (const kernel of (await planOf(options, batch)).kernels) counts[kernel.family] = (counts[kernel.family] ?? 0) + 1;
     expect(counts).toEqual(expected);
   });
 });
 
 it("the whole plan of a small step with replay stays what it was", async () => {
-  const plan = planOf(
+  const plan = await planOf(
     {
       ...withReplay,
       model: nn.sequential(nn.linear(8), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 3 })),
@@ -58,8 +59,8 @@ it("the whole plan of a small step with replay stays what it was", async () => {
   await expect(printPlan(plan)).toMatchFileSnapshot("replay.plan.txt");
 });
 
-it("convolutions take windows and their gradients where they lie, and store none of them", () => {
-  const { kernels, bytes } = planOf({ model: cnn, input: [28, 28, 1] }, 32);
+it("convolutions take windows and their gradients where they lie, and store none of them", async () => {
+  const { kernels, bytes } = await planOf({ model: cnn, input: [28, 28, 1] }, 32);
   const products = kernels.filter((kernel) => kernel.family === "matmul");
   const walks = products.filter(({ a }) => a.parts !== undefined).map(({ dims: [, m, n], k }) => [m, k, n]);
   // Forward, forward, weight, images, weight: the first layer's images need no gradient.
@@ -74,16 +75,16 @@ it("convolutions take windows and their gradients where they lie, and store none
   expect(bytes.work).toBeLessThan(3.2 * 4 * 28 * 28 * 32 * 16);
 });
 
-it("a learner of batch 1 plans no more memory than it needs", () => {
-  const { bytes } = planOf({}, 1);
+it("a learner of batch 1 plans no more memory than it needs", async () => {
+  const { bytes } = await planOf({}, 1);
   const params = 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10;
   expect(bytes.state).toBeLessThan(3 * 4 * params + 64);
   // Gradients, and little more than the widest activations.
   expect(bytes.work).toBeLessThan(4 * (params + 4000));
 });
 
-it("inference stores activations and answers only", () => {
-  const config = resolveConfig({ model: mlp(32), input: [16], optimizer: optim.sgd(), schedule: 0.1 });
+it("inference stores activations and answers only", async () => {
+  const config = await resolveConfig({ model: mlp(32), input: [16], optimizer: optim.sgd(), schedule: 0.1 });
   const plan = inferencePlan(config, layOutState(config, 1), 128);
   expect(plan.outputs.map((slot) => slot.name)).toEqual(["answers", "rowLoss"]);
   expect(plan.kernels.length).toBeLessThanOrEqual(7);

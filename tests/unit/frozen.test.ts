@@ -1,8 +1,8 @@
 import { Learner, type LearnerOptions, nn, openRuntime, optim, type Runtime, readSafetensors, stores } from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { resolveConfig } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
 import { stepPlan } from "../../src/learner/programs.ts";
+import { resolveConfig } from "../../src/learner/resolve.ts";
 import { applyLayer, paramsOf, statesOf } from "../../src/nn/layer.ts";
 import { Graph, type Tensor } from "../../src/program/graph.ts";
 
@@ -26,9 +26,9 @@ const x = Float32Array.from({ length: 16 }, (_, i) => ((i * 7) % 5) - 2);
 const batch = { x, y: [0, 1, 2, 1] };
 
 describe("frozen layers", () => {
-  it("cost no gradient and no optimizer slot", () => {
-    const cost = (inner: nn.Layer): { products: number; slots: number } => {
-      const config = resolveConfig(options(inner));
+  it("cost no gradient and no optimizer slot", async () => {
+    const cost = async (inner: nn.Layer): Promise<{ products: number; slots: number }> => {
+      const config = await resolveConfig(options(inner));
       const layout = layOutState(config, 4);
       const { kernels } = stepPlan(config, layout);
       const slots = config.optimizer.slots.reduce((sum, name) => sum + layout.slots.get(name).byteLength, 0);
@@ -37,8 +37,8 @@ describe("frozen layers", () => {
     const sizes = { linear: 4 * 16 + 16, norm: 16 + 16, second: 16 * 8 + 8, head: 8 * 3 + 3 };
     const all = sizes.linear + sizes.norm + sizes.second + sizes.head;
     // Forward three products; back one for each weight, and one for the input of each layer but the first.
-    expect(cost(backbone)).toEqual({ products: 3 + 3 + 2, slots: 2 * 4 * all });
-    expect(cost(nn.frozen(backbone))).toEqual({ products: 3 + 1, slots: 2 * 4 * sizes.head });
+    expect(await cost(backbone)).toEqual({ products: 3 + 3 + 2, slots: 2 * 4 * all });
+    expect(await cost(nn.frozen(backbone))).toEqual({ products: 3 + 1, slots: 2 * 4 * sizes.head });
   });
 
   it("stay as they are, act as in prediction, and keep their paths in weights and checkpoints", async () => {

@@ -1,0 +1,110 @@
+/** Rows leave a learner's memory: from its index, and from the arena. */
+import { checkKeys, checkNumber, fail } from "../errors.ts";
+import type { Engine } from "./engine.ts";
+import type { Remembered } from "./remember.ts";
+
+/** Rows by identity, or all of a task, of a class, or of a class in a task. */
+export type ForgetRows = ArrayLike<number> | RowsWhere;
+
+/** Rows of which all that is named holds. */
+export interface RowsWhere {
+  readonly where: { readonly task?: number; readonly label?: number };
+}
+
+/** Options of `Learner.forget`. */
+export interface ForgetOptions {
+  /**
+   * For how many further rows of the stream memory refuses the identities of these rows, those given that are not stored included. Default: for
+   * good; 0: not at all, which ends an earlier refusal.
+   */
+  readonly refuse?: number;
+}
+
+/** What was forgotten. */
+export interface Forgotten {
+  /** Rows that left memory; one that two stores kept counts twice. */
+  readonly forgotten: number;
+}
+
+/** Bytes that are moved at once. */
+const AT_ONCE = 2 ** 22;
+
+/** Takes rows out of an engine's memory, zeros in their place. @throws E_CONFIG E_DATA, changing nothing */
+export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
+  checkKeys("forget", options, ["refuse"]);
+  const { refuse = Number.POSITIVE_INFINITY } = options;
+  if (refuse !== Number.POSITIVE_INFINITY) checkNumber("forget", "refuse", refuse, { min: 0, integer: true });
+  const { memory } = engine;
+  if (memory === undefined)
+    fail("E_CONFIG", 'forget: the learner has no memory; expected option "memory", got nothing', {
+      hint: "Weights keep what they learned.",
+    });
+  const { slots, ids } = "where" in rows ? rowsWhere(memory, rows.where, engine) : rowsNamed(memory, rows);
+  const { stores } = memory.replay;
+  const before = stores.map((store) => store.slots.stored);
+  const origins = new Map<number, number>();
+  for (const { from, to } of memory.replay.forget(slots)) {
+    const origin = origins.get(from) ?? from;
+    origins.delete(from);
+    if (from !== to) origins.set(to, origin);
+  }
+  for (const [i, { first, slots: store }] of stores.entries())
+    await vacate(engine, first + store.stored, first + (before[i] as number), origins);
+  const { x, y, capacity, staging } = engine.layout;
+  // The batch last learned lies there still.
+  for (const { byteOffset, rowBytes } of [x, y])
+    engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
+  const { samples } = engine.counters;
+  for (const id of ids) memory.refused.set(id, samples + refuse);
+  for (const [id, until] of memory.refused) if (until <= samples) memory.refused.delete(id);
+  return { forgotten: slots.length };
+}
+
+interface Chosen {
+  readonly slots: readonly number[];
+  readonly ids: Iterable<number>;
+}
+
+function rowsNamed({ replay }: Remembered, given: Float64Array): Chosen {
+  const ids = new Set(given);
+  return { slots: [...ids].flatMap((id) => replay.find(id)), ids };
+}
+
+function rowsWhere({ replay }: Remembered, where: RowsWhere["where"], { config }: Engine): Chosen {
+  checkKeys("forget: where", where, ["task", "label"]);
+  const { task, label } = where;
+  if (task === undefined && label === undefined)
+    fail("E_CONFIG", "forget: where names nothing; expected a task, a label or both, got neither", { hint: "Give where: { task: 0 }." });
+  if (task !== undefined) checkNumber("forget: where", "task", task, { min: 0, max: 2 ** 32 - 1, integer: true });
+  if (label !== undefined) {
+    checkNumber("forget: where", "label", label, { min: 0, max: config.classes - 1, integer: true });
+    if (config.targets > 1 || config.loss.targets !== "labels")
+      fail("E_CONFIG", "forget: rows have no label of their own; expected where: { task }, got a label", {
+        hint: "Forget them by task or id.",
+      });
+  }
+  const chosen = replay.stores.flatMap(({ first, slots }) => {
+    const [tasks, labels, ids] = [slots.values("task"), slots.values("label"), slots.ids()];
+    return [...tasks.keys()]
+      .filter((slot) => (task === undefined || tasks[slot] === task) && (label === undefined || labels[slot] === label))
+      .map((slot) => ({ slot: first + slot, id: ids[slot] as number }));
+  });
+  return { slots: chosen.map(({ slot }) => slot), ids: new Set(chosen.map(({ id }) => id).filter((id) => !Number.isNaN(id))) };
+}
+
+/** Clears slots `start` … `end` - 1, that held the last rows of a store, once those that moved are where `origins` says, all of them before. */
+async function vacate({ machine, layout }: Engine, start: number, end: number, origins: ReadonlyMap<number, number>): Promise<void> {
+  const targets = new Map([...origins].map(([to, from]) => [from, to]));
+  for (const { byteOffset, rowBytes } of [layout.x, layout.y]) {
+    const most = Math.max(1, Math.floor(AT_ONCE / rowBytes));
+    for (let slot = start; slot < end; slot += most) {
+      const count = Math.min(most, end - slot);
+      const bytes = await machine.read("rows", byteOffset + slot * rowBytes, count * rowBytes);
+      for (let i = 0; i < count; i++) {
+        const to = targets.get(slot + i);
+        if (to !== undefined) machine.write("rows", byteOffset + to * rowBytes, bytes.subarray(i * rowBytes, (i + 1) * rowBytes));
+      }
+      machine.write("rows", byteOffset + slot * rowBytes, new Uint8Array(count * rowBytes));
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** What a learner keeps and measures for its memory: no more than the policy and the draws need. */
+import { fail } from "../errors.ts";
+import { type AdaptiveDraw, type DrawPolicy, drawDefinition, drawKey, type MixtureDraw, plainDraws } from "../memory/draw.ts";
+import { capacitiesOf, checkPolicy, definitionOf, indexBytes, keyOf, type Measure, type MemoryPolicy, storesOf } from "../memory/policy.ts";
+import type { MemoryHost } from "../memory/slots.ts";
+import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
+
+/** What a learner's memory is made for, and how it is opened. */
+export interface MemoryPlan extends MemorySpec {
+  open(host: MemoryHost, seed: number, saved?: SavedMemory): Remembered;
+}
+
+/** The rows that are kept. */
+interface Subject {
+  /** Bytes of a row's own columns. */
+  readonly rowBytes: number;
+  readonly oneClass: boolean;
+  /** Returns how many numbers a step measures of a row under a plan of no rows. */
+  readonly lengthOf: (plan: MemoryPlan) => number;
+}
+
+/** What every row of a learner is known by. */
+const KEYS = ["label", "task"];
+
+/** Returns what a memory of a policy, drawn from by `draws`, needs. @throws E_CONFIG */
+export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], subject: Subject): MemoryPlan {
+  const policy = checkPolicy("memory", given);
+  const stores = [...storesOf(policy)];
+  const plain = draws.flatMap(plainDraws);
+  const names = stores.map(([name]) => name);
+  for (const draw of draws) checkStores(draw, names);
+  for (const [, store] of stores) {
+    const own = store.policy === "clusters" ? ["cluster"] : KEYS;
+    checkKey(`policy "${store.policy}"`, keyOf(store) ?? "", ["", ...own]);
+  }
+  const known = stores.some(([, store]) => store.policy === "clusters") ? [...KEYS, "cluster"] : KEYS;
+  for (const draw of plain) checkKey(`draw "${draw.draw}"`, drawKey(draw) ?? "", ["", ...known]);
+  const keys = [...new Set([...KEYS, ...plain.flatMap((draw) => drawKey(draw) ?? [])])];
+  const measure = measureOf([
+    ...stores.map(([, store]) => [`policy "${store.policy}"`, definitionOf(store.policy).measure] as const),
+    ...plain.map(({ draw }) => [`draw "${draw}"`, drawDefinition(draw).scores && "loss"] as const),
+  ]);
+  const spec: MemorySpec = {
+    policy,
+    capacities: [],
+    keys,
+    ids: true,
+    scores: measure !== undefined,
+    dims: 0,
+    measure,
+    priorities: plain.some(({ draw }) => drawDefinition(draw).scores === "priorities"),
+    adaptive: draws.flatMap(adaptiveOf),
+    oneClass: subject.oneClass,
+  };
+  const dims = measure === undefined || measure === "loss" ? 0 : subject.lengthOf(opening(spec));
+  // Of stores side by side, the account of the one that knows most of a row.
+  const most = Math.max(...stores.map(([, store]) => new Set([...keys, keyOf(store) ?? "label"]).size));
+  const tree = plain.some(({ draw }) => draw === "proportional") ? TREE_BYTES : 0;
+  const rowBytes = subject.rowBytes + tree + indexBytes({ ...spec, dims, keys: most });
+  return opening({ ...spec, dims, capacities: capacitiesOf("memory", policy, rowBytes) });
+}
+
+function opening(spec: MemorySpec): MemoryPlan {
+  return { ...spec, open: (host, seed, saved) => new Remembered(host, spec, seed, saved) };
+}
+
+/** A leaf of the tree of priorities (f64), and its part of the nodes above it, each of eight. */
+const TREE_BYTES = 64 / 7;
+
+function checkKey(who: string, key: string, known: readonly string[]): void {
+  if (known.includes(key)) return;
+  const expected = known.filter((name) => name !== "").join(" or ");
+  fail("E_CONFIG", `memory: ${who} groups rows by what a learner does not know of them; expected key ${expected}, got "${key}"`, {
+    hint: "Give batches the number as their task, and group by task.",
+    context: { key, known },
+  });
+}
+
+/** Refuses a draw from stores that are not there. */
+function checkStores(draw: DrawPolicy, known: readonly string[]): void {
+  if (draw.draw !== "mixture") return void ("policy" in draw && checkStores(draw.policy as DrawPolicy, known));
+  for (const { store, policy } of (draw as MixtureDraw).parts) {
+    if (store !== undefined && !known.includes(store))
+      fail("E_CONFIG", `memory: no store called "${store}"; expected one of ${known.join(", ")}, got "${store}"`);
+    if (policy !== undefined) checkStores(policy, known);
+  }
+}
+
+function adaptiveOf(draw: DrawPolicy): AdaptiveDraw[] {
+  if (draw.draw === "mixture") return (draw as MixtureDraw).parts.flatMap(({ policy }) => (policy === undefined ? [] : adaptiveOf(policy)));
+  const inner = "policy" in draw ? adaptiveOf(draw.policy as DrawPolicy) : [];
+  return draw.draw === "adaptive" ? [draw as AdaptiveDraw, ...inner] : inner;
+}
+
+/** Returns the one thing that all of them measure, for a row has one score. */
+function measureOf(asked: readonly (readonly [who: string, measure: Measure | undefined])[]): Measure | undefined {
+  const [first, ...others] = asked.filter(([, measure]) => measure !== undefined);
+  const other = others.find(([, measure]) => measure !== first?.[1]);
+  if (first !== undefined && other !== undefined) {
+    const [expected, got] = [first, other].map(([who, measure]) => `${measure} (${who})`);
+    fail("E_CONFIG", `memory: the score of a row would mean two things; expected ${expected} alone, got also ${got}`, {
+      hint: "Keep rows by another policy, such as memory.lossAware, or draw them by another, such as draws.balanced.",
+    });
+  }
+  return first?.[1];
+}

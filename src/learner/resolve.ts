@@ -1,0 +1,25 @@
+import { type Config, checkOptions, type LearnerOptions } from "./config.ts";
+import { layOutState } from "./layout.ts";
+import { stepPlan } from "./programs.ts";
+
+/** Returns the options checked; what a memory needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
+export async function resolveConfig(options: LearnerOptions): Promise<Config> {
+  const config = checkOptions(options);
+  if (options.memory === undefined) return config;
+  const { strategies, targets } = config;
+  const { planMemory } = await import("./needs.ts");
+  const { x, y } = layOutState(config, 1);
+  const memory = planMemory(
+    options.memory,
+    strategies.flatMap(({ draws = [] }) => draws),
+    {
+      rowBytes: x.rowBytes + y.rowBytes,
+      oneClass: targets > 1,
+      lengthOf(memory) {
+        const measuring = { ...config, memory };
+        return stepPlan(measuring, layOutState(measuring, 1)).outputs.find(({ name }) => name === memory.measure)?.shape[1] as number;
+      },
+    },
+  );
+  return { ...config, memory };
+}
