@@ -89,7 +89,7 @@ export function scoreOf(state: usize, slot: u32): f32 {
 
 /** Address of a slot's embedding. */
 export function embedding(state: usize, slot: u32): usize {
-  return section(state, EMBEDDINGS) + (((<usize>slot) * load<u32>(state, DIMS)) << 2);
+  return section(state, EMBEDDINGS) + ((<usize>slot * load<u32>(state, DIMS)) << 2);
 }
 
 /** Rows numbered since a slot's own, from 1 for the newest; wraps after 2^32. */

@@ -179,7 +179,18 @@ export function memoryOffer(
 export function memoryAdmit(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, slots: usize): void {
   for (let i: u32 = 0; i < n; i++) {
     const own = embeddings + ((<usize>i * load<u32>(state, DIMS)) << 2);
-    settle(state, stored(state), i, n, <u32>load<u64>(state, CLOCK), keys, ids, scores == 0 ? <f32>1 : load<f32>(at(scores, i)), own, slots);
+    settle(
+      state,
+      stored(state),
+      i,
+      n,
+      <u32>load<u64>(state, CLOCK),
+      keys,
+      ids,
+      scores == 0 ? <f32>1 : load<f32>(at(scores, i)),
+      own,
+      slots,
+    );
     number(state, n, keys, i);
   }
   stopSkipping(state);

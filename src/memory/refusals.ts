@@ -2,6 +2,11 @@
 export class Refusals {
   #until = new Map<number, number>();
 
+  /** Identities that are refused. */
+  get size(): number {
+    return this.#until.size;
+  }
+
   /** Refuses an identity until the row number `until` is offered. */
   add(id: number, until: number): void {
     this.#until.set(id, until);
@@ -20,13 +25,13 @@ export class Refusals {
     return passed.length === ids.length ? undefined : passed;
   }
 
-  /** Returns what is refused still, by identity; null: for good. */
-  save(offered: number): [number, number | null][] {
+  /** Returns what is refused still, by ascending identity. */
+  save(offered: number): [id: number, until: number][] {
     for (const [id, until] of this.#until) if (until <= offered) this.#until.delete(id);
-    return [...this.#until].sort(([a], [b]) => a - b).map(([id, until]) => [id, Number.isFinite(until) ? until : null]);
+    return [...this.#until].sort(([a], [b]) => a - b);
   }
 
-  load(saved: readonly (readonly [number, number | null])[]): void {
-    this.#until = new Map(saved.map(([id, until]) => [id, until ?? Number.POSITIVE_INFINITY]));
+  load(saved: Iterable<readonly [id: number, until: number]>): void {
+    this.#until = new Map(saved);
   }
 }

@@ -1,5 +1,15 @@
 import { checkNumber, fail } from "../errors.ts";
-import { type AdaptiveDraw, drawDefinition, drawKey, drawNumbers, type DrawPolicy, type LimitedDraw, type MixtureDraw, type MixturePart, type StoreDraw } from "./draw.ts";
+import {
+  type AdaptiveDraw,
+  type DrawPolicy,
+  drawDefinition,
+  drawKey,
+  drawNumbers,
+  type LimitedDraw,
+  type MixtureDraw,
+  type MixturePart,
+  type StoreDraw,
+} from "./draw.ts";
 import { corrupt } from "./image.ts";
 import { checkPolicy, keyOf, type MemoryPolicy, storesOf } from "./policy.ts";
 import { DROPPED, type MemoryHost, type Move, type Offer, Slots } from "./slots.ts";
@@ -146,16 +156,26 @@ export class Replay {
     if (stores.length === 0) {
       fail("E_CONFIG", `memory: no store called "${store}"; expected one of ${this.#stores.map(({ name }) => name).join(", ")}`);
     }
-    if (stores.length > 1) return this.#mix(n, stores.map(({ name }) => ({ share: 1, store: name, policy })), `${path}/stores`, undefined);
+    if (stores.length > 1)
+      return this.#mix(
+        n,
+        stores.map(({ name }) => ({ share: 1, store: name, policy })),
+        `${path}/stores`,
+        undefined,
+      );
     return [this.#drawFrom(stores[0] as PlacedStore, n, policy as StoreDraw, path)];
   }
 
   #drawFrom({ name, slots, first }: PlacedStore, n: number, policy: StoreDraw, path: string): DrawnRows {
     const key = drawKey(policy);
     if (key !== undefined && !slots.keys.includes(key)) {
-      fail("E_CONFIG", `memory: draw "${policy.draw}" needs groups by "${key}"; expected one of keys ${slots.keys.join(", ") || "(none)"}`, {
-        hint: `Open the memory with keys: ["${key}"].`,
-      });
+      fail(
+        "E_CONFIG",
+        `memory: draw "${policy.draw}" needs groups by "${key}"; expected one of keys ${slots.keys.join(", ") || "(none)"}`,
+        {
+          hint: `Open the memory with keys: ["${key}"].`,
+        },
+      );
     }
     const numbers = drawNumbers(policy);
     const carry = policy.draw === "recall" ? this.#carry(`${path}/${name} ${JSON.stringify(policy)}`) : new Float64Array(4);
@@ -163,7 +183,9 @@ export class Replay {
     const most = slots.stored === 0 ? 0 : distinct && numbers[0] === 0 ? Math.min(n, slots.stored) : n;
     const drawn = slots.draw(most, policy.draw, key, numbers, carry);
     if (drawn.slots.length === 0 && most > 0 && policy.draw === "proportional") {
-      fail("E_STATE", "memory: every priority is 0; expected a row of a score above 0, got none", { hint: "Update scores, or draw by rank." });
+      fail("E_STATE", "memory: every priority is 0; expected a row of a score above 0, got none", {
+        hint: "Update scores, or draw by rank.",
+      });
     }
     return {
       slots: drawn.slots.map((slot) => slot + first),
@@ -205,7 +227,8 @@ export class Replay {
 
   /** Tells an adaptive policy the share of active units, once an episode. */
   signal(policy: DrawPolicy, active: number): void {
-    if (policy.draw !== "adaptive") fail("E_CONFIG", `memory: signals are for draws.adaptive; expected such a policy, got "${policy.draw}"`);
+    if (policy.draw !== "adaptive")
+      fail("E_CONFIG", `memory: signals are for draws.adaptive; expected such a policy, got "${policy.draw}"`);
     checkNumber("memory.signal", "active", active, { min: 0, max: 1 });
     this.#past?.calls.push(() => this.signal(policy, active));
     const { gap, check } = policy as AdaptiveDraw;
@@ -230,7 +253,11 @@ export class Replay {
       const mine = Array.from(slots).flatMap((slot, i) => (slot >= first && slot < first + store.capacity ? [i] : []));
       if (mine.length === 0) continue;
       const pick = (values: ArrayLike<number>): number[] => mine.map((i) => values[i] as number);
-      count += store.update(pick(slots).map((slot) => slot - first), generations && pick(generations), pick(scores));
+      count += store.update(
+        pick(slots).map((slot) => slot - first),
+        generations && pick(generations),
+        pick(scores),
+      );
     }
     return count;
   }
@@ -356,7 +383,10 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
   try {
     head = JSON.parse(new TextDecoder().decode(saved.subarray(4, 4 + length)));
   } catch (cause) {
-    fail("E_CORRUPT", "memory: saved state is damaged; expected its parts, got something else", { hint: "Restore an earlier copy.", cause });
+    fail("E_CORRUPT", "memory: saved state is damaged; expected its parts, got something else", {
+      hint: "Restore an earlier copy.",
+      cause,
+    });
   }
   if (!Array.isArray(head?.stores) || typeof head.draws !== "object") corrupt("expected its parts, got something else");
   let at = 4 + length;

@@ -58,7 +58,8 @@ export function save(contents: Contents): Uint8Array {
   const { offered, refused, duplicates, drawn } = counters;
   const head: Head = {
     kind: { ...kindOf(plan), capacity: capacityOf(contents) },
-    refused: refusals.save(offered),
+    // JSON has no infinity.
+    refused: refusals.save(offered).map(([id, until]) => [id, Number.isFinite(until) ? until : null] as const),
     counters: { offered, refused, duplicates, drawn },
     index: index.length,
   };
@@ -115,7 +116,7 @@ export function loadInto(contents: Contents, saved: Uint8Array): void {
     run.set(held.subarray(end, end + run.length));
     end += run.length;
   }
-  refusals.load(head.refused);
+  refusals.load(head.refused.map(([id, until]) => [id, until ?? Number.POSITIVE_INFINITY]));
   Object.assign(counters, head.counters);
 }
 
