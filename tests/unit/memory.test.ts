@@ -193,6 +193,42 @@ describe("a store", () => {
   });
 });
 
+describe("a memory of several stores", () => {
+  const open = (): Replay => {
+    const policy = memory.longTerm({ capacity: 8 });
+    return new Replay(host, { policy, capacities: [4, 4], keys: ["label"], ids: true, scores: false, dims: 0 }, 1);
+  };
+
+  it("refuses to forget a slot that holds no row, and forgets nothing then", () => {
+    const replay = open();
+    replay.offer(labelled(0, 1, 0));
+    const before = replay.save();
+    for (const slot of [3, 7, 8, -1, Number.NaN]) {
+      expect(() => replay.forget([0, slot])).toThrow(expect.objectContaining({ code: "E_DATA" }));
+    }
+    expect(replay.save()).toEqual(before);
+    expect(replay.forget([0, 2, 2])).toEqual([
+      { from: 2, to: 2 },
+      { from: 1, to: 0 },
+    ]);
+  });
+
+  it("goes back past a draw that failed", () => {
+    const replay = open();
+    replay.mark();
+    replay.offer(labelled(0, 1, 0));
+    expect(() => replay.draw(1, { draw: "balanced", key: "nowhere" })).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
+    replay.mark();
+    const before = replay.save();
+    replay.offer(labelled(5, 5));
+    replay.rollBack();
+    expect(replay.save()).toEqual(before);
+    replay.offer(labelled(6));
+    replay.rollBack();
+    expect(replay.save()).toEqual(before);
+  });
+});
+
 it("policies refuse bad options", () => {
   const config = expect.objectContaining({ code: "E_CONFIG" });
   expect(() => memory.reservoir({ capacity: 0 })).toThrow(config);
