@@ -1,8 +1,8 @@
 /** What the host calls. Kernels run from {@link run}; the rest decides: replay, schedules, checksums. */
 export { crc32c, crcTables } from "./crc";
+export { matmulScratch } from "./matmul";
 export { memoryDraw, memoryDrawScratch, memoryTree, memoryTreeBytes } from "./draw";
 export { memoryLoad, memoryMerge, memorySave, memorySaved } from "./image";
-export { matmulScratch } from "./matmul";
 export {
   memoryAdmit,
   memoryBytes,

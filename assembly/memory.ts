@@ -29,8 +29,8 @@ import {
   OPTION2,
   POLICY,
   POPULATION,
-  ROOM,
   record,
+  ROOM,
   SCORES,
   STORE,
   SUMS,
@@ -99,16 +99,16 @@ export function memoryInit(
   end = place(state, ID_TABLE, end, (flags & HAS_IDS) != 0 ? table : <usize>0);
   if (writes) memory.fill(section(state, ID_TABLE), 0xff, end - section(state, ID_TABLE));
   end = place(state, SCORES, end, (flags & HAS_SCORES) != 0 ? 4 * <usize>rows : <usize>0);
-  end = place(state, EMBEDDINGS, end, (<usize>dims * rows) << 2);
+  end = place(state, EMBEDDINGS, end, ((<usize>dims) * rows) << 2);
   for (let j: u32 = 0; j < groupings; j++) {
     end = place(state, GROUPING + (j << 2), end, groupingBytes(rows, groups));
     if (!writes) continue;
     memory.fill(numbersByKey(state, j), 0xff, 8 * <usize>groups);
     memory.fill(lists(state, j), 0xff, table);
   }
-  end = place(state, SUMS, end, ranks(policy) ? 8 * <usize>dims * groups : <usize>0);
+  end = place(state, SUMS, end, ranks(policy) ? 8 * (<usize>dims) * groups : <usize>0);
   if (writes) memory.fill(section(state, SUMS), 0, end - section(state, SUMS));
-  return place(state, CENTROIDS, end, 4 * <usize>dims * clusters) - state;
+  return place(state, CENTROIDS, end, 4 * (<usize>dims) * clusters) - state;
 }
 
 /** Notes where a section begins, a multiple of 8, and returns where it ends. */
@@ -125,7 +125,7 @@ export function memoryClock(state: usize): f64 {
 
 /** Bytes of scratch that {@link memoryOffer} of n rows needs. */
 export function memoryOfferScratch(state: usize, n: u32): usize {
-  return ranks(load<u32>(state, POLICY)) ? 8 * <usize>load<u32>(state, DIMS) + 12 * (<usize>stored(state) + n) : <usize>0;
+  return ranks(load<u32>(state, POLICY)) ? 8 * (<usize>load<u32>(state, DIMS)) + 12 * (<usize>stored(state) + n) : <usize>0;
 }
 
 /**
@@ -133,23 +133,14 @@ export function memoryOfferScratch(state: usize, n: u32): usize {
  * f32 [n, d]. Writes to `slots` [n] where each row goes, or NONE to drop it; one whose slot a later row takes is dropped too, so that the
  * copies may run in any order. A row whose identity is stored is dropped and not counted.
  */
-export function memoryOffer(
-  state: usize,
-  n: u32,
-  keys: usize,
-  ids: usize,
-  scores: usize,
-  embeddings: usize,
-  scratch: usize,
-  slots: usize,
-): void {
+export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, scratch: usize, slots: usize): void {
   const policy = load<u32>(state, POLICY);
   const dims = load<u32>(state, DIMS);
   if (ranks(policy)) return rank(state, n, keys, ids, embeddings, scratch, slots);
   for (let i: u32 = 0; i < n; i++) {
     store<u32>(at(slots, i), NONE);
     if (isStored(state, ids, i)) continue;
-    const own = embeddings + ((<usize>i * dims) << 2);
+    const own = embeddings + (((<usize>i) * dims) << 2);
     let group: u32 = 0;
     let score: f32 = scores == 0 ? f32.NaN : load<f32>(at(scores, i));
     if (policy == CLUSTERED && dims > 0) store<u32>(at(keys, i), assign(state, own));
