@@ -137,7 +137,7 @@ async function priorities() {
     const work = () => {
       turn += 1;
       for (let i = 0; i < count; i++) {
-        slots[i] = /** @type {number} */ ((slots[i]) + 7919) % MILLION;
+        slots[i] = /** @type {number} */ (slots[i] + 7919) % MILLION;
         scores[i] = 1 + ((turn + i) & 255);
       }
       store.update(slots, scores);
