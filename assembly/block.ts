@@ -6,7 +6,8 @@
  *   32 `store` stream, 48 `draw` stream: key (2 words), words read (u64)
  *   64 population: rows that the stored ones stand for (u64) · 72 clock: rows numbered so far (u64) · 80 largest score so far (f64)
  *   88, 96 what algorithm L or chunks remember (f64, u64) · 104 duplicates refused · 112 rows forgotten (u64) · 120, 128 options (f64)
- *   136 groups that have room, in each grouping · 152 groups seen [4] · 168 clusters k · 176 addresses of the sections
+ *   136 groups that have room, in each grouping · 152 groups seen [4] · 168 clusters k · 172 rows that share the room of those
+ *   forgotten · 176 addresses of the sections
  *
  * By slot: number of its row, low word: its age and its generation [M] · identity (u64) [M], with a table of slots · score (f32) [M] ·
  * embedding (f32) [M, d]. By grouping: see `group.ts`. Then sums of embeddings by group (f64) [G, d], centroids (f32) [k, d], and the tree
@@ -38,6 +39,7 @@ export const OPTION2: usize = 128;
 export const ROOM: usize = 136;
 export const GROUPS: usize = 152;
 export const CLUSTERS: usize = 168;
+export const LEFT: usize = 172;
 /** Where the header ends that a saved block has too. */
 export const SAVED: usize = 176;
 export const NUMBERS: usize = 176;
@@ -87,7 +89,7 @@ export function scoreOf(state: usize, slot: u32): f32 {
 
 /** Address of a slot's embedding. */
 export function embedding(state: usize, slot: u32): usize {
-  return section(state, EMBEDDINGS) + (((<usize>slot) * load<u32>(state, DIMS)) << 2);
+  return section(state, EMBEDDINGS) + ((<usize>slot * load<u32>(state, DIMS)) << 2);
 }
 
 /** Rows numbered since a slot's own, from 1 for the newest; wraps after 2^32. */

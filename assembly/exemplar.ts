@@ -2,38 +2,73 @@
  * Rows chosen by their embeddings f32 [d]: exemplars near a group's mean, likeness, and clusters. Sums are f64, in order of index.
  *
  * Herding (Welling 2009; Rebuffi et al. 2017, iCaRL): with mean μ of all rows seen of a group, pick after pick the row whose choice brings the
- * mean of the picks closest to μ. Closest-to-mean: by distance to μ. Ties: stored rows before new ones, earlier before later.
+ * mean of the picks closest to μ. Closest-to-mean: by distance to μ. Ties: stored rows before new ones, in the order of their list, then of the
+ * call.
  */
-import { at, at8, below, CENTROIDS, CLUSTERS, capacity, DIMS, embedding, NONE, OPTION, POLICY, record, STORE, SUMS, section, stored } from "./block";
+import {
+  at,
+  at8,
+  below,
+  CENTROIDS,
+  CLOCK,
+  CLUSTERS,
+  capacity,
+  DIMS,
+  embedding,
+  NO_ID,
+  NONE,
+  OPTION,
+  POLICY,
+  record,
+  STORE,
+  SUMS,
+  section,
+  stored,
+} from "./block";
 import { countOf, groupCount, groupOf, member, SEEN } from "./group";
-import { addTo, isStored, number, setScore, settle } from "./settle";
+import { addTo, countDuplicate, idOf, isStored, number, setScore, settle } from "./settle";
 import { CLOSEST, limit, overfull, worst } from "./victim";
 
 /** What marks a candidate that is a new row rather than a slot. */
 const NEW: u32 = 0x80000000;
+/** The slot of a row that waits for its group's turn. */
+const WAITS: u32 = NONE - 1;
 
 /**
- * Offers rows to a memory that ranks them within their groups, see `memoryOffer`. A group keeps the first of the ranked, up to its limit; what
- * lies behind stays as long as nobody needs the room. A row's score is its rank, from 0. Scratch: f64 [d], then u32 [3, stored + n].
+ * Offers rows to a memory that ranks them within their groups, see `memoryOffer`: of rows that share an identity the first. A group keeps the
+ * first of the ranked, up to its limit; what lies behind stays as long as nobody needs the room. A row's score is its rank, from 0.
+ * Scratch: f64 [d], candidates u32 [stored + n], numbers u32 [n].
  */
 export function rank(state: usize, n: u32, keys: usize, ids: usize, embeddings: usize, scratch: usize, slots: usize): void {
   const dims = load<u32>(state, DIMS);
   const candidates = scratch + 8 * <usize>dims;
+  const numbers = at(candidates, stored(state) + n);
   for (let i: u32 = 0; i < n; i++) {
-    const known = isStored(state, ids, i);
-    // NONE - 1 marks a row that waits for its group's turn.
-    store<u32>(at(slots, i), known ? NONE : NONE - 1);
-    if (known) continue;
+    const known = isStored(state, ids, i) || waits(ids, i, slots);
+    store<u32>(at(slots, i), known ? NONE : WAITS);
+    store<u32>(at(numbers, i), <u32>load<u64>(state, CLOCK));
+    if (known) {
+      countDuplicate(state);
+      continue;
+    }
     number(state, n, keys, i);
-    addTo(state, groupOf(state, 0, load<u32>(at(keys, i))), own(embeddings, dims, i), 1);
+    addTo(state, groupOf(state, 0, load<u32>(at(keys, i))), own(embeddings, dims, i));
   }
   for (let i: u32 = 0; i < n; i++) {
-    if (load<u32>(at(slots, i)) == NONE - 1) rankGroup(state, groupOf(state, 0, load<u32>(at(keys, i))), n, keys, ids, embeddings, scratch, candidates, slots);
+    if (load<u32>(at(slots, i)) != WAITS) continue;
+    rankGroup(state, groupOf(state, 0, load<u32>(at(keys, i))), n, keys, ids, embeddings, scratch, candidates, numbers, slots);
   }
 }
 
+/** Whether the identity of the i-th row is that of one before it that waits. */
+function waits(ids: usize, i: u32, slots: usize): bool {
+  const id = idOf(ids, i);
+  for (let k: u32 = 0; id != NO_ID && k < i; k++) if (load<u32>(at(slots, k)) == WAITS && idOf(ids, k) == id) return true;
+  return false;
+}
+
 function own(embeddings: usize, dims: u32, i: u32): usize {
-  return embeddings + (((<usize>i) * dims) << 2);
+  return embeddings + ((<usize>i * dims) << 2);
 }
 
 function rankGroup(
@@ -45,6 +80,7 @@ function rankGroup(
   embeddings: usize,
   scratch: usize,
   candidates: usize,
+  numbers: usize,
   slots: usize,
 ): void {
   const dims = load<u32>(state, DIMS);
@@ -52,31 +88,25 @@ function rankGroup(
   let count = m;
   for (let r: u32 = 0; r < m; r++) store<u32>(at(candidates, r), member(state, 0, group, r));
   for (let i: u32 = 0; i < n; i++) {
-    if (load<u32>(at(slots, i)) != NONE - 1 || groupOf(state, 0, load<u32>(at(keys, i))) != group) continue;
+    if (load<u32>(at(slots, i)) != WAITS || groupOf(state, 0, load<u32>(at(keys, i))) != group) continue;
     store<u32>(at(slots, i), NONE);
     store<u32>(at(candidates, count++), NEW | i);
   }
-  const kept = min(count, limit(state, group, capacity(state)));
+  const share = limit(state, group, capacity(state));
+  const kept = min(count, share);
   memory.fill(scratch, 0, 8 * <usize>dims);
   for (let r: u32 = 0; r < kept; r++) pick(state, group, embeddings, scratch, candidates, r, count);
-  // Stored rows that were not picked wait behind the picks, worst rank first to go.
-  let spare = kept;
   for (let r: u32 = 0; r < count; r++) {
     const candidate = load<u32>(at(candidates, r));
-    if ((candidate & NEW) == 0) {
-      setScore(state, candidate, <f32>r);
-      continue;
-    }
-    if (r >= kept) continue;
+    if ((candidate & NEW) == 0) setScore(state, candidate, <f32>r);
+  }
+  for (let r: u32 = 0; r < kept; r++) {
+    const candidate = load<u32>(at(candidates, r));
+    if ((candidate & NEW) == 0) continue;
     let slot = stored(state);
-    while (spare < count && (load<u32>(at(candidates, spare)) & NEW) != 0) spare++;
-    if (spare < count) {
-      slot = load<u32>(at(candidates, spare));
-      store<u32>(at(candidates, spare++), NEW);
-    } else if (slot == capacity(state)) {
-      slot = worst(state, overfull(state, slot));
-    }
-    settle(state, slot, candidate & ~NEW, n, keys, ids, <f32>r, own(embeddings, dims, candidate & ~NEW), slots);
+    if (slot == capacity(state)) slot = worst(state, countOf(state, 0, group) >= share ? group : overfull(state, slot));
+    const i = candidate & ~NEW;
+    settle(state, slot, i, n, load<u32>(at(numbers, i)), keys, ids, <f32>r, own(embeddings, dims, i), slots);
   }
 }
 
@@ -96,7 +126,7 @@ function pick(state: usize, group: u32, embeddings: usize, sum: usize, candidate
       const away = (byDistance ? x : (load<f64>(at8(sum, k)) + x) / (r + 1)) - load<f64>(at8(total, k)) / seen;
       distance += away * away;
     }
-    if (distance >= least) continue;
+    if (!(distance < least)) continue;
     least = distance;
     best = c;
   }
@@ -167,7 +197,7 @@ export function assign(state: usize, row: usize): u32 {
       const away = <f64>load<f32>(at(row, k)) - load<f32>(at(centroid, k));
       distance += away * away;
     }
-    if (distance >= least) continue;
+    if (!(distance < least)) continue;
     least = distance;
     best = cluster;
   }

@@ -60,11 +60,14 @@ export function groupOf(state: usize, j: u32, key: u32): u32 {
   return group;
 }
 
-/** Enters the groups of a saved block in the empty table of keys. */
-export function indexKeys(state: usize, j: u32): void {
+/** Enters the groups of a saved block in the empty table of keys; false where two have the same key. */
+export function indexKeys(state: usize, j: u32): bool {
   for (let group: u32 = 0; group < groupCount(state, j); group++) {
-    store<u32>(seekKey(state, j, load<u32>(record(state, j, group), KEY)), group);
+    const entry = seekKey(state, j, load<u32>(record(state, j, group), KEY));
+    if (load<u32>(entry) != NONE) return false;
+    store<u32>(entry, group);
   }
+  return true;
 }
 
 /** Counts a row of a group, the one about to be numbered. */

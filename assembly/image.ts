@@ -7,6 +7,7 @@ import {
   at,
   at8,
   below,
+  CAPACITY,
   CENTROIDS,
   CLUSTERS,
   capacity,
@@ -17,7 +18,6 @@ import {
   groupsBySlot,
   HAS_IDS,
   HAS_SCORES,
-  HEADER,
   IDS,
   NO_ID,
   NONE,
@@ -35,7 +35,8 @@ import {
   section,
   stored,
 } from "./block";
-import { COUNT, countOf, FIRST, groupCount, groupOfSlot, indexKeys } from "./group";
+import { COUNT, countOf, FIRST, groupCount, groupOfSlot, indexKeys, SEEN } from "./group";
+import { markFull, shareRoom, stopSkipping } from "./settle";
 import { find, insert, memberKey } from "./table";
 
 /** Bytes of the image. */
@@ -58,7 +59,8 @@ export function memoryLoad(state: usize, image: usize, bytes: usize): bool {
   const groups = room(state);
   if (bytes < SAVED) return false;
   memory.copy(state, image, SAVED);
-  store<u32>(state, rows, 12);
+  const resized = load<u32>(state, CAPACITY) != rows;
+  store<u32>(state, rows, CAPACITY);
   store<u32>(state, groups, ROOM);
   if (stored(state) > rows || stored(state) > load<u64>(state, POPULATION)) return false;
   for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) if (groupCount(state, j) > groups) return false;
@@ -71,14 +73,26 @@ export function memoryLoad(state: usize, image: usize, bytes: usize): bool {
     insert(state, 0, slot);
   }
   for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) if (!relist(state, j)) return false;
+  if (resized) resume(state);
+  markFull(state);
   return true;
+}
+
+/** What goes on where the capacity has changed: at the same share of the rows seen, as many rows to come as make it full. */
+function resume(state: usize): void {
+  const m = stored(state);
+  shareRoom(state, m > 0 ? (<f64>(capacity(state) - m) * <f64>load<u64>(state, POPULATION)) / m : 0, m);
+  stopSkipping(state);
 }
 
 /** Builds the tables of a grouping; false where its numbers disagree. */
 function relist(state: usize, j: u32): bool {
-  indexKeys(state, j);
+  if (!indexKeys(state, j)) return false;
   let sum: u64 = 0;
-  for (let group: u32 = 0; group < groupCount(state, j); group++) sum += countOf(state, j, group);
+  for (let group: u32 = 0; group < groupCount(state, j); group++) {
+    if (load<u64>(record(state, j, group), SEEN) < countOf(state, j, group)) return false;
+    sum += countOf(state, j, group);
+  }
   if (sum != stored(state)) return false;
   for (let slot: u32 = 0; slot < stored(state); slot++) {
     const group = groupOfSlot(state, j, slot);
@@ -106,7 +120,8 @@ function copyAll(state: usize, image: usize, back: bool): usize {
     end = part(groupsBySlot(state, j), image, end, 4 * m, back);
     end = part(placesBySlot(state, j), image, end, 4 * m, back);
   }
-  if (section(state, SUMS) != section(state, CENTROIDS)) end = part(section(state, SUMS), image, end, 8 * dims * groupCount(state, 0), back);
+  if (section(state, SUMS) != section(state, CENTROIDS))
+    end = part(section(state, SUMS), image, end, 8 * dims * groupCount(state, 0), back);
   return part(section(state, CENTROIDS), image, end, 4 * dims * load<u32>(state, CLUSTERS), back);
 }
 

@@ -1,11 +1,13 @@
 /** What the host calls. Kernels run from {@link run}; the rest decides: replay, schedules, checksums. */
 export { crc32c, crcTables } from "./crc";
-export { matmulScratch } from "./matmul";
 export { memoryDraw, memoryDrawScratch } from "./draw";
 export { memoryLoad, memoryMerge, memorySave, memorySaved } from "./image";
+export { matmulScratch } from "./matmul";
 export {
+  memoryAdmit,
   memoryBytes,
   memoryClock,
+  memoryCount,
   memoryFind,
   memoryGenerations,
   memoryInit,
@@ -16,6 +18,7 @@ export {
   memoryVictim,
 } from "./memory";
 export { buildTree as memoryTree, treeBytes as memoryTreeBytes } from "./priority";
+export { memoryRead, rowsFollow, rowsGather, rowsNarrow, rowsScale, rowsWiden } from "./rows";
 export { run } from "./run";
 export { rate, rates } from "./schedule";
 

@@ -1,7 +1,9 @@
 /**
  * Which stored row a new one replaces: the policies of a replay memory, by number. Random words come from the `store` stream. m and n are
  * the rows stored and seen of the row's own group, N the population, K the groups seen, M the capacity; the new row is in neither count.
- * Where there is room but N > m, as after rows were forgotten, a sampling policy takes a row with probability m/N: what a row's chance was.
+ * Where rows were forgotten, or the memory grew, 0, 4 and 6 pair new rows with the d that are counted no more (random pairing, Gemulla et al.
+ * 2008): a row takes some of the room of r rows with probability r/d, of the rest one less; then N is what it was, and the law goes on. In
+ * 2 and 3 a row of a group with room but n > m is taken with probability m/n, what a row's chance was.
  *
  *  0 reservoir           Vitter 1985, algorithm R; by L (Li 1994) the row to take next is drawn ahead. Chunks: runs of rows kept or dropped whole
  *  1 ring                group's limit ⌊M/K⌋, one more for the first M mod K: the oldest of the group most above its limit, or of its own
@@ -14,8 +16,25 @@
  * 10 clusters            the row most like its own in a largest group       · 11 similarity  the row of the highest score, for a lower one
  * 8 and 9, herding and closest-to-mean, rank rows by `exemplar.ts`; a row gives way in the group most above its limit, worst rank first.
  */
-import { below, CLOCK, capacity, NEXT, NONE, OPTION, OPTION2, POLICY, POPULATION, record, STORE, scoreOf, stored, unit, WEIGHT } from "./block";
-import { COUNT, countOf, groupCount, MARK, member, SEEN } from "./group";
+import {
+  below,
+  CLOCK,
+  capacity,
+  LEFT,
+  NEXT,
+  NONE,
+  OPTION,
+  OPTION2,
+  POLICY,
+  POPULATION,
+  record,
+  STORE,
+  scoreOf,
+  stored,
+  unit,
+  WEIGHT,
+} from "./block";
+import { countOf, groupCount, MARK, member, SEEN } from "./group";
 import { exp64, log64 } from "./math";
 import {
   anyOf,
@@ -32,7 +51,6 @@ import {
   lossVictim,
   overfull,
   QUOTA,
-  RESERVOIR,
   RING,
   SIMILARITY,
   worst,
@@ -52,7 +70,7 @@ export function choose(state: usize, group: u32, score: f32): u32 {
     case QUOTA:
       return limited(state, group, false);
     case CLASS_BALANCED:
-      return free ? stored(state) : balanced(state, group);
+      return balanced(state, group);
     case BALANCED_RESERVOIR: {
       const slot = reservoir(state);
       if (free || (slot == NONE && !belowMedian(state, group))) return slot;
@@ -82,7 +100,13 @@ export function choose(state: usize, group: u32, score: f32): u32 {
 function reservoir(state: usize): u32 {
   const m = stored(state);
   const n = load<u64>(state, POPULATION);
-  if (m < capacity(state)) return m > 0 && n > m && below(state + STORE, n) >= m ? NONE : m;
+  const space = capacity(state) - m;
+  const left = load<u32>(state, LEFT);
+  if (left > 0) {
+    store<u32>(state, left - 1, LEFT);
+    return below(state + STORE, left) < space ? m : NONE;
+  }
+  if (space > 0) return m;
   const r = below(state + STORE, n + 1);
   return r < m ? <u32>r : NONE;
 }
@@ -115,15 +139,18 @@ function logComplement(x: f64): f64 {
 
 function chunked(state: usize): u32 {
   const m = stored(state);
-  const length = <u64>load<f64>(state, OPTION2);
+  const length = min(<u64>load<f64>(state, OPTION2), <u64>capacity(state));
   const chunks = capacity(state) / <u32>length;
   const n = load<u64>(state, POPULATION);
   const offset = <u32>(load<u64>(state, CLOCK) % length);
   if (offset == 0) {
+    const space = (capacity(state) - m) / <u32>length;
+    const left = load<u32>(state, LEFT);
     let place: u64 = APPEND;
-    if (m + <u32>length <= capacity(state)) {
-      if (m > 0 && n > m && below(state + STORE, n) >= m) place = NONE;
-    } else {
+    if (left >= <u32>length) {
+      store<u32>(state, left - <u32>length, LEFT);
+      if (below(state + STORE, left / <u32>length) >= space) place = NONE;
+    } else if (space == 0) {
       place = below(state + STORE, n / length + 1);
       if (place >= chunks) place = NONE;
     }
@@ -131,29 +158,39 @@ function chunked(state: usize): u32 {
   }
   const place = load<u64>(state, NEXT);
   if (place == NONE) return NONE;
-  return place == APPEND ? (m < capacity(state) ? m : NONE) : min(<u32>(place * length) + offset, m);
+  const slot = place == APPEND ? m : min(<u32>(place * length) + offset, m);
+  return slot < capacity(state) ? slot : NONE;
 }
 
 function limited(state: usize, group: u32, oldest: bool): u32 {
   const m = countOf(state, 0, group);
-  const n = load<u64>(record(state, 0, group), SEEN);
   if (m < limit(state, group, capacity(state))) {
-    if (!oldest && m > 0 && n > m && below(state + STORE, n) >= m) return NONE;
+    if (!oldest && thins(state, group)) return NONE;
     if (stored(state) < capacity(state)) return stored(state);
     const other = overfull(state, capacity(state));
     return oldest ? member(state, 0, other, 0) : anyOf(state, other);
   }
-  if (m == 0) return NONE;
-  if (oldest) return member(state, 0, group, 0);
-  const r = below(state + STORE, n + 1);
+  if (oldest && m > 0) return member(state, 0, group, 0);
+  return within(state, group);
+}
+
+/** Whether a row of a group with room is passed over: where m rows stand for more, n, with probability 1 - m/n. */
+function thins(state: usize, group: u32): bool {
+  const m = countOf(state, 0, group);
+  const n = load<u64>(record(state, 0, group), SEEN);
+  return m > 0 && n > m && below(state + STORE, n) >= m;
+}
+
+/** A reservoir of a group's rows. */
+function within(state: usize, group: u32): u32 {
+  const m = countOf(state, 0, group);
+  const r = m > 0 ? below(state + STORE, load<u64>(record(state, 0, group), SEEN) + 1) : 0;
   return r < m ? member(state, 0, group, <u32>r) : NONE;
 }
 
 function balanced(state: usize, group: u32): u32 {
-  const mine = record(state, 0, group);
-  if (load<u32>(mine, MARK) == 0) return largestMember(state);
-  const r = below(state + STORE, load<u64>(mine, SEEN) + 1);
-  return r < load<u32>(mine, COUNT) ? member(state, 0, group, <u32>r) : NONE;
+  if (stored(state) < capacity(state)) return thins(state, group) ? NONE : stored(state);
+  return load<u32>(record(state, 0, group), MARK) == 0 ? largestMember(state) : within(state, group);
 }
 
 /** Whether a group's count is below the median count of all groups: no more than half of them have as few. */

@@ -28,7 +28,9 @@ import {
   OPTION,
   OPTION2,
   POLICY,
+  POPULATION,
   ROOM,
+  record,
   SCORES,
   STORE,
   SUMS,
@@ -39,10 +41,10 @@ import {
   VERSION,
 } from "./block";
 import { assign, crowding, likeness, rank } from "./exemplar";
-import { groupOf } from "./group";
+import { groupOf, SEEN } from "./group";
 import { choose } from "./insert";
 import { setPriorities } from "./priority";
-import { isStored, noteScore, number, remove, settle } from "./settle";
+import { countDuplicate, isStored, noteScore, number, remove, settle, stopSkipping } from "./settle";
 import { find } from "./table";
 import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
 
@@ -98,16 +100,16 @@ export function memoryInit(
   end = place(state, ID_TABLE, end, (flags & HAS_IDS) != 0 ? table : <usize>0);
   if (writes) memory.fill(section(state, ID_TABLE), 0xff, end - section(state, ID_TABLE));
   end = place(state, SCORES, end, (flags & HAS_SCORES) != 0 ? 4 * <usize>rows : <usize>0);
-  end = place(state, EMBEDDINGS, end, ((<usize>dims) * rows) << 2);
+  end = place(state, EMBEDDINGS, end, (<usize>dims * rows) << 2);
   for (let j: u32 = 0; j < groupings; j++) {
     end = place(state, GROUPING + (j << 2), end, groupingBytes(rows, groups));
     if (!writes) continue;
     memory.fill(numbersByKey(state, j), 0xff, 8 * <usize>groups);
     memory.fill(lists(state, j), 0xff, table);
   }
-  end = place(state, SUMS, end, ranks(policy) ? 8 * (<usize>dims) * groups : <usize>0);
+  end = place(state, SUMS, end, ranks(policy) ? 8 * <usize>dims * groups : <usize>0);
   if (writes) memory.fill(section(state, SUMS), 0, end - section(state, SUMS));
-  return place(state, CENTROIDS, end, 4 * (<usize>dims) * clusters) - state;
+  return place(state, CENTROIDS, end, 4 * <usize>dims * clusters) - state;
 }
 
 /** Notes where a section begins, a multiple of 8, and returns where it ends. */
@@ -124,7 +126,7 @@ export function memoryClock(state: usize): f64 {
 
 /** Bytes of scratch that {@link memoryOffer} of n rows needs. */
 export function memoryOfferScratch(state: usize, n: u32): usize {
-  return ranks(load<u32>(state, POLICY)) ? 8 * (<usize>load<u32>(state, DIMS)) + 12 * (<usize>stored(state) + n) : <usize>0;
+  return ranks(load<u32>(state, POLICY)) ? 8 * <usize>load<u32>(state, DIMS) + 4 * (<usize>stored(state) + 2 * <usize>n) : <usize>0;
 }
 
 /**
@@ -132,14 +134,29 @@ export function memoryOfferScratch(state: usize, n: u32): usize {
  * f32 [n, d]. Writes to `slots` [n] where each row goes, or NONE to drop it; one whose slot a later row takes is dropped too, so that the
  * copies may run in any order. A row whose identity is stored is dropped and not counted.
  */
-export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, scratch: usize, slots: usize): void {
+export function memoryOffer(
+  state: usize,
+  n: u32,
+  keys: usize,
+  ids: usize,
+  scores: usize,
+  embeddings: usize,
+  scratch: usize,
+  slots: usize,
+): void {
   const policy = load<u32>(state, POLICY);
   const dims = load<u32>(state, DIMS);
-  if (ranks(policy)) return rank(state, n, keys, ids, embeddings, scratch, slots);
+  if (ranks(policy)) {
+    rank(state, n, keys, ids, embeddings, scratch, slots);
+    return;
+  }
   for (let i: u32 = 0; i < n; i++) {
     store<u32>(at(slots, i), NONE);
-    if (isStored(state, ids, i)) continue;
-    const own = embeddings + (((<usize>i) * dims) << 2);
+    if (isStored(state, ids, i)) {
+      countDuplicate(state);
+      continue;
+    }
+    const own = embeddings + ((<usize>i * dims) << 2);
     let group: u32 = 0;
     let score: f32 = scores == 0 ? f32.NaN : load<f32>(at(scores, i));
     if (policy == CLUSTERED && dims > 0) store<u32>(at(keys, i), assign(state, own));
@@ -153,9 +170,36 @@ export function memoryOffer(state: usize, n: u32, keys: usize, ids: usize, score
     }
     if (score != score) score = load<f64>(state, TOP) > 0 ? <f32>load<f64>(state, TOP) : <f32>1;
     const slot = choose(state, group, score);
-    if (slot != NONE) settle(state, slot, i, n, keys, ids, score, own, slots);
+    if (slot != NONE) settle(state, slot, i, n, <u32>load<u64>(state, CLOCK), keys, ids, score, own, slots);
     number(state, n, keys, i);
   }
+}
+
+/** Adds rows, given as to {@link memoryOffer}, for which there is room and of which none is stored, without a decision. */
+export function memoryAdmit(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, slots: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const own = embeddings + ((<usize>i * load<u32>(state, DIMS)) << 2);
+    settle(
+      state,
+      stored(state),
+      i,
+      n,
+      <u32>load<u64>(state, CLOCK),
+      keys,
+      ids,
+      scores == 0 ? <f32>1 : load<f32>(at(scores, i)),
+      own,
+      slots,
+    );
+    number(state, n, keys, i);
+  }
+  stopSkipping(state);
+}
+
+/** Counts rows that were seen elsewhere: of the group of a key in grouping j, or, where j is NONE, of the whole stream. */
+export function memoryCount(state: usize, j: u32, key: u32, rows: f64): void {
+  const counter = j == NONE ? state + POPULATION : record(state, j, groupOf(state, j, key)) + SEEN;
+  store<u64>(counter, load<u64>(counter) + <u64>rows);
 }
 
 /** Sets the scores f32 [n] of `slots` [n] whose rows still have the numbers `generations` [n] (0: any), and returns how many. */

@@ -14,6 +14,7 @@ import {
   HAS_IDS,
   HAS_SCORES,
   IDS,
+  LEFT,
   NEXT,
   NO_ID,
   NONE,
@@ -34,16 +35,19 @@ import { setPriority } from "./priority";
 import { find, insert, rename, take } from "./table";
 import { CLASS_BALANCED, largest, RESERVOIR, RING } from "./victim";
 
-/** Whether the i-th of the offered rows is stored already; counts it then. */
+/** Whether the i-th of the offered rows is stored already. */
 export function isStored(state: usize, ids: usize, i: u32): bool {
   const id = idOf(ids, i);
-  if (id == NO_ID || find(state, 0, id) == NONE) return false;
+  return id != NO_ID && find(state, 0, id) != NONE;
+}
+
+/** Counts a row that is refused because its identity is stored. */
+export function countDuplicate(state: usize): void {
   store<u64>(state, load<u64>(state, DUPLICATES) + 1, DUPLICATES);
-  return true;
 }
 
 /** Identity of the i-th of the offered rows, of ids f64 [n]; NaN: it has none. */
-function idOf(ids: usize, i: u32): u64 {
+export function idOf(ids: usize, i: u32): u64 {
   if (ids == 0) return NO_ID;
   const id = load<f64>(at8(ids, i));
   return id == id ? <u64>id : NO_ID;
@@ -56,20 +60,34 @@ export function number(state: usize, n: u32, keys: usize, i: u32): void {
   store<u64>(state, load<u64>(state, CLOCK) + 1, CLOCK);
 }
 
-/** Puts the i-th of n offered rows into a slot, in place of what is there. */
-export function settle(state: usize, slot: u32, i: u32, n: u32, keys: usize, ids: usize, score: f32, own: usize, slots: usize): void {
+/** Puts the i-th of n offered rows, of this number, into a slot, in place of what is there. */
+export function settle(
+  state: usize,
+  slot: u32,
+  i: u32,
+  n: u32,
+  number: u32,
+  keys: usize,
+  ids: usize,
+  score: f32,
+  own: usize,
+  slots: usize,
+): void {
+  const numbered = at(section(state, NUMBERS), slot);
   if (slot == stored(state)) {
     store<u32>(state, slot + 1, STORED);
   } else {
     unlist(state, slot);
-    for (let k = i; k > 0; k--) {
-      if (load<u32>(at(slots, k - 1)) != slot) continue;
-      store<u32>(at(slots, k - 1), NONE);
+    // A row of this very call stands as many places before as its number is lower, or more where refused rows came between.
+    const lower = number - load<u32>(numbered);
+    for (let k: i32 = lower <= i ? <i32>(i - lower) : -1; k >= 0; k--) {
+      if (load<u32>(at(slots, k)) != slot) continue;
+      store<u32>(at(slots, k), NONE);
       break;
     }
   }
   store<u32>(at(slots, i), slot);
-  store<u32>(at(section(state, NUMBERS), slot), <u32>load<u64>(state, CLOCK));
+  store<u32>(numbered, number);
   if ((load<u32>(state, FLAGS) & HAS_IDS) != 0) {
     const id = idOf(ids, i);
     store<u64>(at8(section(state, IDS), slot), id);
@@ -82,15 +100,23 @@ export function settle(state: usize, slot: u32, i: u32, n: u32, keys: usize, ids
 }
 
 function unlist(state: usize, slot: u32): void {
-  for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) leave(state, j, slot, load<u32>(state, POLICY) == RING);
+  for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) leave(state, j, slot, j == 0 && load<u32>(state, POLICY) == RING);
   if ((load<u32>(state, FLAGS) & HAS_IDS) != 0 && load<u64>(at8(section(state, IDS), slot)) != NO_ID) take(state, 0, slot);
 }
 
-/** Adds `weight` times an embedding f32 [d] to the sum of a group. */
-export function addTo(state: usize, group: u32, own: usize, weight: f64): void {
+/** Adds an embedding f32 [d] to the sum of a group. */
+export function addTo(state: usize, group: u32, own: usize): void {
   const dims = load<u32>(state, DIMS);
   const sum = at8(section(state, SUMS), group * dims);
-  for (let k: u32 = 0; k < dims; k++) store<f64>(at8(sum, k), load<f64>(at8(sum, k)) + weight * load<f32>(at(own, k)));
+  for (let k: u32 = 0; k < dims; k++) store<f64>(at8(sum, k), load<f64>(at8(sum, k)) + load<f32>(at(own, k)));
+}
+
+/** Takes one of the rows that a group had seen, `seen` of them, out of its sum; the sum of the rest shrinks to that of the rows it counts now. */
+function withdraw(state: usize, group: u32, own: usize, seen: u64): void {
+  const dims = load<u32>(state, DIMS);
+  const sum = at8(section(state, SUMS), group * dims);
+  const rest = seen > 1 ? <f64>load<u64>(record(state, 0, group), SEEN) / <f64>(seen - 1) : 0;
+  for (let k: u32 = 0; k < dims; k++) store<f64>(at8(sum, k), (load<f64>(at8(sum, k)) - load<f32>(at(own, k))) * rest);
 }
 
 /** Sets a slot's score where the memory has scores. */
@@ -103,7 +129,7 @@ export function setScore(state: usize, slot: u32, score: f32): void {
 /** As `setScore`, but leaves the tree of priorities to be brought up to date. */
 export function noteScore(state: usize, slot: u32, score: f32): void {
   store<f32>(at(section(state, SCORES), slot), score);
-  store<f64>(state, max(load<f64>(state, TOP), <f64>score), TOP);
+  if (<f64>score > load<f64>(state, TOP)) store<f64>(state, score, TOP);
 }
 
 /**
@@ -118,11 +144,13 @@ export function remove(state: usize, slot: u32, forgets: bool): u32 {
     const m = load<u32>(mine, COUNT);
     const seen = load<u64>(mine, SEEN);
     store<u64>(mine, without(seen, m), SEEN);
-    if (j == 0 && section(state, SUMS) != section(state, CENTROIDS)) addTo(state, group, embedding(state, slot), -<f64>(seen - load<u64>(mine, SEEN)));
+    if (j == 0 && section(state, SUMS) != section(state, CENTROIDS)) withdraw(state, group, embedding(state, slot), seen);
     if (m == 1) store<u32>(mine, 0, MARK);
   }
   if (forgets) {
-    store<u64>(state, without(load<u64>(state, POPULATION), last + 1), POPULATION);
+    const n = load<u64>(state, POPULATION);
+    store<u64>(state, without(n, last + 1), POPULATION);
+    shareRoom(state, <f64>load<u32>(state, LEFT) + <f64>(n - load<u64>(state, POPULATION)), last);
     store<u64>(state, load<u64>(state, FORGOTTEN) + 1, FORGOTTEN);
   }
   unlist(state, slot);
@@ -135,6 +163,11 @@ export function remove(state: usize, slot: u32, forgets: bool): u32 {
   setPriority(state, last);
   stopSkipping(state);
   return last;
+}
+
+/** Lets so many rows share the room there is, beside the m that are stored; none need to where every row is stored. */
+export function shareRoom(state: usize, rows: f64, m: u32): void {
+  store<u32>(state, load<u64>(state, POPULATION) > m ? <u32>min(nearest(rows), 4294967295) : 0, LEFT);
 }
 
 /** Lets slot `to` hold what slot `from` holds. */
@@ -161,7 +194,7 @@ function without(n: u64, m: u32): u64 {
 }
 
 /** Marks the classes that are a largest one, once the memory is filled. */
-function markFull(state: usize): void {
+export function markFull(state: usize): void {
   if (load<u32>(state, POLICY) != CLASS_BALANCED || stored(state) < capacity(state)) return;
   const most = countOf(state, 0, largest(state));
   for (let group: u32 = 0; group < groupCount(state, 0); group++) {
@@ -169,7 +202,8 @@ function markFull(state: usize): void {
   }
 }
 
-/** Lets algorithm L go on as R, of the same law: what it drew ahead holds no more. */
+/** Lets algorithm L go on as R, of the same law: what it drew ahead holds no more. As long as every row is stored, it drew nothing ahead. */
 export function stopSkipping(state: usize): void {
-  if (load<u32>(state, POLICY) == RESERVOIR && load<f64>(state, OPTION2) <= 1) store<u64>(state, u64.MAX_VALUE, NEXT);
+  if (load<u32>(state, POLICY) != RESERVOIR || load<f64>(state, OPTION2) > 1) return;
+  if (load<u64>(state, NEXT) != 0 || load<u64>(state, POPULATION) > stored(state)) store<u64>(state, u64.MAX_VALUE, NEXT);
 }

@@ -14,7 +14,7 @@ export function mix(key: u64): u32 {
 
 /** Where the search for a key begins in a table of `length` words. */
 export function home(key: u64, length: u32): u32 {
-  return <u32>(((<u64>mix(key)) * length) >> 32);
+  return <u32>((<u64>mix(key) * length) >> 32);
 }
 
 /** The key under which a member is found. */

@@ -80,7 +80,7 @@ export function largestMember(state: usize): u32 {
   const most = countOf(state, 0, group);
   let ties: u32 = 0;
   for (let g = group; g < groupCount(state, 0); g++) ties += u32(countOf(state, 0, g) == most);
-  let r = <u32>below(state + STORE, (<u64>ties) * most);
+  let r = <u32>below(state + STORE, <u64>ties * most);
   for (; countOf(state, 0, group) != most || r >= most; group++) if (countOf(state, 0, group) == most) r -= most;
   return member(state, 0, group, r);
 }

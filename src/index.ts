@@ -9,11 +9,15 @@ export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts
 export type { ForgetOptions, ForgetRows, Forgotten, RowsWhere } from "./learner/forget.ts";
 export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
 export type { LearnerMemory } from "./learner/remember.ts";
-export type { GroupStats, LearnerMemoryStats } from "./learner/stats.ts";
+export type { LearnerMemoryStats } from "./learner/stats.ts";
+export type { GroupStats, MemoryStats } from "./memory/census.ts";
+export type { MemoryBatch, MemoryColumn, MemoryColumnSpec, MemoryColumns, MemoryDtype, MemoryRows } from "./memory/columns.ts";
 export type { DrawPolicy } from "./memory/draw.ts";
 export * as draws from "./memory/draws.ts";
+export { type Forgettable, type Memory, type MemoryDrawn, type MemoryRow, openMemory } from "./memory/memory.ts";
 export * as memory from "./memory/policies.ts";
 export type { MemoryPolicy } from "./memory/policy.ts";
+export type { OpenMemoryOptions } from "./memory/setup.ts";
 export * as metrics from "./metrics/index.ts";
 export * as nn from "./nn/index.ts";
 export type { Layer, LayerConfig } from "./nn/layer.ts";

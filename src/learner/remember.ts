@@ -2,6 +2,7 @@
 import type { ProgramIo } from "../backend/io.ts";
 import type { AdaptiveDraw } from "../memory/draw.ts";
 import type { Measure } from "../memory/policy.ts";
+import { Refusals } from "../memory/refusals.ts";
 import { Replay, type ReplaySpec } from "../memory/replay.ts";
 import { DROPPED, type MemoryHost, type Offer } from "../memory/slots.ts";
 import type { Drawn } from "../strategy/strategy.ts";
@@ -58,8 +59,8 @@ const SIGNAL_EVERY = 10;
 export interface SavedMemory {
   /** What it knows of its rows. */
   readonly index: Uint8Array | undefined;
-  /** The identities that it refuses, each followed by until when. */
-  readonly refused: Float64Array;
+  /** The identities that it refuses, and until when. */
+  readonly refused: readonly (readonly [number, number])[];
 }
 
 /** The index of a learner's memory, and the identities that it refuses. */
@@ -67,17 +68,16 @@ export class Remembered {
   readonly spec: MemorySpec;
   readonly replay: Replay;
   readonly face: LearnerMemory;
-  /** How many rows must have been learned before an identity is taken again. */
-  readonly refused: Map<number, number> = new Map();
+  /** Rows are numbered as they are learned. */
+  readonly refusals: Refusals = new Refusals();
 
   /** @throws E_CORRUPT E_VERSION E_MISMATCH */
   constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory) {
     this.spec = spec;
     const replay = new Replay(host, spec, seed);
     if (saved?.index !== undefined) replay.load(saved.index);
-    for (let i = 0; i < (saved?.refused.length ?? 0); i += 2)
-      this.refused.set(saved?.refused[i] as number, saved?.refused[i + 1] as number);
-    const { refused } = this;
+    this.refusals.load(saved?.refused ?? []);
+    const { refusals } = this;
     this.replay = replay;
     this.face = {
       get capacity() {
@@ -89,16 +89,16 @@ export class Remembered {
       get seen() {
         return replay.seen;
       },
-      stats: async () => (await import("./stats.ts")).statsOf(replay, refused.size),
+      stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size),
     };
   }
 
   /** Returns where each row of a batch goes in each store [stores × count], given what a step measured and how many rows came before. */
   offer(batch: Arrived, samples: number, measured: Outputs = {}): Uint32Array {
     const { count, id } = batch;
-    const rows = id === undefined || this.refused.size === 0 ? undefined : this.#welcome(id, samples);
+    const rows = this.refusals.pass(id, samples);
     const offer = this.#offerOf(batch, measured);
-    if (rows === undefined || rows.length === count) return this.replay.offer(offer);
+    if (rows === undefined) return this.replay.offer(offer);
     const some = this.replay.offer(rowsOf(offer, rows));
     const slots = new Uint32Array(count * this.replay.stores.length).fill(DROPPED);
     for (const [i, slot] of some.entries()) slots[Math.floor(i / rows.length) * count + (rows[i % rows.length] as number)] = slot;
@@ -128,11 +128,6 @@ export class Remembered {
 
   close(): void {
     this.replay.close();
-  }
-
-  /** Returns the rows whose identities are not refused. */
-  #welcome(ids: Float64Array, samples: number): number[] {
-    return [...ids.keys()].filter((row) => !((this.refused.get(ids[row] as number) ?? 0) > samples));
   }
 
   #offerOf({ count, labels, task, id }: Arrived, outputs: Outputs): Offer {

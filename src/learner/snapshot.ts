@@ -7,7 +7,6 @@ import type { Config } from "./config.ts";
 import type { Counters, Engine, SavedState, StateBytes } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
-import type { Remembered } from "./remember.ts";
 import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
@@ -50,8 +49,8 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
       data: x,
     });
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
-    if (memory.refused.size > 0)
-      tensors.set("memory/refused", { dtype: "F64", shape: [memory.refused.size, 2], data: refusedBytes(memory) });
+    const refused = memory.refusals.save(counters.samples);
+    if (refused.length > 0) tensors.set("memory/refused", { dtype: "F64", shape: [refused.length, 2], data: bytesOfPairs(refused) });
   }
   const meta: Checkpoint["meta"] = {
     model: signatureOf(config.model.config, config.input),
@@ -93,13 +92,13 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
     );
   }
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
-  const refused = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
+  const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
+  const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
   return { state, counters, index: tensors.get("memory/index")?.data.slice(), refused };
 }
 
-/** Identities that are refused, and until when, in pairs. */
-function refusedBytes({ refused }: Remembered): Uint8Array {
-  return new Uint8Array(Float64Array.from([...refused].flat()).buffer);
+function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {
+  return new Uint8Array(Float64Array.from(pairs.flat()).buffer);
 }
 
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
@@ -186,6 +185,6 @@ export async function hashState(engine: Engine): Promise<string> {
   const { step, samples, boundaries, batchSize } = engine.counters;
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const { memory } = engine;
-  const known = memory === undefined ? [] : [memory.replay.save(), refusedBytes(memory)];
+  const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
   return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried]);
 }

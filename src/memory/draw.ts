@@ -88,7 +88,9 @@ export function drawDefinition(name: DrawName): Definition {
 /** Returns the options of a policy as Wasm takes them. */
 export function drawNumbers(policy: StoreDraw): readonly [number, number] {
   const { options = {} } = drawDefinition(policy.draw);
-  const [a = 0, b = 0] = Object.entries(options).map(([name, { preset }]) => Number((policy[name] as number | boolean | undefined) ?? preset));
+  const [a = 0, b = 0] = Object.entries(options).map(([name, { preset }]) =>
+    Number((policy[name] as number | boolean | undefined) ?? preset),
+  );
   return [a, b];
 }
 
@@ -150,7 +152,10 @@ export function checkDraw(where: string, value: DrawPolicy): DrawPolicy {
     draw,
     ...(named && { key: named }),
     ...Object.fromEntries(
-      Object.entries(options).map(([name, { preset, ...range }]) => [name, checkNumber(where, name, Number((value as StoreDraw)[name] ?? preset), range)]),
+      Object.entries(options).map(([name, { preset, ...range }]) => [
+        name,
+        checkNumber(where, name, Number((value as StoreDraw)[name] ?? preset), range),
+      ]),
     ),
   };
 }

@@ -82,7 +82,9 @@ export function definitionOf(name: PolicyName): Definition {
 
 /** Returns the stores of a policy by name; a single one is called "memory". */
 export function storesOf(policy: MemoryPolicy): ReadonlyMap<string, StorePolicy> {
-  return new Map(policy.policy === "stores" ? Object.entries(policy.stores as StoresPolicy["stores"]) : [["memory", policy as StorePolicy]]);
+  return new Map(
+    policy.policy === "stores" ? Object.entries(policy.stores as StoresPolicy["stores"]) : [["memory", policy as StorePolicy]],
+  );
 }
 
 /** Returns the key that a store's groups go by: a column, "" for one group of all rows, or undefined where it has no groups. */
@@ -106,8 +108,12 @@ export function checkPolicy(where: string, value: MemoryPolicy): MemoryPolicy {
   if (value?.policy !== "stores") return checkStore(where, value as StorePolicy);
   checkKeys(where, value, ["policy", "stores"]);
   const stores = Object.entries(value.stores as StoresPolicy["stores"]);
-  if (stores.length === 0 || stores.length > 8) fail("E_CONFIG", `${where}: too few or too many stores; expected 1 … 8, got ${stores.length}`);
-  return { policy: "stores", stores: Object.fromEntries(stores.map(([name, store]) => [name, checkStore(`${where}: store "${name}"`, store)])) };
+  if (stores.length === 0 || stores.length > 8)
+    fail("E_CONFIG", `${where}: too few or too many stores; expected 1 … 8, got ${stores.length}`);
+  return {
+    policy: "stores",
+    stores: Object.fromEntries(stores.map(([name, store]) => [name, checkStore(`${where}: store "${name}"`, store)])),
+  };
 }
 
 function checkStore(where: string, value: StorePolicy): StorePolicy {
@@ -134,7 +140,12 @@ export function checkCapacity(where: string, value: Capacity): Capacity {
 }
 
 /** Bytes that a store knows of a row, beside the rows' own columns. */
-export function indexBytes(known: { readonly keys: number; readonly ids: boolean; readonly scores: boolean; readonly dims: number }): number {
+export function indexBytes(known: {
+  readonly keys: number;
+  readonly ids: boolean;
+  readonly scores: boolean;
+  readonly dims: number;
+}): number {
   return 4 + (known.ids ? 8 + 16 / 3 : 0) + (known.scores ? 4 : 0) + 4 * known.dims + known.keys * (8 + 16 / 3);
 }
 
@@ -148,7 +159,9 @@ export function capacitiesOf(where: string, policy: MemoryPolicy, rowBytes: numb
   return stores.map(([name, store]) => {
     const given = store.capacity ?? (stores.length === 1 ? whole : undefined);
     if (given === undefined)
-      fail("E_CONFIG", `${where}: store "${name}" has no capacity; expected rows or { bytes }, got nothing`, { hint: "Give its policy a capacity." });
+      fail("E_CONFIG", `${where}: store "${name}" has no capacity; expected rows or { bytes }, got nothing`, {
+        hint: "Give its policy a capacity.",
+      });
     if (stores.length === 1 && whole !== undefined && store.capacity !== undefined)
       fail("E_CONFIG", `${where}: capacity is given twice; expected it in the policy or beside it, got both`);
     const capacity = checkCapacity(where, given);

@@ -1,5 +1,16 @@
 import { checkNumber, fail } from "../errors.ts";
-import { type AdaptiveDraw, drawDefinition, drawKey, drawNumbers, type DrawPolicy, type LimitedDraw, type MixtureDraw, type MixturePart, type StoreDraw } from "./draw.ts";
+import {
+  type AdaptiveDraw,
+  type DrawPolicy,
+  drawDefinition,
+  drawKey,
+  drawNumbers,
+  type LimitedDraw,
+  type MixtureDraw,
+  type MixturePart,
+  type StoreDraw,
+} from "./draw.ts";
+import { corrupt } from "./image.ts";
 import { checkPolicy, keyOf, type MemoryPolicy, storesOf } from "./policy.ts";
 import { DROPPED, type MemoryHost, type Move, type Offer, Slots } from "./slots.ts";
 
@@ -38,6 +49,8 @@ const REMEMBERED = 512;
 /** The index of a replay memory: which slot each row takes, in one store or several, and which are drawn. The rows themselves lie elsewhere. */
 export class Replay {
   readonly policy: MemoryPolicy;
+  /** Columns whose values make groups in any store. */
+  readonly keys: readonly string[];
   #stores: readonly PlacedStore[];
   /** What draws keep between calls, by policy and store. */
   #carried = new Map<string, Float64Array>();
@@ -56,6 +69,7 @@ export class Replay {
       return { name, slots: new Slots(host, { policy, capacity, keys, ids, scores, dims }, seed, name), first: 0 };
     });
     this.#stores = placed(stores);
+    this.keys = [...new Set(stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
   }
 
   get stores(): readonly PlacedStore[] {
@@ -142,16 +156,26 @@ export class Replay {
     if (stores.length === 0) {
       fail("E_CONFIG", `memory: no store called "${store}"; expected one of ${this.#stores.map(({ name }) => name).join(", ")}`);
     }
-    if (stores.length > 1) return this.#mix(n, stores.map(({ name }) => ({ share: 1, store: name, policy })), `${path}/stores`, undefined);
+    if (stores.length > 1)
+      return this.#mix(
+        n,
+        stores.map(({ name }) => ({ share: 1, store: name, policy })),
+        `${path}/stores`,
+        undefined,
+      );
     return [this.#drawFrom(stores[0] as PlacedStore, n, policy as StoreDraw, path)];
   }
 
   #drawFrom({ name, slots, first }: PlacedStore, n: number, policy: StoreDraw, path: string): DrawnRows {
     const key = drawKey(policy);
     if (key !== undefined && !slots.keys.includes(key)) {
-      fail("E_CONFIG", `memory: draw "${policy.draw}" needs groups by "${key}"; expected one of keys ${slots.keys.join(", ") || "(none)"}`, {
-        hint: `Open the memory with keys: ["${key}"].`,
-      });
+      fail(
+        "E_CONFIG",
+        `memory: draw "${policy.draw}" needs groups by "${key}"; expected one of keys ${slots.keys.join(", ") || "(none)"}`,
+        {
+          hint: `Open the memory with keys: ["${key}"].`,
+        },
+      );
     }
     const numbers = drawNumbers(policy);
     const carry = policy.draw === "recall" ? this.#carry(`${path}/${name} ${JSON.stringify(policy)}`) : new Float64Array(4);
@@ -159,7 +183,9 @@ export class Replay {
     const most = slots.stored === 0 ? 0 : distinct && numbers[0] === 0 ? Math.min(n, slots.stored) : n;
     const drawn = slots.draw(most, policy.draw, key, numbers, carry);
     if (drawn.slots.length === 0 && most > 0 && policy.draw === "proportional") {
-      fail("E_STATE", "memory: every priority is 0; expected a row of a score above 0, got none", { hint: "Update scores, or draw by rank." });
+      fail("E_STATE", "memory: every priority is 0; expected a row of a score above 0, got none", {
+        hint: "Update scores, or draw by rank.",
+      });
     }
     return {
       slots: drawn.slots.map((slot) => slot + first),
@@ -201,7 +227,8 @@ export class Replay {
 
   /** Tells an adaptive policy the share of active units, once an episode. */
   signal(policy: DrawPolicy, active: number): void {
-    if (policy.draw !== "adaptive") fail("E_CONFIG", `memory: signals are for draws.adaptive; expected such a policy, got "${policy.draw}"`);
+    if (policy.draw !== "adaptive")
+      fail("E_CONFIG", `memory: signals are for draws.adaptive; expected such a policy, got "${policy.draw}"`);
     checkNumber("memory.signal", "active", active, { min: 0, max: 1 });
     this.#past?.calls.push(() => this.signal(policy, active));
     const { gap, check } = policy as AdaptiveDraw;
@@ -226,7 +253,11 @@ export class Replay {
       const mine = Array.from(slots).flatMap((slot, i) => (slot >= first && slot < first + store.capacity ? [i] : []));
       if (mine.length === 0) continue;
       const pick = (values: ArrayLike<number>): number[] => mine.map((i) => values[i] as number);
-      count += store.update(pick(slots).map((slot) => slot - first), generations && pick(generations), pick(scores));
+      count += store.update(
+        pick(slots).map((slot) => slot - first),
+        generations && pick(generations),
+        pick(scores),
+      );
     }
     return count;
   }
@@ -249,6 +280,17 @@ export class Replay {
       const { from, to } = store.remove(slot - first, true);
       moves.push({ from: from + first, to: to + first });
     }
+    for (const { slots: store } of this.#stores) store.wipe();
+    return moves;
+  }
+
+  /** Makes room for as many rows in each store, and returns, in order, what moved in the slots there were when policies gave up those beyond. */
+  resize(capacities: readonly number[]): Move[] {
+    this.#past = undefined;
+    const moves = this.#stores.flatMap(({ slots, first }, i) =>
+      slots.resize(capacities[i] as number).map(({ from, to }) => ({ from: from + first, to: to + first })),
+    );
+    this.#stores = placed(this.#stores);
     return moves;
   }
 
@@ -341,8 +383,12 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
   try {
     head = JSON.parse(new TextDecoder().decode(saved.subarray(4, 4 + length)));
   } catch (cause) {
-    fail("E_CORRUPT", "memory: saved state is damaged; expected its parts, got something else", { hint: "Restore an earlier copy.", cause });
+    fail("E_CORRUPT", "memory: saved state is damaged; expected its parts, got something else", {
+      hint: "Restore an earlier copy.",
+      cause,
+    });
   }
+  if (!Array.isArray(head?.stores) || typeof head.draws !== "object") corrupt("expected its parts, got something else");
   let at = 4 + length;
   const images = head.stores.map((bytes) => {
     at += bytes;
@@ -350,8 +396,4 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
   });
   if (at !== saved.length) corrupt(`expected ${at} bytes, got ${saved.length}`);
   return { draws: new Map(Object.entries(head.draws).map(([key, carry]) => [key, Float64Array.from(carry)])), images };
-}
-
-function corrupt(what: string): never {
-  fail("E_CORRUPT", `memory: saved state is damaged; ${what}`, { hint: "Restore an earlier copy." });
 }

@@ -2,7 +2,8 @@ import { fail } from "../errors.ts";
 import { streamKey } from "../random.ts";
 import type { Kernels } from "../wasm/instance.ts";
 import { type DrawName, drawNames } from "./draw.ts";
-import { numbersOf, policyNames, type StorePolicy } from "./policy.ts";
+import { checkImage, corrupt } from "./image.ts";
+import { definitionOf, indexBytes, numbersOf, policyNames, type StorePolicy } from "./policy.ts";
 
 /** What a replay memory needs of the Wasm exports (`assembly/memory.ts`, `draw.ts`, `image.ts`). */
 export type MemoryKernels = Pick<Kernels, Extract<keyof Kernels, `memory${string}`>>;
@@ -26,6 +27,7 @@ export interface SlotsSpec {
   /** Columns whose values make groups, that of the policy first; "": one group of all rows. */
   readonly keys: readonly string[];
   readonly ids: boolean;
+  /** Whether it has scores though its policy needs none. */
   readonly scores: boolean;
   /** Length of an embedding, 0 for none. */
   readonly dims: number;
@@ -57,10 +59,10 @@ export interface Move {
 }
 
 // Offsets in a block, see `assembly/block.ts`.
-const [STORED, POPULATION, TOP, DUPLICATES, FORGOTTEN, GROUPS, SAVED, NUMBERS, IDS, SCORES, GROUPING] = [16, 64, 80, 104, 112, 152, 176, 176, 180, 188, 196];
+const [STORED, POPULATION, TOP, DUPLICATES, FORGOTTEN, GROUPS, NUMBERS, IDS, SCORES, GROUPING] = [
+  16, 64, 80, 104, 112, 152, 176, 180, 188, 196,
+];
 const RECORD_BYTES = 32;
-const MAGIC = 0x4d504c50;
-const VERSION = 2;
 /** Groups that have room at first. */
 const ROOM = 64;
 
@@ -120,6 +122,11 @@ export class Slots {
     return new Float64Array(this.#host.memory.buffer, this.#open() + TOP, 1)[0] as number;
   }
 
+  /** The address of the block. */
+  get address(): number {
+    return this.#open();
+  }
+
   /** Bytes of what is known of the rows, their identities, scores, groups and embeddings included. */
   get bytes(): number {
     const { exports } = this.#host;
@@ -164,13 +171,17 @@ export class Slots {
 
   /** Returns the slot of an identity. */
   find(id: number): number | undefined {
+    if (!this.#spec.ids) return undefined;
     const slot = this.#host.exports.memoryFind(this.#open(), id) >>> 0;
     return slot === DROPPED ? undefined : slot;
   }
 
-  /** Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call. */
-  offer({ count, keys, ids, scores, embeddings }: Offer): Uint32Array {
-    this.#makeRoom(count);
+  /**
+   * Offers rows and returns the slot `[count]` that each takes, or {@link DROPPED}; no slot comes twice. A view, valid until the next call.
+   * `admits`: takes all, there is room for them.
+   */
+  offer({ count, keys, ids, scores, embeddings }: Offer, admits = false): Uint32Array {
+    this.#makeRoom(count, keys);
     const state = this.#open();
     const { exports } = this.#host;
     const { keys: names, dims } = this.#spec;
@@ -191,9 +202,17 @@ export class Slots {
     if (ids !== undefined) new Float64Array(buffer, idsAt, count).set(ids);
     if (scores !== undefined) new Float32Array(buffer, scoresAt, count).set(scores);
     if (embeddings !== undefined) new Float32Array(buffer, vectorsAt, count * dims).set(embeddings);
-    const hasIds = this.#spec.ids && ids !== undefined;
-    exports.memoryOffer(state, count, keysAt, hasIds ? idsAt : 0, scores === undefined ? 0 : scoresAt, vectorsAt, vectorsAt + vectors, slots);
+    const givenIds = this.#spec.ids && ids !== undefined ? idsAt : 0;
+    const given = [state, count, keysAt, givenIds, scores === undefined ? 0 : scoresAt, vectorsAt] as const;
+    if (admits) exports.memoryAdmit(...given, slots);
+    else exports.memoryOffer(...given, vectorsAt + vectors, slots);
     return new Uint32Array(buffer, slots, count);
+  }
+
+  /** Counts rows that were seen elsewhere: of a group of a key, or, without one, of the whole stream. */
+  count(rows: number, key?: string, group = 0): void {
+    this.#makeRoom(1, {});
+    this.#host.exports.memoryCount(this.#open(), key === undefined ? DROPPED : this.keys.indexOf(key), group, rows);
   }
 
   /**
@@ -282,10 +301,8 @@ export class Slots {
   /** Puts a saved state in place of this one. On an error nothing has changed. @throws E_CORRUPT E_VERSION E_MISMATCH */
   load(saved: Uint8Array): void {
     const old = this.#open();
-    this.#check(saved);
-    const view = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
-    const most = Math.max(0, ...this.keys.map((_, j) => view.getUint32(GROUPS + 4 * j, true)));
-    if (most > 2 ** 24) corrupt("more groups than rows could have");
+    const known = { capacity: this.#capacity, columns: this.#flags, dims: this.#spec.dims, keys: this.keys.length };
+    const most = checkImage(saved, this.policy, known);
     const room = Math.max(ROOM, most);
     const state = this.#fresh(this.#capacity, room);
     const at = this.#reserve(saved.length);
@@ -300,6 +317,11 @@ export class Slots {
     this.#fell();
   }
 
+  /** Overwrites the scratch, where copies of identities and embeddings lie. */
+  wipe(): void {
+    if (this.#scratch !== 0) new Uint8Array(this.#host.memory.buffer, this.#scratch, this.#scratchBytes).fill(0);
+  }
+
   /** Frees the Wasm memory; every later use but this one fails. */
   close(): void {
     for (const address of [this.#state, this.#scratch]) if (address !== 0) this.#host.free(address);
@@ -307,39 +329,19 @@ export class Slots {
     this.#state = this.#scratch = this.#scratchBytes = 0;
   }
 
-  /** Refuses bytes that are no state of such a store. */
-  #check(saved: Uint8Array): void {
-    if (saved.length < SAVED) corrupt(`expected at least ${SAVED} bytes, got ${saved.length}`);
-    const view = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
-    const [magic, version, policy, capacity, , flags, dims, groupings] = Array.from({ length: 8 }, (_, i) => view.getUint32(4 * i, true));
-    if (magic !== MAGIC) corrupt(`expected the mark ${MAGIC}, got ${magic}`);
-    if (version !== VERSION)
-      fail("E_VERSION", `memory: saved state has another version; expected ${VERSION}, got ${version}`, { hint: "Update Palimpsest." });
-    const found = { policy: policyNames[policy as number] ?? policy, capacity, columns: flags, dims, keys: groupings };
-    const expected = {
-      policy: this.policy.policy,
-      capacity: this.#capacity,
-      columns: this.#flags,
-      dims: this.#spec.dims,
-      keys: this.keys.length,
-    };
-    for (const name of ["policy", "capacity", "columns", "dims", "keys"] as const) {
-      if (found[name] === expected[name]) continue;
-      fail("E_MISMATCH", `memory: saved state has another ${name}; expected ${expected[name]}, got ${found[name]}`, {
-        hint: `Create the memory with the ${name} it was saved with.`,
-        context: { expected, found },
-      });
-    }
-  }
-
   get #flags(): number {
-    return (this.#spec.ids ? 1 : 0) + (this.#spec.scores ? 2 : 0);
+    const { ids, scores, policy } = this.#spec;
+    return (ids ? 1 : 0) + (scores || definitionOf(policy.policy).measure !== undefined ? 2 : 0);
   }
 
   #blockBytes(capacity: number, room: number): number {
     const { policy, dims, keys } = this.#spec;
     const { clusters } = numbersOf(policy);
-    return this.#host.exports.memoryBytes(policyNames.indexOf(policy.policy), capacity, this.#flags, dims, keys.length, room, clusters);
+    const { exports } = this.#host;
+    const bytes = exports.memoryBytes(policyNames.indexOf(policy.policy), capacity, this.#flags, dims, keys.length, room, clusters) >>> 0;
+    // Wasm counts modulo 2^32: what goes beyond is for the allocator to refuse.
+    const known = { keys: keys.length, ids: this.#spec.ids, scores: (this.#flags & 2) !== 0, dims };
+    return Math.max(bytes, Math.floor(capacity * indexBytes(known)));
   }
 
   /** Returns the address of a fresh block. */
@@ -352,10 +354,18 @@ export class Slots {
     return state;
   }
 
-  /** Sees that n more groups have room. */
-  #makeRoom(n: number): void {
-    const most = Math.max(0, ...this.keys.map((_, j) => this.#groupCount(j))) + n;
-    if (most > this.#room && this.keys.length > 0) this.#relocate(this.#capacity, Math.max(most, 2 * this.#room));
+  /** Sees that the groups of `count` more rows have room. */
+  #makeRoom(count: number, keys: Offer["keys"]): void {
+    const { dims, policy } = this.#spec;
+    const { clusters } = numbersOf(policy);
+    // Values are looked at only where each might begin a group of its own.
+    const groups = this.keys.map((name, j) => {
+      const known = this.#groupCount(j);
+      if (known + count <= this.#room) return 0;
+      return j === 0 && clusters > 0 && dims > 0 ? clusters : known + (new Set(keys[name]).size || 1);
+    });
+    const most = Math.max(0, ...groups);
+    if (most > this.#room) this.#relocate(this.#capacity, Math.max(most, 2 * this.#room));
   }
 
   /** Moves into a block of other size. */
@@ -411,8 +421,4 @@ export class Slots {
 
 function align(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
-}
-
-function corrupt(what: string): never {
-  fail("E_CORRUPT", `memory: saved state is damaged; ${what}`, { hint: "Restore an earlier copy." });
 }

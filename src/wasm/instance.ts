@@ -41,6 +41,9 @@ export interface Kernels {
     scratch: number,
     slots: number,
   ): void;
+  memoryAdmit(state: number, n: number, keys: number, ids: number, scores: number, embeddings: number, slots: number): void;
+  memoryCount(state: number, grouping: number, key: number, rows: number): void;
+  memoryRead(state: number, first: number, n: number, slots: number, ids: number, scores: number, embeddings: number): void;
   memoryGenerations(state: number, n: number, slots: number, generations: number): void;
   memoryUpdate(state: number, n: number, slots: number, generations: number, scores: number): number;
   memoryVictim(state: number, size: number): number;
@@ -64,6 +67,13 @@ export interface Kernels {
   memorySaved(state: number): number;
   memorySave(state: number, out: number): void;
   memoryLoad(state: number, image: number, bytes: number): number;
+  rowsGather(column: number, stride: number, bytes: number, n: number, slots: number, out: number): void;
+  rowsScale(column: number, stride: number, length: number, n: number, slots: number, scale: number, offset: number, out: number): void;
+  rowsWiden(column: number, stride: number, length: number, n: number, slots: number, out: number): void;
+  rowsNarrow(values: number, count: number, out: number): void;
+  rowsFollow(column: number, stride: number, n: number, moves: number): void;
+  crcTables(tables: number): void;
+  crc32c(tables: number, data: number, length: number, previous: number): number;
 }
 
 /** One instance of the kernels with its own memory; arenas, replay index and scratch all live in it. */
@@ -139,7 +149,6 @@ export function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wa
       if (hole.start === hole.end) free.splice(index, 1);
     }
     used.set(start, size);
-    new Uint8Array(memory.buffer, start, size).fill(0);
     return start;
   }
 
@@ -161,6 +170,8 @@ export function allocator(memory: WebAssembly.Memory, heapBase: number): Pick<Wa
     const size = used.get(address);
     if (size === undefined) return;
     used.delete(address);
+    // What was forgotten is gone for good, and memory never used before is not touched: it is zero.
+    new Uint8Array(memory.buffer, address, size).fill(0);
     free.push({ start: address, end: address + size });
     free.sort((a, b) => a.start - b.start);
     const merged: typeof free = [];

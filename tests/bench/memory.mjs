@@ -33,7 +33,11 @@ async function offer() {
   const palimpsest = async (insert) => {
     const store = await openMemory({ columns: { x: { dtype: "u8", shape: [ROW] }, label: "u32" }, capacity, insert });
     for (let i = 0; i < 200; i++) store.offer({ x, label });
-    return doing("Palimpsest", () => store.offer({ x, label }), () => store.close());
+    return doing(
+      "Palimpsest",
+      () => store.offer({ x, label }),
+      () => store.close(),
+    );
   };
   const plain = (/** @type {boolean} */ newest) => {
     const rows = new Uint8Array(capacity * ROW);
@@ -77,7 +81,11 @@ async function gather() {
   const palimpsest = async () => {
     const store = await openMemory({ columns: { x: { dtype: "f32", shape: [ROW] } }, capacity: stored });
     for (let i = 0; i < stored / block; i++) store.offer({ x });
-    return doing("Palimpsest", () => store.draw(count), () => store.close());
+    return doing(
+      "Palimpsest",
+      () => store.draw(count),
+      () => store.close(),
+    );
   };
   const plain = async () => {
     const rows = new Float32Array(stored * ROW);
@@ -93,7 +101,14 @@ async function gather() {
       }
     });
   };
-  return contest(titles.gather, [{ ...ours(), open: palimpsest }, { name: "plain JavaScript", kind: "javascript", open: plain }], rules);
+  return contest(
+    titles.gather,
+    [
+      { ...ours(), open: palimpsest },
+      { name: "plain JavaScript", kind: "javascript", open: plain },
+    ],
+    rules,
+  );
 }
 
 /** Drawing 256 of a million rows by priority, and setting as many priorities. */
@@ -108,7 +123,11 @@ async function priorities() {
   };
   const drawing = async () => {
     const store = await open();
-    return doing("Palimpsest", () => store.draw(count, draws.proportional()), () => store.close());
+    return doing(
+      "Palimpsest",
+      () => store.draw(count, draws.proportional()),
+      () => store.close(),
+    );
   };
   const updating = async () => {
     const store = await open();
@@ -118,7 +137,7 @@ async function priorities() {
     const work = () => {
       turn += 1;
       for (let i = 0; i < count; i++) {
-        slots[i] = (/** @type {number} */ (slots[i]) + 7919) % MILLION;
+        slots[i] = /** @type {number} */ ((slots[i]) + 7919) % MILLION;
         scores[i] = 1 + ((turn + i) & 255);
       }
       store.update(slots, scores);
@@ -166,19 +185,49 @@ async function flat() {
   const drawFrom = async (/** @type {number} */ stored) => {
     const store = await openMemory({ columns: { label: "u32" }, capacity: stored });
     store.offer({ label: new Uint32Array(stored) });
-    return doing("Palimpsest", () => store.draw(256), () => store.close());
+    return doing(
+      "Palimpsest",
+      () => store.draw(256),
+      () => store.close(),
+    );
   };
   const offerAfter = async (/** @type {number} */ tasks) => {
-    const store = await openMemory({ columns: { x: { dtype: "u8", shape: [ROW] }, task: "u32" }, capacity: 10_000, insert: memory.quota({ key: "task" }) });
+    const store = await openMemory({
+      columns: { x: { dtype: "u8", shape: [ROW] }, task: "u32" },
+      capacity: 10_000,
+      insert: memory.quota({ key: "task" }),
+    });
     const x = noise(128 * ROW);
     const task = new Uint32Array(128);
     for (let t = 0; t < tasks; t++) for (let i = 0; i < 200; i++) store.offer({ x, task: task.fill(t) });
-    return doing("Palimpsest", () => store.offer({ x, task }), () => store.close());
+    return doing(
+      "Palimpsest",
+      () => store.offer({ x, task }),
+      () => store.close(),
+    );
   };
-  const pair = async (/** @type {string} */ workload, /** @type {string[]} */ names, /** @type {(() => Promise<import("./contest.mjs").Contender>)[]} */ opens) => {
-    const rows = await contest(workload, names.map((variant, i) => ({ ...ours(variant), open: /** @type {any} */ (opens[i]) })), rules);
+  const pair = async (
+    /** @type {string} */ workload,
+    /** @type {string[]} */ names,
+    /** @type {(() => Promise<import("./contest.mjs").Contender>)[]} */ opens,
+  ) => {
+    const rows = await contest(
+      workload,
+      names.map((variant, i) => ({ ...ours(variant), open: /** @type {any} */ (opens[i]) })),
+      rules,
+    );
     const [first, last] = rows.map(({ ms }) => ms ?? Number.NaN);
-    return [...rows, { workload, name: "Palimpsest", kind: /** @type {const} */ ("palimpsest"), variant: "ratio", unit: "×", value: /** @type {number} */ (last) / /** @type {number} */ (first) }];
+    return [
+      ...rows,
+      {
+        workload,
+        name: "Palimpsest",
+        kind: /** @type {const} */ ("palimpsest"),
+        variant: "ratio",
+        unit: "×",
+        value: /** @type {number} */ (last) / /** @type {number} */ (first),
+      },
+    ];
   };
   return [
     ...(await pair(titles.flatDraw, ["10,000 rows", "1,000,000 rows"], [() => drawFrom(10_000), () => drawFrom(1_000_000)])),
@@ -188,7 +237,7 @@ async function flat() {
 
 /** What a stored row takes beyond its columns. */
 async function overhead() {
-  /** @type {Record<string, import("palimpsest").MemoryOptions>} */
+  /** @type {Record<string, import("palimpsest").OpenMemoryOptions<import("palimpsest").MemoryColumns>>} */
   const kinds = {
     reservoir: { columns: { label: "u32" }, capacity: 100_000 },
     "class-balanced, identities": { columns: { label: "u32", id: "id" }, capacity: 100_000, insert: memory.classBalanced() },
@@ -200,9 +249,13 @@ async function overhead() {
     const count = 100_000;
     const label = Uint32Array.from({ length: count }, (_, i) => i % 10);
     const id = Float64Array.from({ length: count }, (_, i) => i);
-    store.offer({ label, ...("id" in options.columns && { id }), ...("score" in options.columns && { score: new Float32Array(count).fill(1) }) });
+    store.offer({
+      label,
+      ...("id" in options.columns && { id }),
+      ...("score" in options.columns && { score: new Float32Array(count).fill(1) }),
+    });
     if ("score" in options.columns) store.draw(1, draws.proportional());
-    const value = store.stats().bytes.overheadPerRow;
+    const value = store.stats().bytes.perRow;
     rows.push({ workload: titles.overhead, name: "Palimpsest", kind: /** @type {const} */ ("palimpsest"), variant, unit: "bytes", value });
     store.close();
   }

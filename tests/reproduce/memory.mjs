@@ -98,7 +98,12 @@ async function runAll(cells, tell) {
 }
 
 export async function run({ log = console.log } = {}) {
-  const pairs = [...Object.keys(keeping).map((keeps) => [keeps, "uniform"]), ...Object.keys(drawing).slice(1).map((draw) => ["reservoir", draw])];
+  const pairs = [
+    ...Object.keys(keeping).map((keeps) => [keeps, "uniform"]),
+    ...Object.keys(drawing)
+      .slice(1)
+      .map((draw) => ["reservoir", draw]),
+  ];
   /** @type {Map<string, number[]>} */
   const found = new Map();
   const nameOf = (/** @type {Omit<Cell, "seed">} */ { keeps, draws: drawn, capacity }) => `${keeps} | ${drawn} | ${capacity}`;
@@ -115,7 +120,9 @@ export async function run({ log = console.log } = {}) {
     const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
     return { mean, text: `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)}` };
   };
-  log(`| keeps | draws | ${capacities.map((capacity) => `${capacity} rows`).join(" | ")} |\n| --- | --- | ${capacities.map(() => "---").join(" | ")} |`);
+  log(
+    `| keeps | draws | ${capacities.map((capacity) => `${capacity} rows`).join(" | ")} |\n| --- | --- | ${capacities.map(() => "---").join(" | ")} |`,
+  );
   for (const [keeps = "", drawn = ""] of pairs) {
     log(`| ${keeps} | ${drawn} | ${capacities.map((capacity) => shown(keeps, drawn, capacity).text).join(" | ")} |`);
   }

@@ -1,0 +1,54 @@
+/** The AssemblyScript of a replay memory, compiled by itself, in a memory whose allocator knows what is live. */
+import { expect } from "vitest";
+import type { MemoryHost, MemoryKernels } from "../../src/memory/slots.ts";
+import { type Compiled, compileAssembly } from "./assembly.ts";
+
+/** What tests look at beside what the product calls. */
+interface Inner extends MemoryKernels {
+  /** The slot of the r-th member of a group. */
+  member(state: number, j: number, group: number, r: number): number;
+}
+
+/** A host for tests. */
+export interface TestHost extends MemoryHost {
+  /** Addresses that were handed out and not given back. */
+  readonly live: ReadonlySet<number>;
+  readonly inner: Inner;
+  /** The block of the store that was asked last for its clock. */
+  asked(): number;
+}
+
+/** Returns a maker of hosts, which share one memory: a new one takes the place of the one before. */
+export async function compileMemory(): Promise<() => TestHost> {
+  const parts = ["./memory", "./image", "./draw"].map((file) => `export * from "${file}";`).join("\n");
+  const wasm: Compiled<Inner> = await compileAssembly<Inner>(`${parts}\nexport { member } from "./group";`, 2048);
+  return () => {
+    const live = new Set<number>();
+    let top = 65536;
+    let asked = 0;
+    return {
+      memory: wasm.memory,
+      inner: wasm.exports,
+      live,
+      asked: () => asked,
+      exports: {
+        ...wasm.exports,
+        memoryClock(state) {
+          asked = state;
+          return wasm.exports.memoryClock(state);
+        },
+      },
+      // Never reuses, and hands blocks out filled with ones.
+      alloc(bytes) {
+        const address = top;
+        top += (bytes + 15) & ~7;
+        new Uint8Array(wasm.memory.buffer, address, bytes).fill(255);
+        live.add(address);
+        return address;
+      },
+      free(address) {
+        expect(live.delete(address)).toBe(true);
+      },
+    };
+  };
+}
