@@ -157,7 +157,7 @@ export function checkIds(where: string, given: ArrayLike<number>, count: number 
 }
 
 /** Returns the number of a task. @throws E_DATA */
-export function checkTask(where: string, task: unknown): number {
+function checkTask(where: string, task: unknown): number {
   if (Number.isInteger(task) && (task as number) >= 0 && (task as number) < 2 ** 32) return task as number;
   return fail("E_DATA", `${where}: task is no number of a task; expected a whole number from 0 to 2^32 − 1, got ${describe(task)}`, {
     context: { field: "task" },

@@ -248,11 +248,12 @@ export class Engine {
         const rows = drawn[name];
         if (rows === undefined) continue;
         const first = this.#groups.find((group) => group.name === name)?.first as number;
-        for (let i = 0; i < Math.min(size, rows.slots.length); i++) {
+        const count = Math.min(size, rows.slots.length);
+        for (let i = 0; i < count; i++) {
           slots[first + i] = rows.slots[i] as number;
           weight[first + i] = rows.weights?.[i] ?? 1;
         }
-        placed.push({ ...rows, first });
+        placed.push({ ...rows, first, count });
       }
     }
     normalise(weight);

@@ -34,6 +34,8 @@ export type Outputs = Readonly<Record<string, Float32Array | Uint32Array>>;
 /** Drawn rows and where they stand among the rows of the step. */
 export interface PlacedDraw extends Drawn {
   readonly first: number;
+  /** How many of them joined the step. */
+  readonly count: number;
 }
 
 /** What a learner tells of its memory. */
@@ -116,8 +118,8 @@ export class Remembered {
     const { measure, adaptive } = this.spec;
     if (measure === "loss") {
       const scores = this.#scoresOf(outputs);
-      for (const { first, slots, generations } of drawn) {
-        if (slots.length > 0) this.replay.update(slots, generations, scores.subarray(first, first + slots.length));
+      for (const { first, count, slots, generations } of drawn) {
+        if (count > 0) this.replay.update(Uint32Array.from(slots).subarray(0, count), generations, scores.subarray(first, first + count));
       }
     }
     const active = outputs.active?.[0];

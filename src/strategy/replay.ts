@@ -6,7 +6,10 @@ import type { Strategy } from "./strategy.ts";
 export interface ReplayOptions {
   /** Rows drawn from memory in each step. */
   readonly batchSize: number;
-  /** Which rows are drawn, see `draws`. Default: uniformly, without replacement. Weights that come with a draw multiply those of the mean. */
+  /**
+   * Which rows are drawn, see `draws`. Default: uniformly, without replacement. Weights that come with a draw multiply those of the mean. Draws by
+   * score go by the losses of rows; an adaptive one is told every tenth step how many units of `nn.relu` are active: without such it stays low.
+   */
   readonly draw?: DrawPolicy;
 }
 

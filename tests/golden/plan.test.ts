@@ -1,8 +1,8 @@
-import { memory, nn, optim, strategies } from "palimpsest";
+import { draws, memory, nn, optim, strategies } from "palimpsest";
 import { describe, expect, it } from "vitest";
 import type { LearnerOptions } from "../../src/learner/config.ts";
 import { layOutState } from "../../src/learner/layout.ts";
-import { inferencePlan, stepPlan } from "../../src/learner/programs.ts";
+import { inferencePlan, keepPlan, stepPlan } from "../../src/learner/programs.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
 import { printPlan } from "../../src/program/describe.ts";
 import type { Plan } from "../../src/program/plan.ts";
@@ -44,6 +44,32 @@ describe("dispatches of a training step", () => {
     for (const kernel of (await planOf(options, batch)).kernels) counts[kernel.family] = (counts[kernel.family] ?? 0) + 1;
     expect(counts).toEqual(expected);
   });
+});
+
+it("a memory costs a step no dispatch where it measures nothing, and one where it measures losses, features or gradients", async () => {
+  const familiesOf = (plan: Plan): string[] => plan.kernels.map(({ family }) => family);
+  const plain = await planOf({ ...withReplay, optimizer: optim.sgd() }, 10);
+  const drawn = { ...withReplay, optimizer: optim.sgd(), strategies: [strategies.replay({ batchSize: 10, draw: draws.recall() })] };
+  for (const policy of [memory.reservoir, memory.ring, memory.quota, memory.balancedReservoir, memory.greedy]) {
+    const plan = await planOf({ ...drawn, memory: policy({ capacity: 1000 }) }, 10);
+    expect(familiesOf(plan)).toEqual(familiesOf(plain));
+    expect(plan.outputs).toEqual(plain.outputs);
+  }
+  const step = familiesOf(plain).filter((family) => family !== "scatter");
+  const measured: [typeof memory.lossAware, string, number[]][] = [
+    [memory.lossAware, "rowLoss", [20]],
+    [memory.similarity, "features", [10, 512]],
+    [memory.gradientDiverse, "gradient", [10, 10]],
+  ];
+  for (const [policy, name, shape] of measured) {
+    const more = { optimizer: optim.sgd(), schedule: 0.1, memory: policy({ capacity: 1000 }) };
+    const config = await resolveConfig({ ...(withReplay as LearnerOptions), ...more });
+    const layout = layOutState(config, 10);
+    const plan = stepPlan(config, layout);
+    expect(plan.outputs.find((output) => output.name === name)?.shape).toEqual(shape);
+    expect(plan.kernels.length).toBe(step.length + 1);
+    expect(familiesOf(keepPlan(layout))).toEqual(["scatter", "scatter"]);
+  }
 });
 
 it("the whole plan of a small step with replay stays what it was", async () => {

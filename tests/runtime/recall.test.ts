@@ -1,4 +1,5 @@
 import {
+  type Batch,
   type DrawPolicy,
   draws,
   Learner,
@@ -15,6 +16,10 @@ import {
   strategies,
 } from "palimpsest";
 import { expect, it } from "vitest";
+import { checkBatch } from "../../src/learner/batch.ts";
+import { Engine } from "../../src/learner/engine.ts";
+import { resolveConfig } from "../../src/learner/resolve.ts";
+import type { Offer } from "../../src/memory/slots.ts";
 import { jobBatches } from "./job.ts";
 
 const capacity = 24;
@@ -35,6 +40,14 @@ const ways: [string, MemoryPolicy, DrawPolicy][] = [
     ]),
   ],
 ];
+const options: LearnerOptions = {
+  model: nn.sequential(nn.flatten(), nn.linear(6), nn.relu(), nn.classifier({ capacity: 10 })),
+  input: { shape: [14, 14], dtype: "u8", scale: 1 / 128, offset: -0.5 },
+  optimizer: optim.sgd(),
+  schedule: 0.03,
+  seed: 8,
+  batchSize: 10,
+};
 const batches = jobBatches(30).map((batch, k) => ({ ...batch, task: Math.floor(k / 6) }));
 
 /** Returns the slots drawn in each step, and what memory holds in the end. */
@@ -56,17 +69,7 @@ async function recalled(
       },
     },
   };
-  const options: LearnerOptions = {
-    model: nn.sequential(nn.flatten(), nn.linear(6), nn.relu(), nn.classifier({ capacity: 10 })),
-    input: { shape: [14, 14], dtype: "u8", scale: 1 / 128, offset: -0.5 },
-    optimizer: optim.sgd(),
-    schedule: 0.03,
-    memory: policy,
-    strategies: [watched],
-    seed: 8,
-    batchSize: 10,
-  };
-  const learner = await Learner.create(runtime, options);
+  const learner = await Learner.create(runtime, { ...options, memory: policy, strategies: [watched] });
   for (const batch of batches) await learner.observe(batch);
   const { tensors } = readSafetensors(await learner.checkpoint(), "checkpoint");
   await learner.close();
@@ -74,16 +77,60 @@ async function recalled(
   return { slots, stored: new Map(stored) };
 }
 
-it.each(ways)("from %s: WebGPU keeps and recalls the rows that Wasm does, byte for byte", async (_, policy, draw) => {
-  const gpu = await openRuntime({ backend: "webgpu" }).catch((error) => {
+async function openGpu(): Promise<Runtime | undefined> {
+  return openRuntime({ backend: "webgpu" }).catch((error) => {
     if (typeof process !== "undefined" && process.env?.CI === "true" && !("Bun" in globalThis)) throw error;
     return undefined;
   });
+}
+
+it.each(ways)("from %s: WebGPU keeps and recalls the rows that Wasm does, byte for byte", async (_, policy, draw) => {
+  const gpu = await openGpu();
   if (gpu === undefined) return;
   const wasm = await openRuntime({ backend: "wasm" });
   const [expected, found] = [await recalled(wasm, policy, draw), await recalled(gpu, policy, draw)];
   expect(expected.slots.at(-1)?.length).toBeGreaterThan(3);
   expect(found).toEqual(expected);
+  gpu.close();
+  wasm.close();
+});
+
+/** Returns what memory was offered in each of the first steps. */
+async function offered(runtime: Runtime, policy: MemoryPolicy): Promise<Offer[]> {
+  const config = await resolveConfig({ ...options, memory: policy, strategies: [strategies.replay({ batchSize: 6 })] });
+  const engine = await Engine.open(runtime, config);
+  const { replay } = engine.memory as NonNullable<Engine["memory"]>;
+  const offers: Offer[] = [];
+  const offer = replay.offer.bind(replay);
+  replay.offer = (rows) => {
+    offers.push(structuredClone(rows));
+    return offer(rows);
+  };
+  // The last holds fewer rows than the step has room for.
+  for (const batch of [...batches.slice(0, 2), { ...(batches[2] as Batch), x: batches[2]?.x.slice(0, 196) as Uint8Array, y: [1] }])
+    await engine.step(checkBatch("test", batch, config));
+  engine.close();
+  return offers;
+}
+
+it.each([
+  ["losses", memory.lossAware({ capacity })],
+  ["features", memory.herding({ capacity })],
+  ["gradients", memory.gradientDiverse({ capacity })],
+] as const)("WebGPU measures the %s that Wasm does", async (what, policy) => {
+  const gpu = await openGpu();
+  if (gpu === undefined) return;
+  const wasm = await openRuntime({ backend: "wasm" });
+  const [expected, found] = [await offered(wasm, policy), await offered(gpu, policy)];
+  const column = what === "losses" ? "scores" : "embeddings";
+  const width = { losses: 1, features: 6, gradients: 10 }[what];
+  for (const [step, offer] of expected.entries()) {
+    const [a, b] = [offer[column], found[step]?.[column]] as [Float32Array, Float32Array];
+    expect(a.length).toBe(width * (step === 2 ? 1 : 10));
+    expect(b.length).toBe(a.length);
+    expect(a.some((value) => Math.abs(value) > 0.1)).toBe(true);
+    for (const [i, value] of a.entries()) expect(Math.abs((b[i] as number) - value)).toBeLessThan(1e-4);
+  }
   gpu.close();
   wasm.close();
 });

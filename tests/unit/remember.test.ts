@@ -130,10 +130,33 @@ describe("what a step measures", () => {
     engine.close();
   });
 
-  it("a draw by priority makes losses scores under any policy, none of them 0", async () => {
-    const { engine } = await measured(options(memory.reservoir({ capacity: 6 }), draws.proportional()));
-    expect(engine.memory?.replay.stores[0]?.slots.scores()[0]).toBeCloseTo(Math.log(4) + 1e-6, 5);
+  it("the score of a row that was drawn becomes its loss of now, that of another stays", async () => {
+    const config = await resolveConfig({
+      ...options(memory.lossAware({ capacity: 6 })),
+      strategies: [strategies.replay({ batchSize: 2 })],
+    });
+    const engine = await Engine.open(runtime, config);
+    const { replay } = engine.memory as NonNullable<Engine["memory"]>;
+    const slots = replay.stores[0]?.slots as { scores(): Float32Array };
+    await engine.step(checkBatch("test", batch, config));
+    replay.update([0, 1, 2], undefined, [9, 9, 9]);
+    await engine.step(checkBatch("test", batch, config));
+    const stale = [...slots.scores()].filter((score) => score === 9);
+    expect(stale.length).toBe(1);
     engine.close();
+  });
+
+  it("a draw by priority makes losses scores under any policy, and rows of no loss are drawn all the same", async () => {
+    const { engine } = await measured(options(memory.reservoir({ capacity: 6 }), draws.proportional()));
+    expect(engine.memory?.replay.stores[0]?.slots.scores()[0]).toBeCloseTo(Math.log(4), 5);
+    engine.close();
+    const sure = new Map([...weights, ["2.bias", Float32Array.of(0, 0, 99)]]);
+    const config = await resolveConfig({ ...options(memory.reservoir({ capacity: 6 }), draws.proportional()), weights: sure });
+    const certain = await Engine.open(runtime, config);
+    for (let i = 0; i < 2; i++) expect((await certain.step(checkBatch("test", { ...batch, y: [2, 2, 2] }, config))).loss).toBe(0);
+    const scores = certain.memory?.replay.stores[0]?.slots.scores() as Float32Array;
+    expect([...scores]).toEqual(new Array(6).fill(Math.fround(1e-6)));
+    certain.close();
   });
 
   it("features are what the classifier takes in, gradients those of the outputs", async () => {
@@ -176,7 +199,7 @@ describe("what a step measures", () => {
         },
       },
     };
-    const config = await resolveConfig({ ...options(memory.ring({ capacity: 6 })), strategies: [watched], batchSize: 3 });
+    const config = await resolveConfig({ ...options(memory.ring({ capacity: 6 })), strategies: [watched], batchSize: 5 });
     const engine = await Engine.open(runtime, config);
     const { replay: index } = engine.memory as NonNullable<Engine["memory"]>;
     const told: number[] = [];
@@ -296,22 +319,25 @@ describe("what does not fit is refused when the learner is made", () => {
     await other.close();
   });
 
-  it.each(Object.keys(policies))("bytes of %s hold what the memory then takes", async (name) => {
-    const bytes = 40_000;
+  it.each(Object.keys(policies).filter((name) => name !== "long-term"))("bytes of %s hold what the memory then takes", async (name) => {
     const { capacity: _, ...policy } = policies[name] as MemoryPolicy & { capacity: number };
-    if (name === "long-term") return;
-    for (const draw of [undefined, ...(["loss-aware", "quota"].includes(name) ? [draws.proportional()] : [])]) {
+    const taken = async (bytes: number, draw: DrawPolicy | undefined): Promise<number> => {
       const config = await resolveConfig(optionsOf({ ...policy, capacity: { bytes } } as MemoryPolicy, draw));
       const engine = await Engine.open(runtime, config);
-      const batch = checkBatch("test", batchOf([1, 2, 3, 4]), config);
-      for (let i = 0; i < 2; i++) await engine.step(batch);
-      const rows = config.memory?.capacities[0] as number;
-      const { slots } = engine.memory?.replay.stores[0] as { slots: { bytes: number } };
-      const columns = rows * (engine.layout.x.rowBytes + engine.layout.y.rowBytes);
-      // Groups and the header come on top, which do not grow with the rows.
-      expect(columns + slots.bytes).toBeGreaterThan(0.97 * bytes);
-      expect(columns + slots.bytes).toBeLessThan(bytes + 20_000);
+      for (let i = 0; i < 2; i++) await engine.step(checkBatch("test", batchOf([1, 2, 3, 4]), config));
+      const [store] = (engine.memory as NonNullable<Engine["memory"]>).replay.stores;
+      const columns = (config.memory?.capacities[0] as number) * (engine.layout.x.rowBytes + engine.layout.y.rowBytes);
+      const index = store?.slots.bytes as number;
       engine.close();
+      return columns + index;
+    };
+    const scored = ["loss-aware", "quota"].includes(name) ? [draws.proportional()] : [];
+    for (const draw of [undefined, draws.balanced({ key: "task" }), ...scored]) {
+      const [some, more] = [await taken(1e5, draw), await taken(3e5, draw)];
+      // Groups and the header come on top, which do not grow with the rows.
+      expect(some).toBeGreaterThan(0.99e5);
+      expect(some).toBeLessThan(1.2e5);
+      expect(Math.abs(more - some - 2e5)).toBeLessThan(1e3);
     }
   });
 });
