@@ -28,9 +28,26 @@ const policies: readonly (readonly [policy: MemoryPolicy, ...capacities: number[
 ];
 
 /** Draws, which are made in turn. */
-const drawn: readonly DrawPolicy[] = [draws.uniform()];
+const drawn: readonly DrawPolicy[] = [
+  draws.uniform(),
+  draws.uniform({ replacement: true }),
+  draws.balanced(),
+  draws.balanced({ key: "task", replacement: true }),
+  draws.proportional(),
+  draws.rank(),
+  draws.powerLaw({ exponent: 1.2 }),
+  draws.powerLaw({ key: "task" }),
+  draws.fading(),
+  draws.recency(),
+  draws.recall(),
+  draws.top({ candidates: 100 }),
+  draws.softmax(),
+  draws.mixture([{ share: 2 }, { share: 1, policy: draws.proportional({ alpha: 1 }) }]),
+  draws.limited({ samplesPerInsert: 0.7 }),
+  draws.adaptive(),
+];
 
-const HASH = "756ac7463bd7130367e1972134e4ac4ebb4f5176efd9a6695d0ee4e73ad02ec3";
+const HASH = "3e5351fe553e84b7e777330a36e9ae9dd7fa220c1a5f8722a9c18ed810617f87";
 const OPERATIONS = 1_000_000;
 const ROWS = 64;
 const DIMS = 4;
