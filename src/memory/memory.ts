@@ -200,7 +200,7 @@ export class Memory<C extends MemoryColumns> {
     const values = Float32Array.from(scores);
     checkScores(where, values, plan.priorities);
     checkSlots(where, slots, 2 ** 32);
-    return replay.update(slots, generations, values);
+    return replay.update(Uint32Array.from(slots), generations, values);
   }
 
   /** Returns the rows of slots by column; views, valid until the next call. @throws E_DATA for a slot without a row */
@@ -215,7 +215,8 @@ export class Memory<C extends MemoryColumns> {
           fail("E_DATA", `memory.read: slot ${slot} is empty; expected one with a row, got number ${i} of the list`);
       }
     }
-    return rows.gather(slots, replay.stores) as MemoryRows<C>;
+    // A view of the memory itself would not outlast what comes.
+    return rows.gather(Uint32Array.from(slots), replay.stores) as MemoryRows<C>;
   }
 
   /**

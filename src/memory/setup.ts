@@ -71,6 +71,8 @@ export function planOf(options: OpenMemoryOptions<MemoryColumns>): Plan {
   const stores = [...storesOf(policy).values()];
   const has = (name: string): boolean => fields.some((field) => field.name === name);
   for (const store of stores) checkStore(where, store, fields);
+  if (stores.length > 1 && options.capacity !== undefined)
+    fail("E_CONFIG", `${where}: each of several stores has its own capacity; expected none beside them, got one`);
   const keys = [...new Set(options.keys ?? [])];
   for (const key of keys) checkKey(`${where}: option "keys"`, fields, key);
   const measures = stores.map((store) => definitionOf(store.policy).measure);

@@ -131,13 +131,13 @@ async function priorities() {
   };
   const updating = async () => {
     const store = await open();
-    const slots = Uint32Array.from({ length: count }, (_, i) => (i * 4093) % MILLION);
+    const slots = new Uint32Array(count);
     let turn = 0;
     const scores = new Float32Array(count);
     const work = () => {
       turn += 1;
       for (let i = 0; i < count; i++) {
-        slots[i] = /** @type {number} */ ((slots[i]) + 7919) % MILLION;
+        slots[i] = (4093 * i + 7919 * turn) % MILLION;
         scores[i] = 1 + ((turn + i) & 255);
       }
       store.update(slots, scores);

@@ -5,8 +5,8 @@ import type { MemoryPolicy } from "../../src/memory/policy.ts";
 const DROPPED = 0xffffffff;
 const columns = { x: { dtype: "f32", shape: [4] }, label: "u32", task: "u32", id: "id", embedding: { dtype: "f32", shape: [2] } } as const;
 
-async function open(insert: MemoryPolicy = memory.reservoir()) {
-  return openMemory({ columns, capacity: 20, insert, keys: ["task"] });
+async function open(insert: MemoryPolicy = memory.reservoir({ capacity: 20 })) {
+  return openMemory({ columns, insert, keys: ["task"] });
 }
 type Open = Awaited<ReturnType<typeof open>>;
 
@@ -55,10 +55,10 @@ describe("rows go", () => {
   });
 
   it.each([
-    ["reservoir", memory.reservoir()],
-    ["class-balanced", memory.classBalanced()],
-    ["herding", memory.herding()],
-    ["clusters", memory.clusters()],
+    ["reservoir", memory.reservoir({ capacity: 20 })],
+    ["class-balanced", memory.classBalanced({ capacity: 20 })],
+    ["herding", memory.herding({ capacity: 20 })],
+    ["clusters", memory.clusters({ capacity: 20 })],
   ])("and leave no trace in the memory: %s", async (_, insert) => {
     const replay = await open(insert);
     offer(replay, range(0, 15));

@@ -54,6 +54,7 @@ describe("options that do not hold are refused by name", () => {
     ["less than one row", { capacity: 0 }, /"capacity"/],
     ["less than one row in bytes", { capacity: { bytes: 3 } }, /no row fits/],
     ["two capacities", { insert: memory.ring({ capacity: 3 }) }, /given twice/],
+    ["a capacity beside those of stores", { insert: memory.longTerm({ capacity: 4 }) }, /each of several stores/],
     ["no capacity", { capacity: undefined }, /no capacity/],
     ["an unknown policy", { insert: { policy: "reservior" } }, /"policy"/, /"reservoir"/],
     ["an unknown option of a policy", { insert: { policy: "reservoir", chnk: 2 } }, /"chnk"/, /"chunk"/],
