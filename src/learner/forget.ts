@@ -55,7 +55,7 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
   for (const { byteOffset, rowBytes } of [x, y])
     engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
   const { samples } = engine.counters;
-  for (const id of ids) memory.refusals.add(id, samples + refuse);
+  for (const id of ids) memory.refusals.add(id, refuse, samples);
   return { forgotten: slots.length };
 }
 

@@ -11,7 +11,7 @@ export interface LearnerMemoryStats {
   /** Rows that came though their identity was stored, and rows forgotten: each store counts. */
   readonly duplicates: number;
   readonly forgotten: number;
-  /** Identities that are refused. */
+  /** Identities that are refused; those whose time is over count until the next save. */
   readonly refused: number;
   /** By ascending number. */
   readonly groups: Readonly<Record<"label" | "task", readonly GroupStats[]>>;

@@ -240,7 +240,7 @@ export class Memory<C extends MemoryColumns> {
     const slots = byIds ? ids.flatMap((id) => replay.find(id)) : this.#find(where, what as Exclude<Forgettable, Iterable<number>>);
     if (plan.index.ids) {
       const stored = rows.gather(slots, replay.stores, ["id"]).id as Float64Array;
-      for (const id of new Set([...ids, ...stored])) refusals.add(id, counters.offered + refuse);
+      for (const id of new Set([...ids, ...stored])) refusals.add(id, refuse, counters.offered);
     }
     rows.follow(replay.forget(slots));
     rows.wipe();

@@ -2,14 +2,15 @@
 export class Refusals {
   #until = new Map<number, number>();
 
-  /** Identities that are refused. */
+  /** Identities that are refused; those whose time is over count until the next {@link save}. */
   get size(): number {
     return this.#until.size;
   }
 
-  /** Refuses an identity until the row number `until` is offered. */
-  add(id: number, until: number): void {
-    this.#until.set(id, until);
+  /** Refuses an identity for so many rows after those offered so far; 0: no more. */
+  add(id: number, rows: number, offered: number): void {
+    if (rows === 0) this.#until.delete(id);
+    else this.#until.set(id, offered + rows);
   }
 
   /** Whether the row of this number, counted from 0, is refused. */

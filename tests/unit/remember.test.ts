@@ -394,7 +394,7 @@ describe("identities", () => {
           { key: 5, stored: 2, seen: 4, share: 2 / 6 },
         ],
       },
-      ages: { least: 1, mean: 3.5, most: 6, histogram: [1, 2, 3] },
+      ages: { least: 1, mean: 3.5, most: 6, histogram: { edges: [1, 2, 4], counts: [1, 2, 3] } },
     });
     await learner.close();
     expect((await Learner.create(runtime, optionsOf(memory.ring({ capacity: 6 })))).memory?.stored).toBe(0);
