@@ -6,7 +6,6 @@ export { matmulScratch } from "./matmul";
 export {
   memoryAdmit,
   memoryBytes,
-  memoryClock,
   memoryCount,
   memoryFind,
   memoryGenerations,

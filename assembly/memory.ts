@@ -119,11 +119,6 @@ function place(state: usize, field: usize, from: usize, bytes: usize): usize {
   return start + bytes;
 }
 
-/** Rows that are numbered, and those that the stored ones stand for. */
-export function memoryClock(state: usize): f64 {
-  return <f64>load<u64>(state, CLOCK);
-}
-
 /** Bytes of scratch that {@link memoryOffer} of n rows needs. */
 export function memoryOfferScratch(state: usize, n: u32): usize {
   return ranks(load<u32>(state, POLICY)) ? 8 * <usize>load<u32>(state, DIMS) + 4 * (<usize>stored(state) + 2 * <usize>n) : <usize>0;

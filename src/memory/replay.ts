@@ -1,18 +1,11 @@
 import { checkNumber, fail } from "../errors.ts";
-import {
-  type AdaptiveDraw,
-  type DrawPolicy,
-  drawDefinition,
-  drawKey,
-  drawNumbers,
-  type LimitedDraw,
-  type MixtureDraw,
-  type MixturePart,
-  type StoreDraw,
-} from "./draw.ts";
+import type { DrawPolicy } from "./draw.ts";
+import { Drawing, type DrawnRows, type PlacedStore } from "./drawing.ts";
 import { corrupt } from "./image.ts";
 import { checkPolicy, keyOf, type MemoryPolicy, storesOf } from "./policy.ts";
 import { DROPPED, type MemoryHost, type Move, type Offer, Slots } from "./slots.ts";
+
+export type { DrawnRows, PlacedStore } from "./drawing.ts";
 
 /** What a replay memory knows of each row. */
 export interface ReplaySpec {
@@ -27,22 +20,6 @@ export interface ReplaySpec {
   readonly dims: number;
 }
 
-/** Rows that were drawn, all [n]. Slots count through all stores. */
-export interface DrawnRows {
-  readonly slots: Uint32Array;
-  /** Importance weights, the largest 1. */
-  readonly weights: Float32Array;
-  /** What tells {@link Replay.update} whether a slot still holds the row that was drawn. */
-  readonly generations: Uint32Array;
-}
-
-/** One of the stores side by side: its slots begin at `first`. */
-export interface PlacedStore {
-  readonly name: string;
-  readonly slots: Slots;
-  readonly first: number;
-}
-
 /** Calls remembered before the state is copied anew: a copy of a large memory takes as long as many steps. */
 const REMEMBERED = 512;
 
@@ -52,8 +29,7 @@ export class Replay {
   /** Columns whose values make groups in any store. */
   readonly keys: readonly string[];
   #stores: readonly PlacedStore[];
-  /** What draws keep between calls, by policy and store. */
-  #carried = new Map<string, Float64Array>();
+  readonly #drawing = new Drawing();
   /** The state some calls ago, those calls, and how many of them came before the mark. */
   #past: { readonly bytes: Uint8Array; readonly calls: (() => void)[]; marked: number } | undefined;
 
@@ -122,124 +98,13 @@ export class Replay {
   draw(n: number, policy: DrawPolicy = { draw: "uniform" }): DrawnRows {
     checkNumber("memory", "n", n, { min: 0, max: 2 ** 24, integer: true });
     this.#past?.calls.push(() => this.draw(n, policy));
-    const parts = this.#draw(n, policy, "", undefined);
-    const total = parts.reduce((sum, part) => sum + part.slots.length, 0);
-    const drawn = { slots: new Uint32Array(total), weights: new Float32Array(total), generations: new Uint32Array(total) };
-    let at = 0;
-    for (const part of parts) {
-      drawn.slots.set(part.slots, at);
-      drawn.weights.set(part.weights, at);
-      drawn.generations.set(part.generations, at);
-      at += part.slots.length;
-    }
-    return drawn;
+    return this.#drawing.draw(this.#stores, n, policy);
   }
 
-  #draw(n: number, policy: DrawPolicy, path: string, store: string | undefined): DrawnRows[] {
-    if (policy.draw === "mixture") return this.#mix(n, (policy as MixtureDraw).parts, `${path}/mixture`, store);
-    if (policy.draw === "limited") {
-      const { policy: inner, ...limits } = policy as LimitedDraw;
-      const most = this.#due(n, limits, this.#carry(`${path}/limited ${JSON.stringify(limits)}`));
-      return this.#draw(most, inner, `${path}/limited`, store);
-    }
-    if (policy.draw === "adaptive") {
-      const { low, high, policy: inner } = policy as AdaptiveDraw;
-      const carry = this.#carry(adaptiveKey(policy as AdaptiveDraw));
-      const ratio = carry[2] === 0 ? low : high;
-      carry[0] = (carry[0] as number) + ratio * (this.clock - (carry[1] as number));
-      carry[1] = this.clock;
-      const most = Math.min(n, Math.floor(carry[0] as number), this.stored === 0 ? 0 : n);
-      carry[0] = (carry[0] as number) - most;
-      return this.#draw(most, inner, `${path}/adaptive`, store);
-    }
-    const stores = this.#stores.filter(({ name }) => store === undefined || name === store);
-    if (stores.length === 0) {
-      fail("E_CONFIG", `memory: no store called "${store}"; expected one of ${this.#stores.map(({ name }) => name).join(", ")}`);
-    }
-    if (stores.length > 1)
-      return this.#mix(
-        n,
-        stores.map(({ name }) => ({ share: 1, store: name, policy })),
-        `${path}/stores`,
-        undefined,
-      );
-    return [this.#drawFrom(stores[0] as PlacedStore, n, policy as StoreDraw, path)];
-  }
-
-  #drawFrom({ name, slots, first }: PlacedStore, n: number, policy: StoreDraw, path: string): DrawnRows {
-    const key = drawKey(policy);
-    if (key !== undefined && !slots.keys.includes(key)) {
-      fail(
-        "E_CONFIG",
-        `memory: draw "${policy.draw}" needs groups by "${key}"; expected one of keys ${slots.keys.join(", ") || "(none)"}`,
-        {
-          hint: `Open the memory with keys: ["${key}"].`,
-        },
-      );
-    }
-    const numbers = drawNumbers(policy);
-    const carry = policy.draw === "recall" ? this.#carry(`${path}/${name} ${JSON.stringify(policy)}`) : new Float64Array(4);
-    const { distinct } = drawDefinition(policy.draw);
-    const most = slots.stored === 0 ? 0 : distinct && numbers[0] === 0 ? Math.min(n, slots.stored) : n;
-    const drawn = slots.draw(most, policy.draw, key, numbers, carry);
-    if (drawn.slots.length === 0 && most > 0 && policy.draw === "proportional") {
-      fail("E_STATE", "memory: every priority is 0; expected a row of a score above 0, got none", {
-        hint: "Update scores, or draw by rank.",
-      });
-    }
-    return {
-      slots: drawn.slots.map((slot) => slot + first),
-      weights: drawn.weights.slice(),
-      generations: drawn.generations.slice(),
-    };
-  }
-
-  /** Shares out n rows: what a part is owed grows by its share, and the part that is owed most comes next. */
-  #mix(n: number, parts: readonly MixturePart[], path: string, store: string | undefined): DrawnRows[] {
-    const total = parts.reduce((sum, { share }) => sum + share, 0);
-    const owed = this.#carry(`${path} ${JSON.stringify(parts)}`, parts.length);
-    for (const [k, { share }] of parts.entries()) owed[k] = (owed[k] as number) + (n * share) / total;
-    const counts = parts.map(() => 0);
-    for (let i = 0; i < n; i++) {
-      const next = owed.indexOf(Math.max(...owed));
-      counts[next] = (counts[next] as number) + 1;
-      owed[next] = (owed[next] as number) - 1;
-    }
-    return parts.flatMap((part, k) =>
-      this.#draw(counts[k] as number, part.policy ?? { draw: "uniform" }, `${path}/${k}`, part.store ?? store),
-    );
-  }
-
-  /** How many of n rows a limit allows now: carry [rows drawn]. */
-  #due(n: number, { samplesPerInsert, minRows, errorBuffer }: Omit<LimitedDraw, "policy">, carry: Float64Array): number {
-    if (this.stored < minRows) return 0;
-    const due = Math.floor(samplesPerInsert * this.clock + errorBuffer - (carry[0] as number));
-    const most = Math.max(0, Math.min(n, due));
-    carry[0] = (carry[0] as number) + most;
-    return most;
-  }
-
-  #carry(key: string, length = 4): Float64Array {
-    const known = this.#carried.get(key) ?? new Float64Array(length);
-    this.#carried.set(key, known);
-    return known;
-  }
-
-  /** Tells an adaptive policy the share of active units, once an episode. */
+  /** Tells an adaptive policy the share of active units, once an episode. @throws E_CONFIG */
   signal(policy: DrawPolicy, active: number): void {
-    if (policy.draw !== "adaptive")
-      fail("E_CONFIG", `memory: signals are for draws.adaptive; expected such a policy, got "${policy.draw}"`);
-    checkNumber("memory.signal", "active", active, { min: 0, max: 1 });
     this.#past?.calls.push(() => this.signal(policy, active));
-    const { gap, check } = policy as AdaptiveDraw;
-    // Signals since the last check and their outcome; the share at the last check begins at one half.
-    const carry = this.#carry(adaptiveKey(policy as AdaptiveDraw));
-    const told = this.#carry(`${adaptiveKey(policy as AdaptiveDraw)} told`);
-    told[0] = (told[0] as number) + 1;
-    if ((told[0] as number) % check !== 0) return;
-    const before = told[0] === check ? 0.5 : (told[1] as number);
-    if (Math.abs(active - before) <= gap) carry[2] = 1;
-    told[1] = active;
+    this.#drawing.signal(policy, active);
   }
 
   /** Sets scores of slots whose rows are still those of the generations, where these are given, and returns how many. */
@@ -339,7 +204,7 @@ export class Replay {
   /** Returns the whole state, streams included, as bytes that depend on what it holds alone. */
   save(): Uint8Array {
     const images = this.#stores.map(({ slots }) => slots.save());
-    const draws = Object.fromEntries([...this.#carried].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, carry]) => [key, [...carry]]));
+    const draws = this.#drawing.save();
     const head = new TextEncoder().encode(JSON.stringify({ draws, stores: images.map((image) => image.length) }));
     const bytes = new Uint8Array(4 + head.length + images.reduce((sum, image) => sum + image.length, 0));
     new DataView(bytes.buffer).setUint32(0, head.length, true);
@@ -366,7 +231,7 @@ export class Replay {
         throw error;
       }
     }
-    this.#carried = draws;
+    this.#drawing.load(draws);
     this.#past = undefined;
   }
 
@@ -385,11 +250,7 @@ function placed(stores: readonly PlacedStore[]): PlacedStore[] {
   });
 }
 
-function adaptiveKey({ policy: _, ...options }: AdaptiveDraw): string {
-  return `adaptive ${JSON.stringify(options)}`;
-}
-
-function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: Uint8Array[] } {
+function parse(saved: Uint8Array): { draws: Record<string, number[]>; images: Uint8Array[] } {
   if (saved.length < 4) corrupt(`expected at least 4 bytes, got ${saved.length}`);
   const length = new DataView(saved.buffer, saved.byteOffset).getUint32(0, true);
   let head: { draws: Record<string, number[]>; stores: number[] };
@@ -408,5 +269,5 @@ function parse(saved: Uint8Array): { draws: Map<string, Float64Array>; images: U
     return saved.subarray(at - bytes, at);
   });
   if (at !== saved.length) corrupt(`expected ${at} bytes, got ${saved.length}`);
-  return { draws: new Map(Object.entries(head.draws).map(([key, carry]) => [key, Float64Array.from(carry)])), images };
+  return { draws: head.draws, images };
 }

@@ -4,6 +4,7 @@ import type { Kernels } from "../wasm/instance.ts";
 import { type DrawName, drawNames } from "./draw.ts";
 import { checkImage, corrupt } from "./image.ts";
 import { definitionOf, indexBytes, numbersOf, policyNames, type StorePolicy } from "./policy.ts";
+import { BlockView, type Group } from "./view.ts";
 
 /** What a replay memory needs of the Wasm exports (`assembly/memory.ts`, `draw.ts`, `image.ts`). */
 export type MemoryKernels = Pick<Kernels, Extract<keyof Kernels, `memory${string}`>>;
@@ -45,24 +46,12 @@ export interface Offer {
   readonly embeddings?: Float32Array;
 }
 
-/** A group of rows by key. */
-export interface Group {
-  readonly key: number;
-  readonly stored: number;
-  readonly seen: number;
-}
-
 /** A row that took the slot of one that was taken out: `from` → `to`; where both are the same, nothing moved. */
 export interface Move {
   readonly from: number;
   readonly to: number;
 }
 
-// Offsets in a block, see `assembly/block.ts`.
-const [STORED, POPULATION, TOP, DUPLICATES, FORGOTTEN, GROUPS, NUMBERS, IDS, SCORES, GROUPING] = [
-  16, 64, 80, 104, 112, 152, 176, 180, 188, 196,
-];
-const RECORD_BYTES = 32;
 /** Groups that have room at first. */
 const ROOM = 64;
 
@@ -99,27 +88,28 @@ export class Slots {
 
   /** Rows stored. */
   get stored(): number {
-    return this.#u32(STORED);
+    return this.#view.stored;
   }
 
   /** Rows that the stored ones stand for. */
   get seen(): number {
-    return this.#u64(POPULATION);
+    return this.#view.seen;
   }
 
   /** Rows taken in so far, those forgotten since included. */
   get clock(): number {
-    return this.#host.exports.memoryClock(this.#open());
+    return this.#view.clock;
   }
 
   /** Rows that were offered though their identity was stored, and rows forgotten. */
   get counts(): { readonly duplicates: number; readonly forgotten: number } {
-    return { duplicates: this.#u64(DUPLICATES), forgotten: this.#u64(FORGOTTEN) };
+    const { duplicates, forgotten } = this.#view;
+    return { duplicates, forgotten };
   }
 
   /** The largest score so far. */
   get top(): number {
-    return new Float64Array(this.#host.memory.buffer, this.#open() + TOP, 1)[0] as number;
+    return this.#view.top;
   }
 
   /** The address of the block. */
@@ -135,38 +125,27 @@ export class Slots {
 
   /** Returns the groups of a key in the order in which they appeared. */
   groups(key: string): Group[] {
-    const j = this.keys.indexOf(key);
-    const records = this.#u32(GROUPING + 4 * j);
-    const view = new DataView(this.#host.memory.buffer);
-    return Array.from({ length: this.#groupCount(j) }, (_, g) => {
-      const at = records + RECORD_BYTES * g;
-      return { key: view.getUint32(at, true), stored: view.getUint32(at + 4, true), seen: Number(view.getBigUint64(at + 16, true)) };
-    });
+    return this.#view.groups(this.keys.indexOf(key));
   }
 
   /** Returns the rows' values `[stored]` of a key by slot. */
   values(key: string): Uint32Array {
-    const records = this.#u32(GROUPING + 4 * this.keys.indexOf(key));
-    const groups = new Uint32Array(this.#host.memory.buffer, records + (RECORD_BYTES + 8) * this.#room, this.stored);
-    const view = new DataView(this.#host.memory.buffer);
-    return groups.map((group) => view.getUint32(records + RECORD_BYTES * group, true));
+    return this.#view.values(this.keys.indexOf(key));
   }
 
   /** Returns the rows' ages `[stored]` by slot: 1 for the newest. */
   ages(): Uint32Array {
-    const clock = this.clock % 2 ** 32;
-    return new Uint32Array(this.#host.memory.buffer, this.#u32(NUMBERS), this.stored).map((number) => clock - number);
+    return this.#view.ages();
   }
 
   /** Returns the rows' identities `[stored]` by slot; NaN for a row without one. */
   ids(): Float64Array {
-    const words = new BigUint64Array(this.#host.memory.buffer, this.#u32(IDS), this.stored);
-    return Float64Array.from(words, (id) => (id === 2n ** 64n - 1n ? Number.NaN : Number(id)));
+    return this.#view.ids();
   }
 
   /** Returns a copy of the rows' scores `[stored]` by slot. */
   scores(): Float32Array {
-    return new Float32Array(this.#host.memory.buffer, this.#u32(SCORES), this.stored).slice();
+    return this.#view.scores();
   }
 
   /** Returns the slot of an identity. */
@@ -360,7 +339,7 @@ export class Slots {
     const { clusters } = numbersOf(policy);
     // Values are looked at only where each might begin a group of its own.
     const groups = this.keys.map((name, j) => {
-      const known = this.#groupCount(j);
+      const known = this.#view.groupCount(j);
       if (known + count <= this.#room) return 0;
       return j === 0 && clusters > 0 && dims > 0 ? clusters : known + (new Set(keys[name]).size || 1);
     });
@@ -388,16 +367,8 @@ export class Slots {
     this.#tree = 0;
   }
 
-  #groupCount(j: number): number {
-    return this.#u32(GROUPS + 4 * j);
-  }
-
-  #u32(offset: number): number {
-    return new Uint32Array(this.#host.memory.buffer, this.#open() + offset, 1)[0] as number;
-  }
-
-  #u64(offset: number): number {
-    return Number(new BigUint64Array(this.#host.memory.buffer, this.#open() + offset, 1)[0]);
+  get #view(): BlockView {
+    return new BlockView(this.#host.memory.buffer, this.#open());
   }
 
   /** The address of the block. */

@@ -28,7 +28,6 @@ export interface Kernels {
     option: number,
     option2: number,
   ): number;
-  memoryClock(state: number): number;
   memoryFind(state: number, id: number): number;
   memoryOfferScratch(state: number, n: number): number;
   memoryOffer(

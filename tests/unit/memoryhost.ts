@@ -14,8 +14,6 @@ export interface TestHost extends MemoryHost {
   /** Addresses that were handed out and not given back. */
   readonly live: ReadonlySet<number>;
   readonly inner: Inner;
-  /** The block of the store that was asked last for its clock. */
-  asked(): number;
 }
 
 /** Returns a maker of hosts, which share one memory: a new one takes the place of the one before. */
@@ -25,19 +23,11 @@ export async function compileMemory(): Promise<() => TestHost> {
   return () => {
     const live = new Set<number>();
     let top = 65536;
-    let asked = 0;
     return {
       memory: wasm.memory,
       inner: wasm.exports,
       live,
-      asked: () => asked,
-      exports: {
-        ...wasm.exports,
-        memoryClock(state) {
-          asked = state;
-          return wasm.exports.memoryClock(state);
-        },
-      },
+      exports: wasm.exports,
       // Never reuses, and hands blocks out filled with ones.
       alloc(bytes) {
         const address = top;

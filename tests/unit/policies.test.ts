@@ -165,10 +165,10 @@ class Pair {
         every.map((id) => ids.indexOf(id)),
       );
       expect(slots.clock).toBe(model.known().clock);
-      const { asked, inner } = this.host;
+      const { inner } = this.host;
       for (const [j, lists] of model.lists().entries()) {
         for (const [group, members] of lists.entries()) {
-          const found = [...members, 0].map((_, r) => inner.member(asked(), j, group, r) >>> 0);
+          const found = [...members, 0].map((_, r) => inner.member(slots.address, j, group, r) >>> 0);
           expectSame(found, [...members, DROPPED]);
         }
       }

@@ -3,7 +3,8 @@
  * Decisions read the same Philox streams as `assembly/insert.ts`, so they must be the same, slot by slot.
  */
 import { numbersOf, type StorePolicy } from "../../src/memory/policy.ts";
-import { DROPPED, type Group, type Move } from "../../src/memory/slots.ts";
+import { DROPPED, type Move } from "../../src/memory/slots.ts";
+import type { Group } from "../../src/memory/view.ts";
 import { RandomStream } from "../../src/random.ts";
 
 /** A row that is offered. */
