@@ -9,8 +9,8 @@
  *   136 groups that have room, in each grouping · 152 groups seen [4] · 168 clusters k · 172 rows that share the room of those
  *   forgotten · 176 addresses of the sections
  *
- * By slot: number of its row, low word: its age and its generation [M] · identity (u64) [M], with a table of slots · score (f32) [M] ·
- * embedding (f32) [M, d]. By grouping: see `group.ts`. Then sums of embeddings by group (f64) [G, d], centroids (f32) [k, d], and the tree
+ * By slot: number of its row, low word: its age and its generation [M] · identity (u64) [M], with a table of slots · score (f32) [M], and
+ * weakness (f32) [M], the same section unless measured on embeddings · embedding (f32) [M, d]. By grouping: see `group.ts`. Then sums of embeddings by group (f64) [G, d], centroids (f32) [k, d], and the tree
  * of `priority.ts`. Tables of slots are those of `table.ts`.
  */
 import { philox } from "./random";
@@ -52,6 +52,7 @@ export const SUMS: usize = 212;
 export const CENTROIDS: usize = 216;
 export const TREE: usize = 220;
 export const ALPHA: usize = 224;
+export const WEAKNESS: usize = 232;
 export const HEADER: usize = 256;
 /** Bytes of a group's record. */
 export const RECORD: usize = 32;
@@ -85,6 +86,14 @@ export function capacity(state: usize): u32 {
 /** Score of a slot. */
 export function scoreOf(state: usize, slot: u32): f32 {
   return load<f32>(at(section(state, SCORES), slot));
+}
+
+/**
+ * What lets a slot's row give way first where a policy goes by that: its rank or likeness, measured on embeddings, or, where there are none, its
+ * score.
+ */
+export function weaknessOf(state: usize, slot: u32): f32 {
+  return load<f32>(at(section(state, WEAKNESS), slot));
 }
 
 /** Address of a slot's embedding. */

@@ -26,7 +26,7 @@ import {
   stored,
 } from "./block";
 import { countOf, groupCount, groupOf, member, SEEN } from "./group";
-import { addTo, countDuplicate, idOf, isStored, number, setScore, settle } from "./settle";
+import { addTo, countDuplicate, idOf, isStored, number, settle, setWeakness } from "./settle";
 import { CLOSEST, limit, overfull, worst } from "./victim";
 
 /** What marks a candidate that is a new row rather than a slot. */
@@ -36,10 +36,10 @@ const WAITS: u32 = NONE - 1;
 
 /**
  * Offers rows to a memory that ranks them within their groups, see `memoryOffer`: of rows that share an identity the first. A group keeps the
- * first of the ranked, up to its limit; what lies behind stays as long as nobody needs the room. A row's score is its rank, from 0.
+ * first of the ranked, up to its limit; what lies behind stays as long as nobody needs the room. A row's weakness is its rank, from 0.
  * Scratch: f64 [d], candidates u32 [stored + n], numbers u32 [n].
  */
-export function rank(state: usize, n: u32, keys: usize, ids: usize, embeddings: usize, scratch: usize, slots: usize): void {
+export function rank(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, scratch: usize, slots: usize): void {
   const dims = load<u32>(state, DIMS);
   const candidates = scratch + 8 * <usize>dims;
   const numbers = at(candidates, stored(state) + n);
@@ -56,7 +56,7 @@ export function rank(state: usize, n: u32, keys: usize, ids: usize, embeddings: 
   }
   for (let i: u32 = 0; i < n; i++) {
     if (load<u32>(at(slots, i)) != WAITS) continue;
-    rankGroup(state, groupOf(state, 0, load<u32>(at(keys, i))), n, keys, ids, embeddings, scratch, candidates, numbers, slots);
+    rankGroup(state, groupOf(state, 0, load<u32>(at(keys, i))), n, keys, ids, scores, embeddings, scratch, candidates, numbers, slots);
   }
 }
 
@@ -77,6 +77,7 @@ function rankGroup(
   n: u32,
   keys: usize,
   ids: usize,
+  scores: usize,
   embeddings: usize,
   scratch: usize,
   candidates: usize,
@@ -98,7 +99,7 @@ function rankGroup(
   for (let r: u32 = 0; r < kept; r++) pick(state, group, embeddings, scratch, candidates, r, count);
   for (let r: u32 = 0; r < count; r++) {
     const candidate = load<u32>(at(candidates, r));
-    if ((candidate & NEW) == 0) setScore(state, candidate, <f32>r);
+    if ((candidate & NEW) == 0) setWeakness(state, candidate, <f32>r);
   }
   for (let r: u32 = 0; r < kept; r++) {
     const candidate = load<u32>(at(candidates, r));
@@ -106,7 +107,7 @@ function rankGroup(
     let slot = stored(state);
     if (slot == capacity(state)) slot = worst(state, countOf(state, 0, group) >= share ? group : overfull(state, slot));
     const i = candidate & ~NEW;
-    settle(state, slot, i, n, load<u32>(at(numbers, i)), keys, ids, <f32>r, own(embeddings, dims, i), slots);
+    settle(state, slot, i, n, load<u32>(at(numbers, i)), keys, ids, scores, <f32>r, own(embeddings, dims, i), slots);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A replay memory as bytes that depend on what it holds alone: the header up to its addresses (groups with room as 0), then of the stored rows
- * their numbers, identities, scores and embeddings, then of each grouping its records and the rows' groups and places, then sums and
+ * their numbers, identities, scores, weaknesses and embeddings, then of each grouping its records and the rows' groups and places, then sums and
  * centroids. Tables and trees are built anew. And how two samples become one.
  */
 import {
@@ -34,10 +34,12 @@ import {
   SUMS,
   section,
   stored,
+  WEAKNESS,
 } from "./block";
 import { COUNT, countOf, FIRST, groupCount, groupOfSlot, indexKeys, SEEN } from "./group";
 import { markFull, shareRoom, stopSkipping } from "./settle";
 import { find, insert, memberKey } from "./table";
+import { hasWeakness } from "./victim";
 
 /** Bytes of the image. */
 export function memorySaved(state: usize): usize {
@@ -114,6 +116,7 @@ function copyAll(state: usize, image: usize, back: bool): usize {
   end = part(section(state, NUMBERS), image, end, 4 * m, back);
   if ((flags & HAS_IDS) != 0) end = part(section(state, IDS), image, end, 8 * m, back);
   if ((flags & HAS_SCORES) != 0) end = part(section(state, SCORES), image, end, 4 * m, back);
+  if (hasWeakness(state)) end = part(section(state, WEAKNESS), image, end, 4 * m, back);
   end = part(section(state, EMBEDDINGS), image, end, 4 * m * dims, back);
   for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) {
     end = part(record(state, j, 0), image, end, RECORD * <usize>groupCount(state, j), back);

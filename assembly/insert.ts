@@ -12,8 +12,8 @@
  *  4 balanced-reservoir  reservoir's acceptance, and also where m is below the median: any row of a largest class (Buzzega et al. 2020)
  *  5 greedy              Prabhu et al. 2020 (GDumb): below ⌊M/K⌋, any row of a largest class
  *  6 loss-aware          reservoir's acceptance; victim by (largest score - score), mixed with group size (Buzzega et al. 2020, LARS, LABRS)
- *  7 gradient-diverse    Aljundi et al. 2019 (GSS): victim by score, replaced with odds (its score + 1) : (the new one's + 1)
- * 10 clusters            the row most like its own in a largest group       · 11 similarity  the row of the highest score, for a lower one
+ *  7 gradient-diverse    Aljundi et al. 2019 (GSS): victim by likeness, replaced with odds (its likeness + 1) : (the new one's + 1)
+ * 10 clusters            the row most like its own in a largest group       · 11 similarity  the most alike, for one less so
  * 8 and 9, herding and closest-to-mean, rank rows by `exemplar.ts`; a row gives way in the group most above its limit, worst rank first.
  */
 import {
@@ -29,10 +29,10 @@ import {
   POPULATION,
   record,
   STORE,
-  scoreOf,
   stored,
   unit,
   WEIGHT,
+  weaknessOf,
 } from "./block";
 import { countOf, groupCount, MARK, member, SEEN } from "./group";
 import { exp64, log64 } from "./math";
@@ -62,7 +62,7 @@ const NEVER: u64 = u64.MAX_VALUE;
 const APPEND: u64 = 0xfffffffe;
 
 /** The slot that a row takes, the number of rows stored for a new one, or NONE; `group` is that of grouping 0, if there is one. */
-export function choose(state: usize, group: u32, score: f32): u32 {
+export function choose(state: usize, group: u32, weakness: f32): u32 {
   const free = stored(state) < capacity(state);
   switch (load<u32>(state, POLICY)) {
     case RING:
@@ -84,13 +84,13 @@ export function choose(state: usize, group: u32, score: f32): u32 {
       return free || slot == NONE ? slot : lossVictim(state);
     }
     case GRADIENT_DIVERSE:
-      return free ? stored(state) : diverse(state, score);
+      return free ? stored(state) : diverse(state, weakness);
     case CLUSTERED:
-      return free ? stored(state) : clustered(state, group, score);
+      return free ? stored(state) : clustered(state, group, weakness);
     case SIMILARITY: {
       if (free) return stored(state);
       const slot = worst(state, NONE);
-      return score < scoreOf(state, slot) ? slot : NONE;
+      return weakness < weaknessOf(state, slot) ? slot : NONE;
     }
     default:
       return load<f64>(state, OPTION2) > 1 ? chunked(state) : load<f64>(state, OPTION) == 1 ? skipping(state) : reservoir(state);
@@ -201,17 +201,17 @@ function belowMedian(state: usize, group: u32): bool {
 }
 
 /** The row most like others gives way to a new one unless that is even more alike. */
-function diverse(state: usize, score: f32): u32 {
+function diverse(state: usize, weakness: f32): u32 {
   const slot = likeVictim(state);
-  const other = <f64>scoreOf(state, slot) + 1;
-  const odds = other + <f64>score + 1;
+  const other = <f64>weaknessOf(state, slot) + 1;
+  const odds = other + <f64>weakness + 1;
   return unit(state + STORE) * odds < other || odds == 0 ? slot : NONE;
 }
 
 /** A largest group gives up the row most like its own; the new row, where it is of that group, if it is the one. */
-function clustered(state: usize, group: u32, score: f32): u32 {
+function clustered(state: usize, group: u32, weakness: f32): u32 {
   const other = largest(state);
   const own = countOf(state, 0, group) == countOf(state, 0, other);
   const slot = worst(state, own ? group : other);
-  return own && score >= scoreOf(state, slot) ? NONE : slot;
+  return own && weakness >= weaknessOf(state, slot) ? NONE : slot;
 }

@@ -36,17 +36,17 @@ import {
   SUMS,
   section,
   stored,
-  TOP,
   tableLength,
   VERSION,
+  WEAKNESS,
 } from "./block";
 import { assign, crowding, likeness, rank } from "./exemplar";
 import { groupOf, SEEN } from "./group";
 import { choose } from "./insert";
 import { setPriorities } from "./priority";
-import { countDuplicate, isStored, noteScore, number, remove, settle, stopSkipping } from "./settle";
+import { countDuplicate, isStored, noteScore, number, remove, scoreGiven, settle, stopSkipping } from "./settle";
 import { find } from "./table";
-import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, SIMILARITY, victim } from "./victim";
+import { CLOSEST, CLUSTERED, GRADIENT_DIVERSE, HERDING, hasWeakness, victim } from "./victim";
 
 /** Whether a policy ranks rows by their embeddings. */
 function ranks(policy: u32): bool {
@@ -100,6 +100,8 @@ export function memoryInit(
   end = place(state, ID_TABLE, end, (flags & HAS_IDS) != 0 ? table : <usize>0);
   if (writes) memory.fill(section(state, ID_TABLE), 0xff, end - section(state, ID_TABLE));
   end = place(state, SCORES, end, (flags & HAS_SCORES) != 0 ? 4 * <usize>rows : <usize>0);
+  end = place(state, WEAKNESS, end, policy >= GRADIENT_DIVERSE && dims > 0 ? 4 * <usize>rows : <usize>0);
+  if (writes && !hasWeakness(state)) store<u32>(state, <u32>section(state, SCORES), WEAKNESS);
   end = place(state, EMBEDDINGS, end, (<usize>dims * rows) << 2);
   for (let j: u32 = 0; j < groupings; j++) {
     end = place(state, GROUPING + (j << 2), end, groupingBytes(rows, groups));
@@ -142,7 +144,7 @@ export function memoryOffer(
   const policy = load<u32>(state, POLICY);
   const dims = load<u32>(state, DIMS);
   if (ranks(policy)) {
-    rank(state, n, keys, ids, embeddings, scratch, slots);
+    rank(state, n, keys, ids, scores, embeddings, scratch, slots);
     return;
   }
   for (let i: u32 = 0; i < n; i++) {
@@ -153,19 +155,16 @@ export function memoryOffer(
     }
     const own = embeddings + ((<usize>i * dims) << 2);
     let group: u32 = 0;
-    let score: f32 = scores == 0 ? f32.NaN : load<f32>(at(scores, i));
     if (policy == CLUSTERED && dims > 0) store<u32>(at(keys, i), assign(state, own));
     for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) {
       const other = groupOf(state, j, load<u32>(at(keys, j * n + i)));
       if (j == 0) group = other;
     }
-    if (dims > 0 && score != score) {
-      if (policy == CLUSTERED) score = crowding(state, own, group);
-      else if (policy == GRADIENT_DIVERSE || policy == SIMILARITY) score = likeness(state, own);
-    }
-    if (score != score) score = load<f64>(state, TOP) > 0 ? <f32>load<f64>(state, TOP) : <f32>1;
-    const slot = choose(state, group, score);
-    if (slot != NONE) settle(state, slot, i, n, <u32>load<u64>(state, CLOCK), keys, ids, score, own, slots);
+    let weakness: f32;
+    if (!hasWeakness(state)) weakness = scoreGiven(state, scores, i);
+    else weakness = policy == CLUSTERED ? crowding(state, own, group) : likeness(state, own);
+    const slot = choose(state, group, weakness);
+    if (slot != NONE) settle(state, slot, i, n, <u32>load<u64>(state, CLOCK), keys, ids, scores, weakness, own, slots);
     number(state, n, keys, i);
   }
 }
@@ -174,18 +173,7 @@ export function memoryOffer(
 export function memoryAdmit(state: usize, n: u32, keys: usize, ids: usize, scores: usize, embeddings: usize, slots: usize): void {
   for (let i: u32 = 0; i < n; i++) {
     const own = embeddings + ((<usize>i * load<u32>(state, DIMS)) << 2);
-    settle(
-      state,
-      stored(state),
-      i,
-      n,
-      <u32>load<u64>(state, CLOCK),
-      keys,
-      ids,
-      scores == 0 ? <f32>1 : load<f32>(at(scores, i)),
-      own,
-      slots,
-    );
+    settle(state, stored(state), i, n, <u32>load<u64>(state, CLOCK), keys, ids, scores, 0, own, slots);
     number(state, n, keys, i);
   }
   stopSkipping(state);

@@ -29,11 +29,13 @@ import {
   section,
   stored,
   TOP,
+  WEAKNESS,
+  weaknessOf,
 } from "./block";
 import { COUNT, countOf, countRow, groupCount, groupOf, groupOfSlot, join, leave, MARK, rehome, SEEN } from "./group";
 import { setPriority } from "./priority";
 import { find, insert, rename, take } from "./table";
-import { CLASS_BALANCED, largest, RESERVOIR, RING } from "./victim";
+import { CLASS_BALANCED, hasWeakness, largest, RESERVOIR, RING } from "./victim";
 
 /** Whether the i-th of the offered rows is stored already. */
 export function isStored(state: usize, ids: usize, i: u32): bool {
@@ -69,7 +71,8 @@ export function settle(
   number: u32,
   keys: usize,
   ids: usize,
-  score: f32,
+  scores: usize,
+  weakness: f32,
   own: usize,
   slots: usize,
 ): void {
@@ -95,7 +98,11 @@ export function settle(
   }
   memory.copy(embedding(state, slot), own, (<usize>load<u32>(state, DIMS)) << 2);
   for (let j: u32 = 0; j < load<u32>(state, GROUPINGS); j++) join(state, j, groupOf(state, j, load<u32>(at(keys, j * n + i))), slot);
-  setScore(state, slot, score);
+  if ((load<u32>(state, FLAGS) & HAS_SCORES) != 0) {
+    noteScore(state, slot, scoreGiven(state, scores, i));
+    setPriority(state, slot);
+  }
+  if (hasWeakness(state)) setWeakness(state, slot, weakness);
   markFull(state);
 }
 
@@ -119,14 +126,19 @@ function withdraw(state: usize, group: u32, own: usize, seen: u64): void {
   for (let k: u32 = 0; k < dims; k++) store<f64>(at8(sum, k), (load<f64>(at8(sum, k)) - load<f32>(at(own, k))) * rest);
 }
 
-/** Sets a slot's score where the memory has scores. */
-export function setScore(state: usize, slot: u32, score: f32): void {
-  if ((load<u32>(state, FLAGS) & HAS_SCORES) == 0) return;
-  noteScore(state, slot, score);
-  setPriority(state, slot);
+/** Score of the i-th of the offered rows, of scores f32 [n]; where it has none, the largest so far, or 1. */
+export function scoreGiven(state: usize, scores: usize, i: u32): f32 {
+  const score: f32 = scores == 0 ? f32.NaN : load<f32>(at(scores, i));
+  if (score == score) return score;
+  return load<f64>(state, TOP) > 0 ? <f32>load<f64>(state, TOP) : <f32>1;
 }
 
-/** As `setScore`, but leaves the tree of priorities to be brought up to date. */
+/** Sets what lets a row give way, where it is not the score. */
+export function setWeakness(state: usize, slot: u32, weakness: f32): void {
+  store<f32>(at(section(state, WEAKNESS), slot), weakness);
+}
+
+/** Sets a slot's score where there are scores, and leaves the tree of priorities to be brought up to date. */
 export function noteScore(state: usize, slot: u32, score: f32): void {
   store<f32>(at(section(state, SCORES), slot), score);
   if (<f64>score > load<f64>(state, TOP)) store<f64>(state, score, TOP);
@@ -158,6 +170,7 @@ export function remove(state: usize, slot: u32, forgets: bool): u32 {
   store<u32>(at(section(state, NUMBERS), last), 0);
   if ((load<u32>(state, FLAGS) & HAS_IDS) != 0) store<u64>(at8(section(state, IDS), last), 0);
   if ((load<u32>(state, FLAGS) & HAS_SCORES) != 0) store<f32>(at(section(state, SCORES), last), 0);
+  if (hasWeakness(state)) setWeakness(state, last, 0);
   memory.fill(embedding(state, last), 0, (<usize>load<u32>(state, DIMS)) << 2);
   store<u32>(state, last, STORED);
   setPriority(state, last);
@@ -186,6 +199,7 @@ function follow(state: usize, from: u32, to: u32): void {
     store<f32>(at(scores, to), load<f32>(at(scores, from)));
     setPriority(state, to);
   }
+  if (hasWeakness(state)) setWeakness(state, to, weaknessOf(state, from));
 }
 
 /** What n rows count when one of the m that stand for them is forgotten. */

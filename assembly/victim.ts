@@ -1,5 +1,5 @@
 /** Which stored row gives way: by group, by score and by chance. Random words come from the `store` stream. */
-import { at, below, groupsBySlot, NONE, OPTION, POLICY, STORE, scoreOf, stored, unit } from "./block";
+import { at, below, DIMS, groupsBySlot, NONE, OPTION, POLICY, STORE, scoreOf, stored, unit, weaknessOf } from "./block";
 import { countOf, groupCount, member } from "./group";
 
 export const RESERVOIR: u32 = 0;
@@ -14,6 +14,11 @@ export const HERDING: u32 = 8;
 export const CLOSEST: u32 = 9;
 export const CLUSTERED: u32 = 10;
 export const SIMILARITY: u32 = 11;
+
+/** Whether rows have a weakness beside their scores: one that is measured on their embeddings. */
+export function hasWeakness(state: usize): bool {
+  return load<u32>(state, POLICY) >= GRADIENT_DIVERSE && load<u32>(state, DIMS) > 0;
+}
 
 /** The slot to give up when there is to be room for no more than `size` rows. */
 export function victim(state: usize, size: u32): u32 {
@@ -48,14 +53,14 @@ export function overfull(state: usize, size: u32): u32 {
   return found;
 }
 
-/** The slot of the highest score in a group, or of all where `group` is NONE; the lowest of several. */
+/** The slot of the greatest weakness in a group, or of all where `group` is NONE; the lowest of several. */
 export function worst(state: usize, group: u32): u32 {
   const count = group == NONE ? stored(state) : countOf(state, 0, group);
   let found: u32 = NONE;
   for (let i: u32 = 0; i < count; i++) {
     const slot = group == NONE ? i : member(state, 0, group, i);
-    const above = found == NONE || scoreOf(state, slot) > scoreOf(state, found);
-    if (above || (slot < found && scoreOf(state, slot) == scoreOf(state, found))) found = slot;
+    const above = found == NONE || weaknessOf(state, slot) > weaknessOf(state, found);
+    if (above || (slot < found && weaknessOf(state, slot) == weaknessOf(state, found))) found = slot;
   }
   return found;
 }
@@ -113,21 +118,21 @@ export function lossVictim(state: usize): u32 {
   return found;
 }
 
-/** A row by how like others it is: with probability in proportion to (c - least)/(most - least + 0.01) of its score c; any where all are alike. */
+/** A row by how like others it is: with probability in proportion to (c - least)/(most - least + 0.01) of its weakness c; any where all are alike. */
 export function likeVictim(state: usize): u32 {
-  let least = scoreOf(state, 0);
+  let least = weaknessOf(state, 0);
   let most = least;
   let sum: f64 = 0;
   for (let slot: u32 = 0; slot < stored(state); slot++) {
-    least = min(least, scoreOf(state, slot));
-    most = max(most, scoreOf(state, slot));
+    least = min(least, weaknessOf(state, slot));
+    most = max(most, weaknessOf(state, slot));
   }
   if (least == most) return <u32>below(state + STORE, stored(state));
-  for (let slot: u32 = 0; slot < stored(state); slot++) sum += <f64>scoreOf(state, slot) - least;
+  for (let slot: u32 = 0; slot < stored(state); slot++) sum += <f64>weaknessOf(state, slot) - least;
   let left = unit(state + STORE) * sum;
   let found: u32 = 0;
   for (let slot: u32 = 0; slot < stored(state); slot++) {
-    const weight = <f64>scoreOf(state, slot) - least;
+    const weight = <f64>weaknessOf(state, slot) - least;
     if (weight > 0) found = slot;
     left -= weight;
     if (left < 0) break;

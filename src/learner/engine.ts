@@ -143,7 +143,7 @@ export class Engine {
     this.#groups = placeGroups(this.config, staging).groups;
     this.#inference.clear();
     this.#step = await this.#load(plan);
-    this.#keep = this.memory?.spec.measure === undefined ? undefined : await this.#load(keepPlan(layout));
+    this.#keep = this.memory?.spec.measured ? await this.#load(keepPlan(layout)) : undefined;
     this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
 

@@ -16,7 +16,7 @@ export interface Watch {
 }
 
 /** Returns what measures one step. */
-export function watchStep({ measure, adaptive }: Pick<MemoryPlan, "measure" | "adaptive">): Watch {
+export function watchStep({ scores, embeds, adaptive }: Pick<MemoryPlan, "scores" | "embeds" | "adaptive">): Watch {
   let features: Tensor | undefined;
   const rectified: Tensor[] = [];
   return {
@@ -26,9 +26,9 @@ export function watchStep({ measure, adaptive }: Pick<MemoryPlan, "measure" | "a
     },
     report({ outputs, rowLoss, weight, staging }) {
       const { graph } = outputs;
-      if (measure === "loss") graph.outputs.set("rowLoss", rowLoss);
-      if (measure === "features") graph.outputs.set(measure, arrived(features ?? outputs, weight, staging));
-      if (measure === "gradient") graph.outputs.set(measure, arrived(grad(sum(rowLoss), [outputs])[0] as Tensor, weight, staging));
+      if (scores) graph.outputs.set("rowLoss", rowLoss);
+      if (embeds === "features") graph.outputs.set(embeds, arrived(features ?? outputs, weight, staging));
+      if (embeds === "gradient") graph.outputs.set(embeds, arrived(grad(sum(rowLoss), [outputs])[0] as Tensor, weight, staging));
       if (adaptive.length === 0 || rectified.length === 0) return;
       const present = toF32(less(0, slice(weight, [0], [staging])));
       const rows = rectified.map((value) => arrived(toF32(less(0, value)), weight, staging));

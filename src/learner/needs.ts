@@ -1,7 +1,16 @@
 /** What a learner keeps and measures for its memory: no more than the policy and the draws need. */
 import { fail } from "../errors.ts";
 import { type AdaptiveDraw, type DrawPolicy, drawDefinition, drawKey, type MixtureDraw, plainDraws } from "../memory/draw.ts";
-import { capacitiesOf, checkPolicy, definitionOf, indexBytes, keyOf, type Measure, type MemoryPolicy, storesOf } from "../memory/policy.ts";
+import {
+  capacitiesOf,
+  checkPolicy,
+  definitionOf,
+  indexBytes,
+  keyOf,
+  type MemoryPolicy,
+  type PolicyName,
+  storesOf,
+} from "../memory/policy.ts";
 import type { MemoryHost } from "../memory/slots.ts";
 import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
 
@@ -36,27 +45,27 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
   const known = stores.some(([, store]) => store.policy === "clusters") ? [...KEYS, "cluster"] : KEYS;
   for (const draw of plain) checkKey(`draw "${draw.draw}"`, drawKey(draw) ?? "", ["", ...known]);
   const keys = [...new Set([...KEYS, ...plain.flatMap((draw) => drawKey(draw) ?? [])])];
-  const measure = measureOf([
-    ...stores.map(([, store]) => [`policy "${store.policy}"`, definitionOf(store.policy).measure] as const),
-    ...plain.map(({ draw }) => [`draw "${draw}"`, drawDefinition(draw).scores && "loss"] as const),
-  ]);
+  const embeds = embeddingOf(stores.map(([, { policy }]) => policy));
+  const losses = stores.some(([, store]) => definitionOf(store.policy).measure === "loss");
+  const scores = losses || plain.some(({ draw }) => drawDefinition(draw).scores !== undefined);
   const spec: MemorySpec = {
     policy,
     capacities: [],
     keys,
     ids: true,
-    scores: measure !== undefined,
+    scores,
     dims: 0,
-    measure,
+    measured: scores || embeds !== undefined,
+    embeds,
     priorities: plain.some(({ draw }) => drawDefinition(draw).scores === "priorities"),
     adaptive: draws.flatMap(adaptiveOf),
     oneClass: subject.oneClass,
   };
-  const dims = measure === undefined || measure === "loss" ? 0 : subject.lengthOf(opening(spec));
+  const dims = embeds === undefined ? 0 : subject.lengthOf(opening(spec));
   // Of stores side by side, the account of the one that knows most of a row.
   const most = Math.max(...stores.map(([, store]) => new Set([...keys, keyOf(store) ?? "label"]).size));
   const tree = plain.some(({ draw }) => draw === "proportional") ? TREE_BYTES : 0;
-  const rowBytes = subject.rowBytes + tree + indexBytes({ ...spec, dims, keys: most });
+  const rowBytes = subject.rowBytes + tree + indexBytes({ ...spec, dims, keys: most, weakness: embeds !== undefined });
   return opening({ ...spec, dims, capacities: capacitiesOf("memory", policy, rowBytes) });
 }
 
@@ -92,15 +101,16 @@ function adaptiveOf(draw: DrawPolicy): AdaptiveDraw[] {
   return draw.draw === "adaptive" ? [draw as AdaptiveDraw, ...inner] : inner;
 }
 
-/** Returns the one thing that all of them measure, for a row has one score. */
-function measureOf(asked: readonly (readonly [who: string, measure: Measure | undefined])[]): Measure | undefined {
-  const [first, ...others] = asked.filter(([, measure]) => measure !== undefined);
-  const other = others.find(([, measure]) => measure !== first?.[1]);
+/** Returns what policies embed rows by, which must be the same for all stores: a row has one embedding. */
+function embeddingOf(policies: readonly PolicyName[]): MemorySpec["embeds"] {
+  const asked = policies.map((policy) => ({ policy, measure: definitionOf(policy).measure })).filter(({ measure }) => measure !== "loss");
+  const [first, ...others] = asked.filter(({ measure }) => measure !== undefined);
+  const other = others.find(({ measure }) => measure !== first?.measure);
   if (first !== undefined && other !== undefined) {
-    const [expected, got] = [first, other].map(([who, measure]) => `${measure} (${who})`);
-    fail("E_CONFIG", `memory: the score of a row would mean two things; expected ${expected} alone, got also ${got}`, {
-      hint: "Keep rows by another policy, such as memory.lossAware, or draw them by another, such as draws.balanced.",
+    const [expected, got] = [first, other].map(({ policy, measure }) => `${measure} (policy "${policy}")`);
+    fail("E_CONFIG", `memory: the embedding of a row would mean two things; expected ${expected} in all stores, got also ${got}`, {
+      hint: "Keep rows of one of the stores by another policy.",
     });
   }
-  return first?.[1];
+  return first?.measure as MemorySpec["embeds"];
 }

@@ -68,7 +68,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
     const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
     recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
-    if (config.memory !== undefined && config.memory.measure === undefined) recordKept(graph, layout);
+    if (config.memory?.measured === false) recordKept(graph, layout);
   });
 }
 

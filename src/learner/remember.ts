@@ -10,8 +10,10 @@ import type { LearnerMemoryStats } from "./stats.ts";
 
 /** What a memory is made for. */
 export interface MemorySpec extends ReplaySpec {
-  /** What a step measures of the rows that arrive, which are kept after it then; undefined: nothing, they are kept in the step itself. */
-  readonly measure: Measure | undefined;
+  /** Whether a step measures the rows that arrive, which are kept after it then, not in it: losses, for scores, or embeddings. */
+  readonly measured: boolean;
+  /** What rows are embedded by. */
+  readonly embeds: Exclude<Measure, "loss"> | undefined;
   /** Whether scores are priorities, above 0. */
   readonly priorities: boolean;
   /** Draws that are told the share of active units. */
@@ -115,8 +117,8 @@ export class Remembered {
 
   /** Tells what a step measured of the rows that were drawn, and how many units were active. */
   learn(drawn: readonly PlacedDraw[], outputs: Outputs, step: number): void {
-    const { measure, adaptive } = this.spec;
-    if (measure === "loss") {
+    const { scores: scored, adaptive } = this.spec;
+    if (scored) {
       const scores = this.#scoresOf(outputs);
       for (const { first, count, slots, generations } of drawn) {
         if (count > 0) this.replay.update(Uint32Array.from(slots).subarray(0, count), generations, scores.subarray(first, first + count));
@@ -131,13 +133,13 @@ export class Remembered {
   }
 
   #offerOf({ count, labels, task, id }: Arrived, outputs: Outputs): Offer {
-    const { measure, dims } = this.spec;
+    const { scores, embeds, dims } = this.spec;
     return {
       count,
       keys: { label: this.spec.oneClass ? new Uint32Array(count) : labels, task: new Uint32Array(count).fill(task) },
       ...(id && { ids: id }),
-      ...(measure === "loss" && { scores: this.#scoresOf(outputs).subarray(0, count) }),
-      ...(dims > 0 && { embeddings: (outputs[measure as string] as Float32Array).subarray(0, count * dims) }),
+      ...(scores && { scores: this.#scoresOf(outputs).subarray(0, count) }),
+      ...(dims > 0 && { embeddings: (outputs[embeds as string] as Float32Array).subarray(0, count * dims) }),
     };
   }
 

@@ -17,7 +17,7 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
       oneClass: targets > 1,
       lengthOf(memory) {
         const measuring = { ...config, memory };
-        return stepPlan(measuring, layOutState(measuring, 1)).outputs.find(({ name }) => name === memory.measure)?.shape[1] as number;
+        return stepPlan(measuring, layOutState(measuring, 1)).outputs.find(({ name }) => name === memory.embeds)?.shape[1] as number;
       },
     },
   );

@@ -82,7 +82,7 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
 export function restoreState({ tensors, meta }: Checkpoint, config: Config, file: string): SavedState {
   const counters = { ...(meta.counters as unknown as Counters) };
   const grows = meta.model !== signatureOf(config.model.config, config.input);
-  if (grows && config.memory?.measure === "gradient") {
+  if (grows && config.memory?.embeds === "gradient") {
     fail(
       "E_UNSUPPORTED",
       `${file}: the rows in memory are known by gradients of as many classes as before; expected equal classes, got more`,

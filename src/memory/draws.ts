@@ -46,7 +46,7 @@ export function powerLaw(options: { readonly exponent?: number; readonly key?: s
 
 /**
  * Returns draws that fade with age: in proportion to tanh((πi/n)^e), rows ordered from the oldest, i = 0, which is never drawn. O(rows) a draw.
- * @see Ishuov et al., "Symphony": the fading replay buffer
+ * @see the fading replay buffer of Symphony, github.com/SuspensionRailway/symphony
  */
 export function fading(): DrawPolicy {
   return make("fading", {});

@@ -139,14 +139,24 @@ export function checkCapacity(where: string, value: Capacity): Capacity {
   return { bytes: checkNumber(`${where}: capacity`, "bytes", value.bytes, { min: 1, integer: true }) };
 }
 
-/** Bytes that a store knows of a row, beside the rows' own columns. */
-export function indexBytes(known: {
+/** Whether a store of embeddings of `dims` numbers knows of each row, beside its score, what lets it give way. */
+export function hasWeakness({ policy }: StorePolicy, dims: number): boolean {
+  const { measure } = definitionOf(policy);
+  return dims > 0 && (measure === "gradient" || measure === "features");
+}
+
+/** What a store knows of each row. */
+export interface KnownOfRows {
   readonly keys: number;
   readonly ids: boolean;
   readonly scores: boolean;
+  readonly weakness: boolean;
   readonly dims: number;
-}): number {
-  return 4 + (known.ids ? 8 + 16 / 3 : 0) + (known.scores ? 4 : 0) + 4 * known.dims + known.keys * (8 + 16 / 3);
+}
+
+/** Bytes that a store knows of a row, beside the rows' own columns. */
+export function indexBytes(known: KnownOfRows): number {
+  return 4 + (known.ids ? 8 + 16 / 3 : 0) + (known.scores ? 4 : 0) + (known.weakness ? 4 : 0) + 4 * known.dims + known.keys * (8 + 16 / 3);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   capacitiesOf,
   checkPolicy,
   definitionOf,
+  hasWeakness,
   indexBytes,
   keyOf,
   type MemoryPolicy,
@@ -76,24 +77,22 @@ export function planOf(options: OpenMemoryOptions<MemoryColumns>): Plan {
   const keys = [...new Set(options.keys ?? [])];
   for (const key of keys) checkKey(`${where}: option "keys"`, fields, key);
   const measures = stores.map((store) => definitionOf(store.policy).measure);
-  const known = {
-    ids: has("id"),
-    scores: has("score") || measures.some((measure) => measure !== undefined),
-    dims: fields.find(({ name }) => name === "embedding")?.length ?? 0,
-  };
+  const dims = fields.find(({ name }) => name === "embedding")?.length ?? 0;
+  const known = { ids: has("id"), scores: has("score"), dims };
   const groupings = stores.map((store) => new Set([keyOf(store), ...keys].filter((key) => key !== undefined)).size);
-  const bytes = rowBytes(fields) + indexBytes({ ...known, keys: Math.max(...groupings) });
+  const bytes =
+    rowBytes(fields) + indexBytes({ ...known, keys: Math.max(...groupings), weakness: stores.some((store) => hasWeakness(store, dims)) });
   return {
     fields,
     index: { policy, capacities: capacitiesOf(where, policy, bytes, options.capacity), keys, ...known },
     rowBytes: bytes,
-    measured: measures.some((measure) => measure === "loss" || (measure !== undefined && known.dims === 0)),
-    priorities: !stores.some(({ policy: name }) => cosines.includes(name)),
+    measured: measures.some((measure) => measure === "loss" || (measure !== undefined && dims === 0)),
+    priorities: dims > 0 || !stores.some(({ policy: name }) => cosines.includes(name)),
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };
 }
 
-/** Policies by how alike rows are. */
+/** Policies by how alike rows are: where there is no embedding to measure it on, it is their score. */
 const cosines: readonly string[] = ["gradient-diverse", "clusters", "similarity"];
 
 function checkStore(where: string, store: StorePolicy, fields: readonly Field[]): void {
@@ -104,11 +103,6 @@ function checkStore(where: string, store: StorePolicy, fields: readonly Field[])
   if (needed.length > 0 && !needed.some(has)) {
     fail("E_CONFIG", `${where}: policy "${store.policy}" has nothing to go by; expected a column ${needed.join(" or ")}, got none`, {
       hint: `Declare a column "${needed[0]}".`,
-    });
-  }
-  if (ranks && has("score")) {
-    fail("E_CONFIG", `${where}: policy "${store.policy}" ranks rows itself; expected no column "score", got one`, {
-      hint: "Keep such a value in a column of another name.",
     });
   }
   const key = keyOf(store);

@@ -3,7 +3,7 @@ import { streamKey } from "../random.ts";
 import type { Kernels } from "../wasm/instance.ts";
 import { type DrawName, drawNames } from "./draw.ts";
 import { checkImage, corrupt } from "./image.ts";
-import { definitionOf, indexBytes, numbersOf, policyNames, type StorePolicy } from "./policy.ts";
+import { definitionOf, hasWeakness, indexBytes, numbersOf, policyNames, type StorePolicy } from "./policy.ts";
 import { BlockView, type Group } from "./view.ts";
 
 /** What a replay memory needs of the Wasm exports (`assembly/memory.ts`, `draw.ts`, `image.ts`). */
@@ -310,7 +310,9 @@ export class Slots {
 
   get #flags(): number {
     const { ids, scores, policy } = this.#spec;
-    return (ids ? 1 : 0) + (scores || definitionOf(policy.policy).measure !== undefined ? 2 : 0);
+    const { measure } = definitionOf(policy.policy);
+    // What no embedding tells, scores do.
+    return (ids ? 1 : 0) + (scores || measure === "loss" || (measure !== undefined && this.#spec.dims === 0) ? 2 : 0);
   }
 
   #blockBytes(capacity: number, room: number): number {
@@ -319,7 +321,7 @@ export class Slots {
     const { exports } = this.#host;
     const bytes = exports.memoryBytes(policyNames.indexOf(policy.policy), capacity, this.#flags, dims, keys.length, room, clusters) >>> 0;
     // Wasm counts modulo 2^32: what goes beyond is for the allocator to refuse.
-    const known = { keys: keys.length, ids: this.#spec.ids, scores: (this.#flags & 2) !== 0, dims };
+    const known = { keys: keys.length, ids: this.#spec.ids, scores: (this.#flags & 2) !== 0, dims, weakness: hasWeakness(policy, dims) };
     return Math.max(bytes, Math.floor(capacity * indexBytes(known)));
   }
 

@@ -43,11 +43,6 @@ describe("a command line that means nothing", () => {
       '"herding"?',
     ],
     [["learn", "--draw", "proportionate"], 'option "--draw" has no such choice; expected one of uniform, balanced,', '"proportional"?'],
-    [
-      ["learn", "--memory-policy", "herding", "--draw", "top", "--limit", "10"],
-      'memory: the score of a row would mean two things; expected features (policy "herding") alone, got also loss (draw "top")',
-      "draws.balanced",
-    ],
     [["learn", "--learning-rate", "NaN"], 'option "--learning-rate" is out of range; expected a finite number > 0, got "NaN"', "Give"],
     [["learn", "--learning-rate", "-0.1"], 'option "--learning-rate" is out of range; expected a finite number > 0, got -0.1', "Give"],
     [["learn", "--learning-rate", "Infinity"], 'option "--learning-rate" is out of range', "Give"],

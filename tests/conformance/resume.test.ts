@@ -108,8 +108,8 @@ describe("under every policy and every draw", () => {
     adaptive: draws.adaptive({ gap: 0.5, check: 2 }),
   };
   const pairs = [
-    ...Object.keys(policies).flatMap((policy) => ["uniform", "mixture", "recall"].map((draw) => [policy, draw] as const)),
-    ...Object.keys(ways).flatMap((draw) => ["reservoir", "loss-aware", "long-term"].map((policy) => [policy, draw] as const)),
+    ...Object.keys(policies).flatMap((policy) => ["uniform", "mixture", "recall", "proportional"].map((draw) => [policy, draw] as const)),
+    ...Object.keys(ways).flatMap((draw) => ["reservoir", "long-term", "herding"].map((policy) => [policy, draw] as const)),
   ];
 
   it.each(pairs)(

@@ -47,7 +47,7 @@ const drawn: readonly DrawPolicy[] = [
   draws.adaptive(),
 ];
 
-const HASH = "3e5351fe553e84b7e777330a36e9ae9dd7fa220c1a5f8722a9c18ed810617f87";
+const HASH = "5431cf7699f183a8ee0fb2c5693a8d1c7268dc7857e5dc4fe2cce4d911660a77";
 const OPERATIONS = 1_000_000;
 const ROWS = 64;
 const DIMS = 4;

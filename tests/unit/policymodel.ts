@@ -24,6 +24,8 @@ interface Row {
   /** One of each grouping. */
   readonly groups: readonly Class[];
   score: number;
+  /** What lets it give way, where that is measured on embeddings. */
+  weakness: number;
 }
 
 interface Class {
@@ -139,6 +141,7 @@ export class StoreModel {
       if (this.#refuses(incoming)) continue;
       const row = this.#rowOf(incoming, this.#clusters > 0 && this.#dims > 0 ? this.#assign(incoming.embedding) : undefined);
       row.score = this.#scoreOf(row);
+      if (this.#embeds) row.weakness = this.#weaknessOf(row);
       const slot = this.#choose(row);
       if (slot !== undefined) this.#settle(row, slot, i, out);
       this.#count(row);
@@ -212,22 +215,31 @@ export class StoreModel {
       }
       return group;
     });
-    return { number: clock, id: incoming.id, embedding: incoming.embedding, groups, score: Math.fround(incoming.score) };
+    return { number: clock, id: incoming.id, embedding: incoming.embedding, groups, score: Math.fround(incoming.score), weakness: 0 };
   }
 
   #scoreOf(row: Row): number {
-    const { rows, top } = this.#now;
-    const { policy } = this.#policy;
-    if (!Number.isNaN(row.score)) return row.score;
-    if (this.#dims > 0 && policy === "clusters") {
+    const { top } = this.#now;
+    return Number.isNaN(row.score) ? (top > 0 ? top : 1) : row.score;
+  }
+
+  get #embeds(): boolean {
+    return this.#dims > 0 && ["gradient-diverse", "herding", "closest-to-mean", "clusters", "similarity"].includes(this.#policy.policy);
+  }
+
+  #weaknessOf(row: Row): number {
+    const { rows } = this.#now;
+    if (this.#policy.policy === "clusters") {
       return Math.fround(Math.max(-1, ...(row.groups[0] as Class).members.map((other) => cosine(row.embedding, other.embedding))));
     }
-    if (this.#dims > 0 && (policy === "gradient-diverse" || policy === "similarity")) {
-      if (rows.length === 0) return Math.fround(0.1);
-      const others = Array.from({ length: this.#options[0] }, () => rows[this.#random.below(rows.length)] as Row);
-      return Math.fround(Math.max(-1, ...others.map((other) => cosine(row.embedding, other.embedding))));
-    }
-    return top > 0 ? top : 1;
+    if (rows.length === 0) return Math.fround(0.1);
+    const others = Array.from({ length: this.#options[0] }, () => rows[this.#random.below(rows.length)] as Row);
+    return Math.fround(Math.max(-1, ...others.map((other) => cosine(row.embedding, other.embedding))));
+  }
+
+  /** What lets a row give way: measured on its embedding, or its score. */
+  #weak(row: Row): number {
+    return this.#embeds ? row.weakness : row.score;
   }
 
   #choose(row: Row): number | undefined {
@@ -266,21 +278,21 @@ export class StoreModel {
       case "gradient-diverse": {
         if (room) return m;
         const victim = this.#byLikeness();
-        const odds = victim.score + 1 + (row.score + 1);
+        const odds = this.#weak(victim) + 1 + (this.#weak(row) + 1);
         const u = this.#unit();
-        return odds === 0 || u * odds < victim.score + 1 ? slotOf(victim) : undefined;
+        return odds === 0 || u * odds < this.#weak(victim) + 1 ? slotOf(victim) : undefined;
       }
       case "clusters": {
         if (room) return m;
         const largest = this.#largest();
         const crowded = largest.includes(own) ? own : (largest[0] as Class);
         const victim = this.#worst(crowded.members);
-        return crowded === own && row.score >= victim.score ? undefined : slotOf(victim);
+        return crowded === own && this.#weak(row) >= this.#weak(victim) ? undefined : slotOf(victim);
       }
       default: {
         if (room) return m;
         const victim = this.#worst(rows);
-        return row.score < victim.score ? slotOf(victim) : undefined;
+        return this.#weak(row) < this.#weak(victim) ? slotOf(victim) : undefined;
       }
     }
   }
@@ -395,10 +407,10 @@ export class StoreModel {
     return classes[over.indexOf(Math.max(...over))] as Class;
   }
 
-  /** The row of the highest score, in the lowest slot of several. */
+  /** The weakest row, in the lowest slot of several. */
   #worst(rows: readonly Row[]): Row {
-    const most = Math.max(...rows.map(({ score }) => score));
-    return this.#now.rows.find((row) => rows.includes(row) && row.score === most) as Row;
+    const most = Math.max(...rows.map((row) => this.#weak(row)));
+    return this.#now.rows.find((row) => rows.includes(row) && this.#weak(row) === most) as Row;
   }
 
   #byLoss(): Row {
@@ -417,8 +429,8 @@ export class StoreModel {
 
   #byLikeness(): Row {
     const { rows } = this.#now;
-    const least = Math.min(...rows.map(({ score }) => score));
-    const above = rows.map(({ score }) => score - least);
+    const least = Math.min(...rows.map((row) => this.#weak(row)));
+    const above = rows.map((row) => this.#weak(row) - least);
     return above.every((x) => x === 0) ? this.#any(rows) : this.#byChance(above);
   }
 
@@ -457,10 +469,11 @@ export class StoreModel {
         ranked.push(...left.splice(distances.indexOf(Math.min(...distances)), 1));
       }
       const order = [...ranked, ...left];
-      for (const row of group.members) this.#score(row, order.indexOf(row));
+      for (const row of group.members) row.weakness = order.indexOf(row);
       for (const [place, row] of ranked.entries()) {
         if (group.members.includes(row)) continue;
-        row.score = place;
+        row.weakness = place;
+        row.score = this.#scoreOf(row);
         let slot = now.rows.length;
         if (slot === now.capacity) {
           const crowded = group.members.length < limit ? this.#overfull(now.capacity) : group;

@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkBatch } from "../../src/learner/batch.ts";
 import { Engine } from "../../src/learner/engine.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
+import type { Replay } from "../../src/memory/replay.ts";
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -120,6 +121,16 @@ describe("what a step measures", () => {
     return { engine, dims: config.memory?.dims as number };
   }
 
+  it("rows kept by features are drawn by loss: what lets a row give way is not its score", async () => {
+    for (const policy of [memory.similarity({ capacity: 6 }), memory.herding({ capacity: 6 })]) {
+      const { engine } = await measured(options(policy, draws.proportional()));
+      const { slots } = (engine.memory as NonNullable<Engine["memory"]>).replay.stores[0] as Replay["stores"][number];
+      expect(slots.stored).toBe(6);
+      for (const score of slots.scores()) expect(Math.min(Math.abs(score - Math.log(2)), Math.abs(score - Math.log(4)))).toBeLessThan(1e-5);
+      engine.close();
+    }
+  });
+
   it("the score of a row is its loss, of those that were drawn too", async () => {
     const { engine } = await measured(options(memory.lossAware({ capacity: 6 })));
     // Probabilities are ¼, ¼, ½.
@@ -167,7 +178,7 @@ describe("what a step measures", () => {
       const { replay } = engine.memory as NonNullable<Engine["memory"]>;
       const offer = replay.offer.bind(replay);
       replay.offer = (rows) => {
-        seen.push({ measure: config.memory?.measure as string, values: [...(rows.embeddings as Float32Array)] });
+        seen.push({ measure: config.memory?.embeds as string, values: [...(rows.embeddings as Float32Array)] });
         return offer(rows);
       };
       await engine.step(checkBatch("test", batch, config));
@@ -237,17 +248,10 @@ describe("what a step measures", () => {
 describe("what does not fit is refused when the learner is made", () => {
   const cases: [string, () => LearnerOptions, RegExp, RegExp][] = [
     [
-      "a draw by loss of rows kept by features",
-      () => optionsOf(memory.similarity({ capacity: 9 }), draws.proportional()),
-      /the score of a row would mean two things; expected features \(policy "similarity"\) alone, got also loss \(draw "proportional"\)/,
-      /lossAware/,
-    ],
-    ["a draw by loss of ranked rows", () => optionsOf(memory.herding({ capacity: 9 }), draws.top()), /would mean two things/, /balanced/],
-    [
-      "stores that go by different things",
-      () => optionsOf(memory.stores({ a: memory.lossAware({ capacity: 2 }), b: memory.clusters({ capacity: 2 }) })),
-      /expected loss \(policy "loss-aware"\) alone, got also features \(policy "clusters"\)/,
-      /balanced/,
+      "stores that embed rows by different things",
+      () => optionsOf(memory.stores({ a: memory.gradientDiverse({ capacity: 2 }), b: memory.clusters({ capacity: 2 }) })),
+      /expected gradient \(policy "gradient-diverse"\) in all stores, got also features \(policy "clusters"\)/,
+      /another policy/,
     ],
     [
       "a policy by a column that learners do not have",
