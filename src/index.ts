@@ -18,6 +18,7 @@ export type { Loss } from "./nn/loss.ts";
 export * as losses from "./nn/loss.ts";
 export * as optim from "./optim/index.ts";
 export type { Optimizer } from "./optim/optimizer.ts";
+export * as planners from "./optim/planners.ts";
 export type { Schedule } from "./optim/schedules.ts";
 export * as schedules from "./optim/schedules.ts";
 export type { Graph, Tensor } from "./program/graph.ts";
