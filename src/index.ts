@@ -16,6 +16,8 @@ export * as nn from "./nn/index.ts";
 export type { Layer, LayerConfig } from "./nn/layer.ts";
 export type { Loss } from "./nn/loss.ts";
 export * as losses from "./nn/loss.ts";
+export * as batching from "./optim/batching.ts";
+export * as controllers from "./optim/controllers.ts";
 export * as optim from "./optim/index.ts";
 export type { Optimizer } from "./optim/optimizer.ts";
 export * as planners from "./optim/planners.ts";
