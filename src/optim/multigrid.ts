@@ -89,9 +89,9 @@ export function multigrid(options: MultigridOptions): Multigrid {
     fail("E_CONFIG", `${where}: option "shapes" is no list of shapes; expected [length, size] factors, got ${describe(given)}`);
   }
   const shapes = (given as typeof longShapes).map(([forLength, forSize], i) => {
-    const frames = Math.max(Math.round(length * checkNumber(where, `shapes[${i}][0]`, forLength, factors)), 1);
-    const side = Math.max(Math.round(size * checkNumber(where, `shapes[${i}][1]`, forSize, factors)), 1);
-    const all = [...short.map((factor) => size * factor), side].map((s) => Math.round((length * size * size) / (frames * s * s)));
+    const frames = Math.max(nearest(length * checkNumber(where, `shapes[${i}][0]`, forLength, factors)), 1);
+    const side = Math.max(nearest(size * checkNumber(where, `shapes[${i}][1]`, forSize, factors)), 1);
+    const all = [...short.map((factor) => size * factor), side].map((s) => nearest((length * size * size) / (frames * s * s)));
     return { length: frames, size: side, batch: all.at(-1) as number, mean: all.reduce((sum, n) => sum + n, 0) / all.length };
   });
   const sum = shapes.reduce((total, shape) => total + shape.mean, 0);
@@ -106,7 +106,7 @@ export function multigrid(options: MultigridOptions): Multigrid {
   let done = 0;
   const stages = planned.map((stage) => {
     done += stage.epochs * scale;
-    return { drop: stage.drop, batch: stage.batch, length: stage.length, size: stage.size, end: Math.round(done) };
+    return { drop: stage.drop, batch: stage.batch, length: stage.length, size: stage.size, end: nearest(done) };
   });
   const powers = Array.from(drops, (_, i) => Array.from({ length: i }, () => decay).reduce((product, factor) => product * factor, 1));
   const rates = stages.map(({ drop, batch }, i) => ({ start: stages[i - 1]?.end ?? 0, rate: (powers[drop] as number) * batch }));
@@ -129,11 +129,17 @@ export function shortCycle(options: ShortCycleOptions): { batchSize: number; siz
   const fullSize = checkNumber(where, "fullSize", options.fullSize ?? size, { min: size, integer: true });
   const small = checkSizes(where, options.sizes).map((factor) => {
     const ratio = size / (factor * fullSize);
-    return { batchSize: Math.max(Math.round(ratio * ratio), 1) * batchSize, size: Math.max(Math.round(factor * fullSize), 1) };
+    return { batchSize: Math.max(nearest(ratio * ratio), 1) * batchSize, size: Math.max(nearest(factor * fullSize), 1) };
   });
   return [...small, { batchSize, size }];
 }
 
 function checkSizes(where: string, sizes: readonly number[] | undefined): number[] {
   return Array.from(checkValues(where, "sizes", sizes ?? shortSizes, { min: 0, max: 1, open: "min" }, 0));
+}
+
+/** The nearest whole number, the even one of two. */
+function nearest(x: number): number {
+  const below = Math.floor(x);
+  return x - below > 0.5 || (x - below === 0.5 && below % 2 === 1) ? below + 1 : below;
 }

@@ -10,7 +10,7 @@ export interface CyclicalOptions {
   readonly end?: number;
   /** What the share is divided by while it rises and multiplied by while it falls. Default 0.5. */
   readonly factor?: number;
-  /** What the score of a drawn row is divided by, so that others come; from the scores given, not over and over. Default 1. */
+  /** What the score of a row drawn in the last epoch is divided by, twice, so that others come. Default 1. */
   readonly ageing?: number;
   /** Default 0. */
   readonly seed?: number;

@@ -20,7 +20,7 @@ export interface ProgressiveDropoutOptions {
   readonly revision?: number;
   /** τ; 0 keeps what is misclassified, for which the correctness of each row is needed. Default 0.3. */
   readonly threshold?: number;
-  /** Epochs after which τ grows by `increment` times the intervals past; from 1 on it starts anew. Default: never. */
+  /** Epochs of an interval: at each epoch's start τ grows by `increment` times the intervals past; at 1 it starts anew. Default: never. */
   readonly interval?: number;
   /** Default 0.1. */
   readonly increment?: number;
@@ -114,7 +114,7 @@ export function progressiveDropout(options: ProgressiveDropoutOptions): Progress
     advance(state) {
       const epoch = state.epoch + 1;
       const raised = state.threshold + Math.floor(epoch / interval) * increment;
-      return { ...state, epoch, threshold: epoch < interval ? threshold : raised >= 1 ? threshold : raised };
+      return { ...state, epoch, threshold: raised >= 1 ? threshold : raised };
     },
   };
 }

@@ -10,8 +10,8 @@ export function exp(x: number): number {
   if (x < -708.3964185322641) return 0;
   if (x > 709.782712893384) return Number.POSITIVE_INFINITY;
   if (Number.isNaN(x)) return x;
-  const n = Math.floor(x * 1.4426950408889634 + 0.5);
-  const r = x - n * 0.693145751953125 - n * 1.4286068203094172e-6;
+  const n = Math.floor(x * Math.LOG2E + 0.5);
+  const r = x - n * 0.693145751953125 - n * 1.4286068203094173e-6;
   const z = r * r;
   const p = r * ((1.2617719307481058e-4 * z + 3.0299440770744195e-2) * z + 1);
   const q = ((3.0019850513866446e-6 * z + 2.524483403496841e-3) * z + 0.22726554820815503) * z + 2;

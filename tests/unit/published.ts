@@ -154,10 +154,10 @@ export const lastIterateBound = {
     { T: 6400, kind: "sqrt", cooldown: 0.8, gammaCOverGamma1: 0.710850668 },
   ],
   horizonExtension: [
-    { T1OverT0: 1.5, cooldownFractionSameLr: 0.4459, secondStageLrFactorSameLr: 0.6367, "optLrIfCooldownKept0.2OverLr0": 0.816996233 },
-    { T1OverT0: 2.0, cooldownFractionSameLr: 0.6327, secondStageLrFactorSameLr: 0.533, "optLrIfCooldownKept0.2OverLr0": 0.707768531 },
-    { T1OverT0: 3.0, cooldownFractionSameLr: 0.8763, secondStageLrFactorSameLr: 0.4312, "optLrIfCooldownKept0.2OverLr0": 0.578087509 },
-    { T1OverT0: 4.0, cooldownFractionSameLr: 1.0, secondStageLrFactorSameLr: 0.3754, "optLrIfCooldownKept0.2OverLr0": 0.500728189 },
+    { t1OverT0: 1.5, cooldownFractionSameLr: 0.4459, secondStageLrFactorSameLr: 0.6367, optLrIfCooldownKept02OverLr0: 0.816996233 },
+    { t1OverT0: 2.0, cooldownFractionSameLr: 0.6327, secondStageLrFactorSameLr: 0.533, optLrIfCooldownKept02OverLr0: 0.707768531 },
+    { t1OverT0: 3.0, cooldownFractionSameLr: 0.8763, secondStageLrFactorSameLr: 0.4312, optLrIfCooldownKept02OverLr0: 0.578087509 },
+    { t1OverT0: 4.0, cooldownFractionSameLr: 1.0, secondStageLrFactorSameLr: 0.3754, optLrIfCooldownKept02OverLr0: 0.500728189 },
   ],
 };
 
