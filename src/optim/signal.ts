@@ -11,7 +11,7 @@ export interface SignalToNoiseOptions {
   readonly unbiased?: boolean;
 }
 
-/** What a batch's gradients tell. */
+/** What a batch's gradients tell; `batching.dispersion` gives it. */
 export interface GradientMoments {
   /** ‖mean gradient‖². */
   readonly meanSquare: number;
@@ -21,12 +21,12 @@ export interface GradientMoments {
   readonly count: number;
 }
 
-/** State of {@link signalToNoise}; null before the first observation. */
+/** State of {@link signalToNoise}. */
 export interface SignalToNoiseState {
+  /** Mean of ‖ḡ‖²; null before the first observation. */
   readonly signal: number | null;
   /** Mean of tr Σ. */
   readonly noise: number;
-  /** Rows of the last batch. */
   readonly rate: number;
 }
 

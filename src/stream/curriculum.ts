@@ -46,7 +46,7 @@ export interface EpochCurriculum<State> {
 
 /**
  * Returns the curriculum whose epochs grow and shrink, their rows drawn without replacement by score; a score is 1/loss under a model
- * trained without it, see {@link scoresOf}.
+ * trained without it, see {@link scoresOf}. `streams.select(dataset, rows)` is the epoch's set.
  * @throws E_CONFIG
  * @see Kesgin and Amasyali 2023, arXiv 2202.05531 (CCL)
  */

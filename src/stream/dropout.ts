@@ -84,7 +84,10 @@ export function progressiveDropout(options: ProgressiveDropoutOptions): Progress
   const settings = { rule, epochs, revision, threshold, interval, increment, decay, alpha, seed };
 
   const choose = (state: DropoutState, facts: RowFacts, random: RandomStream): number[] => {
-    const count = checkFact(where, "count", facts.count, 0);
+    const { count } = facts;
+    if (!(Number.isInteger(count) && count >= 0)) {
+      fail("E_DATA", `${where}: "count" is no number of rows; expected a whole number ≥ 0, got ${describe(count)}`);
+    }
     const all = Array.from({ length: count }, (_, i) => i);
     if (state.epoch >= epochs - revision) return all;
     const some = (size: number) =>

@@ -1,3 +1,5 @@
+import { fail } from "../errors.ts";
+
 /** The functions of the planners' module; addresses are bytes, numbers in memory f64. See the headers in `assembly/`. */
 export interface PlannerKernels {
   heapBase(): number;
@@ -34,10 +36,21 @@ export interface Planner {
 const PAGE = 65536;
 let opened: Promise<Planner> | undefined;
 
-/** Returns the planners' module, loaded once. */
-export function openPlanner(): Promise<Planner> {
+/**
+ * Returns the planners' module, loaded once.
+ * @throws E_NO_BACKEND where WebAssembly is forbidden by the page's policy
+ */
+export async function openPlanner(): Promise<Planner> {
   opened ??= load();
-  return opened;
+  try {
+    return await opened;
+  } catch (cause) {
+    opened = undefined;
+    fail("E_NO_BACKEND", "wasm: the planners cannot be compiled here; expected WebAssembly, got a refusal", {
+      hint: "A page with a Content-Security-Policy needs script-src 'wasm-unsafe-eval'.",
+      cause,
+    });
+  }
 }
 
 async function load(): Promise<Planner> {
