@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber } from "../errors.ts";
+import { checkKeys, checkNumber, checkState } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { openPlanner } from "../wasm/planner.ts";
 import { type Controller, observed } from "./controller.ts";
@@ -151,6 +151,7 @@ export async function autoLrs(options: AutoLrsOptions): Promise<Controller<AutoL
     kind: "autoLrs",
     options: { minRate, maxRate, trials, trialSteps, steps, maxSteps, seed },
     start: () => first,
+    resume: (saved) => checkState(where, saved, first),
     next(state, { loss }) {
       if (typeof loss !== "number") observed(where, "loss", loss);
       const after = state.phase === "trial" ? trial(state, loss) : training(state);

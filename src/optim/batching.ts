@@ -1,5 +1,5 @@
 /** Batch sizes that follow the gradients' noise, and groups within a batch. */
-import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, checkState, fail } from "../errors.ts";
 import { observed } from "./controller.ts";
 
 export { type Multigrid, type MultigridOptions, type MultigridStage, multigrid, type ShortCycleOptions, shortCycle } from "./multigrid.ts";
@@ -54,6 +54,8 @@ export interface BatchController {
   readonly kind: "batchTest";
   readonly options: Readonly<Required<BatchTestOptions>>;
   start(): BatchState;
+  /** Returns a saved state, parsed from JSON. @throws E_MISMATCH */
+  resume(saved: unknown): BatchState;
   /** Returns the state, and the batch size, after a batch. @throws E_DATA */
   next(state: BatchState, seen: Dispersion): { readonly state: BatchState; readonly batchSize: number };
 }
@@ -82,10 +84,12 @@ export function batchTest(options: BatchTestOptions): BatchController {
     const inner = ask("innerVariance", theta * theta * square * square);
     return test === "innerProduct" ? inner : Math.max(inner, ask("orthogonalVariance", nu * nu * square));
   };
+  const first: BatchState = { batchSize, samples: 0 };
   return {
     kind: "batchTest",
     options: { test, batchSize, maxBatchSize, eta, theta, nu },
-    start: () => ({ batchSize, samples: 0 }),
+    start: () => first,
+    resume: (saved) => checkState(where, saved, first),
     next(state, seen) {
       const count = observed(where, "count", seen.count, 1);
       const open = state.batchSize < maxBatchSize && count > 1;

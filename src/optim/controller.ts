@@ -1,4 +1,4 @@
-import { checkNumber, describe, fail } from "../errors.ts";
+import { checkNumber, checkState, describe, fail } from "../errors.ts";
 
 /**
  * A rate that follows what is observed: plain data and pure functions. The state is JSON; saved and read back, it goes on bit for bit.
@@ -9,6 +9,8 @@ export interface Controller<State extends { readonly rate: number }, Observation
   readonly options: Readonly<Record<string, unknown>>;
   /** Returns the state before the first observation; its `rate` is the first rate. */
   start(): State;
+  /** Returns a saved state, parsed from JSON. @throws E_MISMATCH where it is another controller's */
+  resume(saved: unknown): State;
   /** Returns the state after an observation, and the rate from then on. The old state is not changed. @throws E_DATA */
   next(state: State, observation: Observation): { readonly state: State; readonly rate: number };
 }
@@ -24,6 +26,7 @@ export function controller<State extends { readonly rate: number }, Observation>
     kind,
     options,
     start: () => first,
+    resume: (saved) => checkState(`controllers.${kind}`, saved, first),
     next(state, observation) {
       const after = step(state, observation);
       return { state: after, rate: after.rate };

@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber } from "../errors.ts";
+import { checkKeys, checkNumber, checkState } from "../errors.ts";
 
 /** Norms of a run's gradients in a bounded room: means over bins of equal width, which doubles when they are full. Plain data. */
 export interface NormRecord {
@@ -15,6 +15,8 @@ export interface NormRecord {
 export interface NormRecorder {
   readonly options: { readonly bins: number };
   start(): NormRecord;
+  /** Returns a saved record, parsed from JSON. @throws E_MISMATCH */
+  resume(saved: unknown): NormRecord;
   /** Returns the record with one norm more; one that is not finite is left out. */
   next(record: NormRecord, norm: number): NormRecord;
   /** Returns the norms in order, as `planners.refine` takes them. */
@@ -29,9 +31,11 @@ export function normRecorder(options: { bins?: number } = {}): NormRecorder {
   const where = "controllers.normRecorder";
   checkKeys(where, options, ["bins"]);
   const size = checkNumber(where, "bins", options.bins ?? 1000, { min: 2, integer: true });
+  const first: NormRecord = { width: 1, bins: [], sum: 0, count: 0 };
   return {
     options: { bins: size },
-    start: () => ({ width: 1, bins: [], sum: 0, count: 0 }),
+    start: () => first,
+    resume: (saved) => checkState(where, saved, first),
     next(record, norm) {
       if (!Number.isFinite(norm)) return record;
       const { width, bins } = record;

@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber, fail } from "../errors.ts";
+import { checkKeys, checkNumber, checkState, fail } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";
 import { exp } from "./natural.ts";
@@ -47,6 +47,8 @@ export interface DifficultyState {
 export interface Chooser<State> {
   readonly options: Readonly<Record<string, unknown>>;
   start(): State;
+  /** Returns a saved state, parsed from JSON. @throws E_MISMATCH where it is another's, or of another number of places */
+  resume(saved: unknown): State;
   /** Returns which to take next, and the state after the draw. */
   choose(state: State): { readonly state: State; readonly choice: number };
   /** Returns the state after a result of a choice, from 0 to 1. @throws E_DATA */
@@ -65,9 +67,15 @@ export function bandit(options: BanditOptions): Chooser<BanditState> {
   const sources = checkNumber(where, "sources", options.sources, { min: 1, integer: true });
   const exploration = checkNumber(where, "exploration", options.exploration ?? 0.1, { min: 0, max: 1, open: "min" });
   const seed = checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
+  const first: BanditState = { logs: new Array(sources).fill(0), position: 0 };
   return {
     options: { sources, exploration, seed },
-    start: () => ({ logs: new Array(sources).fill(0), position: 0 }),
+    start: () => first,
+    resume(saved) {
+      const state = checkState(where, saved, first);
+      checkPlaces(where, state.logs, sources);
+      return state;
+    },
     choose(state) {
       const random = new RandomStream(seed, "streams/bandit", state.position);
       let left = random.uniform();
@@ -107,9 +115,15 @@ export function adaptiveDifficulty(options: AdaptiveDifficultyOptions): Chooser<
   const decay = checkNumber(where, "decay", options.decay ?? 0.9, { min: 0, max: 1, open: "max" });
   const exploration = checkNumber(where, "exploration", options.exploration ?? 0.1, { min: 0, max: 1 });
   const seed = checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
+  const first: DifficultyState = { success: new Array(levels).fill(null), position: 0 };
   return {
     options: { levels, target, decay, exploration, seed },
-    start: () => ({ success: new Array(levels).fill(null), position: 0 }),
+    start: () => first,
+    resume(saved) {
+      const state = checkState(where, saved, first);
+      checkPlaces(where, state.success, levels);
+      return state;
+    },
     choose(state) {
       const random = new RandomStream(seed, "streams/adaptiveDifficulty", state.position);
       const any = random.uniform() < exploration ? random.below(levels) : undefined;
@@ -123,6 +137,13 @@ export function adaptiveDifficulty(options: AdaptiveDifficultyOptions): Chooser<
       return { ...state, success: state.success.map((old, i) => (i === choice ? decay * mean + (1 - decay) * value : old)) };
     },
   };
+}
+
+function checkPlaces(where: string, places: readonly unknown[], count: number): void {
+  if (places.length === count) return;
+  fail("E_MISMATCH", `${where}: the saved state has other places; expected ${count}, got ${places.length}`, {
+    hint: "Resume with the options the state was saved under.",
+  });
 }
 
 function checkPlace(where: string, choice: number, count: number): void {

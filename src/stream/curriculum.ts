@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
+import { checkKeys, checkNumber, checkState, describe, fail } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { ln } from "./natural.ts";
 
@@ -40,6 +40,8 @@ export interface RowDraw<State> {
 export interface EpochCurriculum<State> {
   readonly options: Readonly<Record<string, unknown>>;
   start(): State;
+  /** Returns a saved state, parsed from JSON. @throws E_MISMATCH */
+  resume(saved: unknown): State;
   /** Returns the rows of an epoch, easier ones (of larger scores ≥ 0) more likely. @throws E_DATA */
   next(state: State, scores: ArrayLike<number>): RowDraw<State>;
 }
@@ -55,9 +57,11 @@ export function cyclical(options: CyclicalOptions = {}): EpochCurriculum<Cyclica
   const { start, end, factor } = checkCycle(where, options, ["ageing", "seed"]);
   const ageing = checkNumber(where, "ageing", options.ageing ?? 1, { min: 1 });
   const seed = checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
+  const first: CyclicalState = { epoch: 0, share: start, rising: true, position: 0, drawn: [] };
   return {
     options: { start, end, factor, ageing, seed },
-    start: () => ({ epoch: 0, share: start, rising: true, position: 0, drawn: [] }),
+    start: () => first,
+    resume: (saved) => checkState(where, saved, first),
     next(state, scores) {
       const aged = Float64Array.from(scores);
       for (const row of state.drawn) aged[row] = (aged[row] as number) / (ageing * ageing);

@@ -1,4 +1,4 @@
-import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, checkState, describe, fail } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";
 import type { Batch } from "./dataset.ts";
@@ -58,6 +58,8 @@ export interface RowFacts {
 export interface ProgressiveDropout {
   readonly options: Readonly<Required<ProgressiveDropoutOptions>>;
   start(): DropoutState;
+  /** Returns a saved state, parsed from JSON. @throws E_MISMATCH */
+  resume(saved: unknown): DropoutState;
   /** Returns the rows of a batch to learn, in their order; where there are none, the batch is to be skipped. @throws E_DATA */
   next(state: DropoutState, facts: RowFacts): { readonly state: DropoutState; readonly rows: number[] };
   /** Returns the state at the next epoch's start. */
@@ -106,9 +108,11 @@ export function progressiveDropout(options: ProgressiveDropoutOptions): Progress
     );
     return rule === "difficult" ? hard : some(hard.length);
   };
+  const first: DropoutState = { epoch: 0, threshold, position: 0, kept: 0 };
   return {
     options: settings,
-    start: () => ({ epoch: 0, threshold, position: 0, kept: 0 }),
+    start: () => first,
+    resume: (saved) => checkState(where, saved, first),
     next(state, facts) {
       const random = new RandomStream(seed, "streams/progressiveDropout", state.position);
       const rows = choose(state, facts, random);

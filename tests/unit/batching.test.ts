@@ -57,12 +57,12 @@ describe("tests of a batch's size", () => {
   });
 
   it("resume from JSON", () => {
-    const { start, next } = batching.batchTest({ test: "innerProduct", batchSize: 2 });
+    const { start, next, resume } = batching.batchTest({ test: "innerProduct", batchSize: 2 });
     let [straight, resumed] = [start(), start()];
     for (let i = 2; i < 40; i++) {
       const moments = batching.dispersion(rowsOf(i, 5, i));
       straight = next(straight, moments).state;
-      resumed = next(JSON.parse(JSON.stringify(resumed)), moments).state;
+      resumed = next(resume(JSON.parse(JSON.stringify(resumed))), moments).state;
       expect(resumed).toEqual(straight);
     }
     expect(straight.batchSize).toBeGreaterThan(2);

@@ -330,11 +330,40 @@ describe("every controller", async () => {
     for (const seen of observations) states.push(control.next(states.at(-1), seen).state);
     for (const [i, seen] of observations.entries()) {
       const text = JSON.stringify(states[i]);
-      expect(control.next(JSON.parse(text), seen).state).toEqual(states[i + 1]);
+      expect(control.next(control.resume(JSON.parse(text)), seen).state).toEqual(states[i + 1]);
       expect(JSON.stringify(states[i])).toBe(text);
     }
     expect(JSON.parse(JSON.stringify(states))).toEqual(states);
     expect(JSON.parse(JSON.stringify(control.options))).toEqual(control.options);
+  });
+});
+
+describe("a saved state", () => {
+  const saved = { rate: 1, best: null, bad: 0, cooling: 0 };
+
+  it("is taken where it is of the controller's own kind", () => {
+    const { resume } = controllers.plateau({ rate: 1 });
+    expect(resume(saved)).toBe(saved);
+    expect(resume({ ...saved, best: 0.5 })).toMatchObject({ best: 0.5 });
+  });
+
+  it.each([
+    [{ rate: 1 }, "best"],
+    [{ ...saved, aggregate: 0 }, "aggregate"],
+    [{ ...saved, rate: "1" }, "rate"],
+    [{ ...saved, best: "1" }, "best"],
+    [{ ...saved, bad: null }, "bad"],
+    [null, "rate"],
+  ])("is refused where it is another's: %j", (other, field) => {
+    expect(() => controllers.plateau({ rate: 1 }).resume(other)).toThrow(
+      expect.objectContaining({ code: "E_MISMATCH", message: expect.stringContaining(`got another "${field}"`) }),
+    );
+  });
+
+  it("of the recorder of norms is one of its own", () => {
+    const recorder = controllers.normRecorder();
+    expect(recorder.resume(JSON.parse(JSON.stringify(recorder.next(recorder.start(), 2))))).toMatchObject({ bins: [2] });
+    expect(() => recorder.resume(saved)).toThrow(/controllers\.normRecorder: the saved state is not one of this kind/);
   });
 });
 

@@ -52,7 +52,7 @@ describe("a cyclical curriculum", () => {
     let [straight, resumed] = [curriculum.start(), curriculum.start()];
     for (let epoch = 0; epoch < 12; epoch++) {
       const drawn = curriculum.next(straight, scores);
-      expect(curriculum.next(JSON.parse(JSON.stringify(resumed)), scores)).toEqual(drawn);
+      expect(curriculum.next(curriculum.resume(JSON.parse(JSON.stringify(resumed))), scores)).toEqual(drawn);
       straight = resumed = drawn.state;
     }
   });
@@ -179,7 +179,7 @@ describe("progressive dropout", () => {
     let state = policy.advance(policy.start());
     for (let i = 0; i < 20; i++) {
       const drawn = policy.next(state, { count: 8 });
-      expect(policy.next(JSON.parse(JSON.stringify(state)), { count: 8 })).toEqual(drawn);
+      expect(policy.next(policy.resume(JSON.parse(JSON.stringify(state))), { count: 8 })).toEqual(drawn);
       expect(drawn.rows.length).toBe(4);
       ({ state } = drawn);
     }
@@ -223,7 +223,7 @@ describe("a bandit over sources", () => {
       const drawn = policy.choose(state);
       const result = Number(world.uniform() < (pays[drawn.choice] as number));
       reward += result;
-      expect(policy.learn(JSON.parse(JSON.stringify(drawn.state)), drawn.choice, result)).toEqual(
+      expect(policy.learn(policy.resume(JSON.parse(JSON.stringify(drawn.state))), drawn.choice, result)).toEqual(
         policy.learn(drawn.state, drawn.choice, result),
       );
       state = policy.learn(drawn.state, drawn.choice, result);
@@ -244,7 +244,7 @@ describe("adaptive difficulty", () => {
     const chosen = (skill: number) => {
       const counts = new Array(8).fill(0);
       for (let i = 0; i < 1500; i++) {
-        const drawn = policy.choose(JSON.parse(JSON.stringify(state)));
+        const drawn = policy.choose(policy.resume(JSON.parse(JSON.stringify(state))));
         if (firsts.length < 8 && !firsts.includes(drawn.choice)) firsts.push(drawn.choice);
         if (i >= 500) counts[drawn.choice]++;
         const success = world.uniform() < 1 / (1 + Math.exp(2 * (drawn.choice - skill)));
