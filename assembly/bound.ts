@@ -5,7 +5,7 @@
  * t1/γ + γ(t2 + t3) above the least. Summed backwards, where every term is positive: nothing cancels.
  * refine: gradient norms [n] of a run → multipliers [n] of the schedule that the same theory finds best for them.
  *
- * Sources: Schaipp et al. 2025, arXiv 2501.18965; Defazio et al. 2023, arXiv 2310.07831, theorem 3 and algorithm 1.
+ * Sources: Schaipp et al. 2025, arXiv 2501.18965; Defazio et al. 2023, arXiv 2310.07831.
  */
 
 /** Writes the three terms to out; every rate but the last may be 0. */

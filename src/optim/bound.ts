@@ -66,7 +66,7 @@ export interface Extension {
 /**
  * Returns the bound that convex theory gives for a schedule; it orders schedules and rates as real runs do.
  * @throws E_CONFIG
- * @see Schaipp et al. 2025, arXiv 2501.18965, theorem 3.1
+ * @see Schaipp et al. 2025, arXiv 2501.18965
  */
 export async function bound(options: BoundOptions): Promise<Bound> {
   const where = "planners.bound";
@@ -115,7 +115,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
 /**
  * Returns how a rate tuned for one run serves a longer one.
  * @throws E_CONFIG
- * @see Schaipp et al. 2025, arXiv 2501.18965, §5
+ * @see Schaipp et al. 2025, arXiv 2501.18965
  */
 export async function extend(options: ExtendOptions): Promise<Extension> {
   const where = "planners.extend";

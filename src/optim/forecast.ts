@@ -25,7 +25,7 @@ export interface Forecast {
 /**
  * Returns where the losses of a short run are heading.
  * @throws E_CONFIG
- * @see Jin et al. 2021, arXiv 2105.10762, §4.2
+ * @see Jin et al. 2021, arXiv 2105.10762
  */
 export async function forecast(options: ForecastOptions): Promise<Forecast> {
   const where = "planners.forecast";

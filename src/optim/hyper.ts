@@ -82,7 +82,7 @@ export interface ClientState {
 /**
  * Returns a rate that grows while successive gradients agree and shrinks while they do not; never below 0.
  * @throws E_CONFIG
- * @see Baydin et al. 2018, arXiv 1703.04782, algorithm 1 and §3.1
+ * @see Baydin et al. 2018, arXiv 1703.04782
  */
 export function hypergradient(options: HypergradientOptions): Controller<RateState, Alignment> {
   const where = "controllers.hypergradient";

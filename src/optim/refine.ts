@@ -18,7 +18,7 @@ export interface RefineOptions {
  * Returns the schedule that suits the gradient norms of an earlier run best: multipliers of the peak rate, in [0, 1], the last of them 0.
  * Even norms give linear decay; norms that grow towards the end make it fall earlier.
  * @throws E_CONFIG
- * @see Defazio et al. 2023, arXiv 2310.07831, algorithm 1; reading between the values is ours
+ * @see Defazio et al. 2023, arXiv 2310.07831; reading between the values is ours
  */
 export async function refine(options: RefineOptions): Promise<number[]> {
   const where = "planners.refine";
