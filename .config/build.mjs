@@ -29,27 +29,34 @@ async function all(steps) {
   if (failures.length > 0) throw new Error(failures.map((step) => step.reason.message).join("\n"));
 }
 
-/** `assembly/` → `build/kernels.wasm`, and the bytes of each precision as a module of text. */
+/** `assembly/` → `build/kernels.wasm`, and the bytes of each precision, and of the planners, as a module of text. */
 async function buildKernels() {
-  const exact = await assemble([]);
-  const fast = await assemble(["--enable", "relaxed-simd"]);
-  const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (exact)));
-  const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
-  if (names !== "env.memory") throw new Error(`assembly: the kernels import from the host; expected env.memory, got ${names}`);
+  const exact = await assemble("index", []);
+  const fast = await assemble("index", ["--enable", "relaxed-simd"]);
+  const planner = await assemble("planner", ["--shrinkLevel", "2"]);
+  for (const wasm of [exact, planner]) {
+    const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (wasm)));
+    const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
+    if (names !== "env.memory") throw new Error(`assembly: a module imports from the host; expected env.memory, got ${names}`);
+  }
   await put("build/kernels.wasm", exact);
   for (const [name, wasm] of /** @type {const} */ ([
     ["exact", exact],
     ["fast", fast],
+    ["planner", planner],
   ])) {
     await put(`src/wasm/${name}.generated.ts`, `export const base64: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`);
   }
 }
 
-/** Returns the kernels, assembled with more options than asconfig.json has. @param {string[]} options @returns {Promise<Uint8Array>} */
-async function assemble(options) {
+/**
+ * Returns the module that exports what `assembly/ENTRY.ts` does, made with more options than asconfig.json has.
+ * @param {string} entry @param {string[]} options @returns {Promise<Uint8Array>}
+ */
+async function assemble(entry, options) {
   /** @type {Uint8Array | undefined} */
   let wasm;
-  const { error, stderr } = await asc.main(["--config", "asconfig.json", ...options], {
+  const { error, stderr } = await asc.main([`assembly/${entry}.ts`, "--config", "asconfig.json", ...options], {
     writeFile: (name, contents) => {
       if (name.endsWith(".wasm")) wasm = /** @type {Uint8Array} */ (contents);
     },

@@ -133,6 +133,28 @@ export function checkChoice<T extends string>(where: string, option: string, val
   });
 }
 
+/**
+ * Returns a saved state when it has the fields of `like`, each of its type; where a field of `like` is null, a number or null.
+ * @throws E_MISMATCH naming the field that differs
+ */
+export function checkState<State extends object>(where: string, saved: unknown, like: State): State {
+  const kind = (value: unknown) => (Array.isArray(value) ? "array" : value === null ? "null" : typeof value);
+  const fields = typeof saved === "object" && saved !== null ? Object.entries(saved) : [];
+  const names = Object.keys(like);
+  const differs = (name: string, value: unknown) => {
+    const expected = kind(like[name as keyof State]);
+    return kind(value) !== expected && !(expected === "null" && typeof value === "number");
+  };
+  const wrong =
+    names.find((name) => !fields.some(([field]) => field === name)) ??
+    fields.find(([field, value]) => !names.includes(field) || differs(field, value))?.[0];
+  if (wrong === undefined) return saved as State;
+  fail("E_MISMATCH", `${where}: the saved state is not one of this kind; expected ${names.join(", ")}, got another "${wrong}"`, {
+    hint: "Give the state that was saved, parsed from JSON, with the options it was made with.",
+    context: { field: wrong },
+  });
+}
+
 /** Returns a short text that tells a person what a value is. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"`;

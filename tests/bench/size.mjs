@@ -70,7 +70,12 @@ export async function run() {
     row("Palimpsest", "palimpsest", "core", core.atOnce),
     row("Palimpsest", "palimpsest", "all of it", own.atOnce),
     ...own.chunks.map(({ file, bytes }) =>
-      row("Palimpsest", "palimpsest", { exact: "Wasm", fast: "Wasm of fast precision" }[file.split(".")[0] ?? ""] ?? file, bytes),
+      row(
+        "Palimpsest",
+        "palimpsest",
+        { exact: "Wasm", fast: "Wasm of fast precision", planner: "Wasm of the planners" }[file.split(".")[0] ?? ""] ?? file,
+        bytes,
+      ),
     ),
     row("jax-js", "javascript", "all of it", jax.atOnce),
     ...jax.chunks.map(({ file, bytes }) => row("jax-js", "javascript", file.replace(/-.*/, ""), bytes)),
