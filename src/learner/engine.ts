@@ -167,7 +167,7 @@ export class Engine {
 
   /** The learning rate of the next step. */
   get learningRate(): number {
-    return rateAt(this.#wasm.exports, this.#schedule, this.config.schedule, this.counters.step);
+    return rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */
