@@ -4,7 +4,7 @@ import type { Runtime } from "../backend/runtime.ts";
 import { Replay } from "../memory/replay.ts";
 import { DROPPED, type Offer } from "../memory/slots.ts";
 import type { ParamSpec } from "../nn/layer.ts";
-import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
+import { type Marks, placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
@@ -73,6 +73,8 @@ export class Engine {
   readonly config: Config;
   readonly counters: Counters;
   readonly memory: Replay | undefined;
+  /** What has happened that the schedule waits for: the step that came next, by name. */
+  marks: Marks;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
   readonly #schedule: number;
@@ -85,7 +87,7 @@ export class Engine {
   /** State to put into the arenas when they are made. */
   #initial: StateBytes;
 
-  private constructor(runtime: Runtime, config: Config, wasm: Wasm, initial: StateBytes, counters: Counters) {
+  private constructor(runtime: Runtime, config: Config, wasm: Wasm, initial: StateBytes, counters: Counters, marks: Marks) {
     this.#runtime = runtime;
     this.config = config;
     this.counters = counters;
@@ -93,14 +95,15 @@ export class Engine {
     this.#initial = initial;
     this.memory = openMemory(config, wasm);
     this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
-    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
+    this.marks = marks;
+    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule, marks);
   }
 
   /** Returns an engine, ready where the batch size is known. */
   static async open(
     runtime: Runtime,
     config: Config,
-    saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined },
+    saved?: { state: StateBytes; counters: Counters; index: Uint8Array | undefined; marks: Marks },
   ): Promise<Engine> {
     const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
     const engine = new Engine(
@@ -109,6 +112,7 @@ export class Engine {
       await runtime.wasm(),
       saved?.state ?? { state: freshState(config), rows: new Map() },
       counters,
+      saved?.marks ?? {},
     );
     if (saved?.index !== undefined) engine.memory?.load(saved.index);
     await engine.#build(Math.max(1, counters.batchSize));
@@ -168,6 +172,13 @@ export class Engine {
   /** The learning rate of the next step. */
   get learningRate(): number {
     return rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
+  }
+
+  /** Tells the schedule, where it waits for that, that something happened before the next step. */
+  mark(name: string): void {
+    if (!Object.hasOwn(this.config.schedule.marks, name)) return;
+    this.marks = { ...this.marks, [name]: this.counters.step };
+    placeSchedule(this.#wasm.memory.buffer, this.#schedule, this.config.schedule, this.marks);
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */

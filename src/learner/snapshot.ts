@@ -1,5 +1,6 @@
 import { fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
+import type { Marks } from "../optim/rate.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
@@ -51,7 +52,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     config: saveConfig(config),
     counters: { ...counters },
     random: {},
-    schedule: { step: counters.step },
+    schedule: { step: counters.step, marks: engine.marks },
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
@@ -82,11 +83,12 @@ export function restoreState(
   { tensors, meta }: Checkpoint,
   config: Config,
   file: string,
-): { state: StateBytes; counters: Counters; index: Uint8Array | undefined } {
+): { state: StateBytes; counters: Counters; index: Uint8Array | undefined; marks: Marks } {
   const counters = { ...(meta.counters as unknown as Counters) };
   const grows = meta.model !== signatureOf(config.model.config, config.input);
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
-  return { state, counters, index: tensors.get("memory/index")?.data.slice() };
+  const { marks = {} } = meta.schedule as { marks?: Marks };
+  return { state, counters, index: tensors.get("memory/index")?.data.slice(), marks };
 }
 
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
@@ -173,5 +175,7 @@ export async function hashState(engine: Engine): Promise<string> {
   const { step, samples, boundaries, batchSize } = engine.counters;
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const index = engine.memory?.save() ?? new Uint8Array(0);
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, index, counters, ...carried]);
+  const names = Object.keys(engine.config.schedule.marks);
+  const marks = new Uint8Array(Float64Array.from(names, (name) => engine.marks[name] ?? Number.POSITIVE_INFINITY).buffer);
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, index, counters, ...carried, marks]);
 }
