@@ -47,7 +47,7 @@ function evaluate(node: usize, t: f64, origin: f64): f64 {
     case 5:
       return table(words, t);
     case 6:
-      return tasks(words, t);
+      return min(tasks(words, t), f64.MAX_VALUE);
     case 7:
       return min(load<f64>(words) * evaluate(words + 8, t, origin), f64.MAX_VALUE);
     case 8:

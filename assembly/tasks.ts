@@ -34,12 +34,12 @@ function fall(a: f64, b: f64): f64 {
 function cosine(mode: i32, peak: f64, least: f64, steps: f64, warmup: f64, share: f64, k: f64, n: f64): f64 {
   const rest = steps - warmup;
   const base = mode == 0 || k == 0 ? peak : least + fall(k * rest + 1, (k + 1) * rest) * (peak - least);
-  if (n < warmup) return (base * (n + 1)) / warmup;
+  if (n < warmup) return base * ((n + 1) / warmup);
   if (mode < 2) return least + fall(n - warmup + 1, rest) * (base - least);
   const all = steps * (k + 1);
   const rise = ceil(share * all);
   const m = k * steps + n;
-  return m < rise ? (peak * (m + 1)) / rise : least + fall(m - rise + 1, all - rise) * (peak - least);
+  return m < rise ? peak * ((m + 1) / rise) : least + fall(m - rise + 1, all - rise) * (peak - least);
 }
 
 function root(mode: i32, peak: f64, least: f64, steps: f64, warmup: f64, cooldown: f64, k: f64, n: f64): f64 {
@@ -52,7 +52,7 @@ function root(mode: i32, peak: f64, least: f64, steps: f64, warmup: f64, cooldow
     if (mode == 6) before = k * apart;
   }
   const base = least + height * (peak - least);
-  if (n < warmup) return ((before > 0 ? least + sqrt(warmup / (2 * before)) * (peak - least) : base) * (n + 1)) / warmup;
+  if (n < warmup) return (before > 0 ? least + sqrt(warmup / (2 * before)) * (peak - least) : base) * ((n + 1) / warmup);
   const value = least + sqrt(warmup / (n + before)) * (base - least);
-  return n >= steps - cooldown ? (value * (steps - n - 1)) / cooldown : value;
+  return n >= steps - cooldown ? value * ((steps - n - 1) / cooldown) : value;
 }

@@ -246,7 +246,7 @@ function annealed(start: number, length: number, from: number, to: number): Segm
   return { start, length, shape: "exponential", from, to, a: ratio(to, from) };
 }
 
-/** Returns a ratio that has a logarithm, also where it is too small for a number. */
+/** Returns a ratio that has a logarithm, also where it is too small for a number or both rates are 0. */
 function ratio(to: number, from: number): number {
-  return Math.max(to / from, Number.MIN_VALUE);
+  return from > 0 ? Math.max(to / from, Number.MIN_VALUE) : 1;
 }
