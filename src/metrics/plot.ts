@@ -49,6 +49,9 @@ export async function plotSchedule(value: Schedule | number, options: PlotOption
 `.markup;
 }
 
+/** Three digits, in the shorter of two ways: the place beside the axis is narrow. */
 function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
+  const rounded = Number(value.toPrecision(3));
+  const [plain, power] = [String(rounded), rounded.toExponential()];
+  return plain.length > 6 && power.length < plain.length ? power : plain;
 }

@@ -1,6 +1,7 @@
 import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { asSchedule } from "./rate.ts";
-import { joinWords, markWord, rates, type Schedule, type ScheduleConfig, sequenceWords, updates, type Words } from "./schedule.ts";
+import { rates, type Schedule, type ScheduleConfig } from "./schedule.ts";
+import { joinWords, markWord, sequenceWords, updates, type Words } from "./words.ts";
 
 /** One part of {@link sequence}. */
 export interface SequencePart {
@@ -13,19 +14,20 @@ export interface SequencePart {
  * Returns schedules one after the other; t of each counts from where the one before it ends. No part ends before the one before it.
  * @throws E_CONFIG
  */
-export function sequence(parts: readonly SequencePart[] | { parts: readonly SequencePart[] }): Schedule {
+export function sequence(parts: readonly SequencePart[]): Schedule {
   const where = "schedules.sequence";
-  const list: unknown = "parts" in parts ? parts.parts : parts;
-  if (!Array.isArray(list) || list.length === 0) {
-    fail("E_CONFIG", `${where}: these are no parts; expected at least one { until, schedule }, got ${describe(list)}`);
+  if (!Array.isArray(parts) || parts.length === 0) {
+    fail("E_CONFIG", `${where}: these are no parts; expected at least one { until, schedule }, got ${describe(parts)}`, {
+      hint: "Give a list; its last part has no until.",
+    });
   }
   let next = 1;
-  const made = (list as readonly SequencePart[]).map((part, i) => {
+  const made = parts.map((part, i) => {
     const at = `${where}: part ${i}`;
     checkKeys(at, part, ["until", "schedule"]);
     const schedule = checkPart(at, part.schedule);
     const { until } = part;
-    if (i === list.length - 1) {
+    if (i === parts.length - 1) {
       if (until !== undefined) {
         fail("E_CONFIG", `${at}: option "until" has no effect on the last part; expected none, got ${describe(until)}`, {
           hint: "The last part goes on for good: remove it, or add a part.",

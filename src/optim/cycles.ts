@@ -1,5 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
-import { plain, rates, refuse, type Schedule, type Segment, segmentWords, updates } from "./schedule.ts";
+import { plain, rates, type Schedule } from "./schedule.ts";
+import { refuse, type Segment, segmentWords, updates } from "./words.ts";
 
 /** Options of {@link sgdr}. */
 export interface SgdrOptions {

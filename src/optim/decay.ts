@@ -1,10 +1,6 @@
 import { checkKeys, checkNumber, fail } from "../errors.ts";
-import { checkOffset, plain, rates, type Schedule, segmentWords, updates, type WarmupOffset, warmupSegment } from "./schedule.ts";
-
-/** Options of {@link constant}. */
-export interface ConstantOptions {
-  rate: number;
-}
+import { plain, rates, type Schedule } from "./schedule.ts";
+import { checkOffset, segmentWords, updates, type WarmupOffset, warmupSegment } from "./words.ts";
 
 /** Options of {@link linear}. */
 export interface LinearOptions {
@@ -34,17 +30,6 @@ export interface RexOptions {
   /** Rate from t = total on, default 0. */
   final?: number;
   total: number;
-}
-
-/**
- * Returns a schedule of one rate: a number, or `{ rate }`.
- * @throws E_CONFIG
- */
-export function constant(value: number | ConstantOptions): Schedule {
-  const where = "schedules.constant";
-  if (typeof value === "object") checkKeys(where, value, ["rate"]);
-  const rate = checkNumber(where, "rate", typeof value === "object" ? value.rate : value, rates);
-  return plain("constant", { rate }, [0, rate]);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
-import { plain, rates, refuse, type Schedule, updates } from "./schedule.ts";
+import { plain, rates, type Schedule } from "./schedule.ts";
+import { refuse, updates } from "./words.ts";
 
 /** Options of {@link sigmoid}. */
 export interface SigmoidOptions {

@@ -1,5 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
-import { checkShare, plain, rates, refuse, type Schedule } from "./schedule.ts";
+import { plain, rates, type Schedule } from "./schedule.ts";
+import { checkShare, refuse } from "./words.ts";
 
 const MODES = {
   cosine: { none: 0, autoregressive: 1, dynamic: 2 },

@@ -1,7 +1,6 @@
 import { describe, fail, nearestName } from "../errors.ts";
 import type { Kernels } from "../wasm/instance.ts";
-import { constant } from "./decay.ts";
-import type { Schedule } from "./schedule.ts";
+import { constant, type Schedule } from "./schedule.ts";
 
 /** What evaluating schedules needs of the Wasm exports (`assembly/schedule.ts`). */
 export type ScheduleKernels = Pick<Kernels, "rate" | "rates">;

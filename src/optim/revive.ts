@@ -20,8 +20,8 @@ const makers: Readonly<Record<ScheduleKind, (options: never) => schedules.Schedu
   meta: schedules.meta,
   sigmoid: schedules.sigmoid,
   table: schedules.table,
-  sequence: ({ parts }: { parts: readonly (Options & { schedule: unknown })[] }) =>
-    schedules.sequence(parts.map((part) => ({ ...part, schedule: inner(part.schedule) }))),
+  sequence: ({ parts }: Options) =>
+    schedules.sequence(Array.isArray(parts) ? parts.map((part) => ({ ...part, schedule: inner(part?.schedule) })) : (parts as never)),
   scale: ({ schedule, factor }: Options) => schedules.scale(inner(schedule), factor as number),
   clamp: ({ schedule, ...bounds }: Options) => schedules.clamp(inner(schedule), bounds),
   restartOn: ({ event, schedule }: Options) => schedules.restartOn(event as string, inner(schedule)),
@@ -33,13 +33,14 @@ export const scheduleKinds: readonly string[] = Object.keys(makers);
 
 /** Returns the schedule that its kind and options came from. @throws E_UNSUPPORTED for a kind that is not known; E_CONFIG */
 export function scheduleFrom({ kind, options }: ScheduleConfig): schedules.Schedule {
-  if (Object.hasOwn(makers, kind)) return makers[kind](options as never);
+  if (Object.hasOwn(makers, kind)) return makers[kind]((options ?? {}) as never);
   const near = nearestName(kind, scheduleKinds);
   fail("E_UNSUPPORTED", `schedules: no schedule called "${kind}"; expected one of ${scheduleKinds.join(", ")}`, {
     hint: near === undefined ? `Use one of ${scheduleKinds.join(", ")}.` : `Did you mean "${near}"?`,
   });
 }
 
-function inner(config: unknown): schedules.Schedule | number {
-  return typeof config === "number" ? config : scheduleFrom(config as ScheduleConfig);
+/** What is no config is left to the schedule around it to refuse. */
+function inner(config: unknown): schedules.Schedule {
+  return typeof config === "object" && config !== null && "kind" in config ? scheduleFrom(config as ScheduleConfig) : (config as never);
 }

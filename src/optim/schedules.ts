@@ -6,9 +6,7 @@
 export { clamp, perGroup, restartOn, type SequencePart, scale, sequence } from "./compose.ts";
 export { type CyclicOptions, cyclic, type OneCycleOptions, oneCycle, type SgdrOptions, sgdr } from "./cycles.ts";
 export {
-  type ConstantOptions,
   type CosineOptions,
-  constant,
   cosine,
   type LinearOptions,
   linear,
@@ -17,7 +15,7 @@ export {
 } from "./decay.ts";
 export { type BatchScaleOptions, batchScale, type SigmoidOptions, sigmoid, type TableOptions, table } from "./factors.ts";
 export { type MetaOptions, meta } from "./meta.ts";
-export type { Schedule, ScheduleConfig, ScheduleKind, WarmupOffset } from "./schedule.ts";
+export { type ConstantOptions, constant, type Schedule, type ScheduleConfig, type ScheduleKind } from "./schedule.ts";
 export { type RewarmOptions, type RewarmStage, replayShareAt, rewarm } from "./stages.ts";
 export {
   type CooldownOptions,
@@ -27,3 +25,4 @@ export {
   infinite,
   infiniteTasks,
 } from "./trunk.ts";
+export type { WarmupOffset } from "./words.ts";

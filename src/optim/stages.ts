@@ -1,17 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
-import {
-  checkOffset,
-  checkShare,
-  plain,
-  rates,
-  type Schedule,
-  type ScheduleConfig,
-  type Segment,
-  segmentWords,
-  updates,
-  type WarmupOffset,
-  warmupSegment,
-} from "./schedule.ts";
+import { plain, rates, type Schedule, type ScheduleConfig } from "./schedule.ts";
+import { checkOffset, checkShare, type Segment, segmentWords, updates, type WarmupOffset, warmupSegment } from "./words.ts";
 
 /** One data set of {@link rewarm}. */
 export interface RewarmStage {

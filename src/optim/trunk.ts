@@ -1,17 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
-import {
-  checkOffset,
-  checkShare,
-  plain,
-  rates,
-  refuse,
-  type Schedule,
-  type Segment,
-  segmentWords,
-  sequenceWords,
-  updates,
-  warmupSegment,
-} from "./schedule.ts";
+import { plain, rates, type Schedule } from "./schedule.ts";
+import { checkOffset, checkShare, refuse, type Segment, segmentWords, sequenceWords, updates, warmupSegment } from "./words.ts";
 
 /** The way from peak to constant. */
 type Style = "cosine" | "inverseSqrt" | "linear";

@@ -50,6 +50,10 @@ describe("palimpsest schedule", () => {
     [["cosine", "--peak"], /"--peak" is half an option; expected --name value, got no value/],
     [["cosine", "1"], /"1" is half an option/],
     [["constant", "--rate", "1", "--steps", "0"], /option "--steps" is out of range/],
+    [["sequence"], /schedules\.sequence: these are no parts; expected .*, got nothing/],
+    [["sequence", "--parts", "[null]"], /schedules\.sequence: part 0: this is no schedule; expected one, or a number, got nothing/],
+    [["scale", "--factor", "2"], /schedules\.scale: this is no schedule/],
+    [["clamp", "--schedule", '{"kind":"rex"}'], /schedules\.rex: option "peak" is out of range/],
     [["scale", "--schedule", '{"kind":"nil"}', "--factor", "2"], /no schedule called "nil"/],
   ])("refuses %j", async (words, message) => {
     const { code, out, err } = await run(["schedule", ...words]);

@@ -41,6 +41,7 @@ describe("schedules.plot", () => {
   it("draws what is always 0, one update, and where something happened", async () => {
     expect(points(await schedules.plot(0, { steps: 3 })).map(([, y]) => y)).toEqual([200, 200, 200]);
     expect(await schedules.plot(1, { steps: 1 })).not.toMatch(/NaN|Infinity/);
+    expect(await schedules.plot(1.5e-4, { steps: 3 })).toContain('class="end">5e-5</text>');
     const marked = schedules.cooldown({ peak: 1, start: "mark", length: 10 });
     expect(await schedules.plot(marked, { steps: 50, marks: { cooldown: 25 } })).toContain('class="boundary"');
   });

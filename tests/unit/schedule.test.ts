@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { asSchedule, placeSchedule, rateAt, ratesAt, type ScheduleKernels, scheduleBytes } from "../../src/optim/rate.ts";
+import * as schedules from "../../src/optim/schedules.ts";
 import { constant, cosine, infinite, rewarm, type Schedule } from "../../src/optim/schedules.ts";
 import { type Compiled, compileAssembly } from "./assembly.ts";
 import { published } from "./rates.ts";
@@ -154,23 +155,10 @@ describe("any schedule", () => {
       expect([...new Float64Array(wasm.memory.buffer, out, 100)]).toEqual(single);
     }
   });
-
-  it("is made again from its options after JSON", () => {
-    const makers = { constant, cosine, rewarm, infinite } as unknown as Record<string, (options: unknown) => Schedule>;
-    const open = { peak: 1e-3, constant: 3e-4, final: 1e-5, warmup: 100, cooldown: 2_000 };
-    for (const schedule of [
-      constant(0.1),
-      cosine({ peak: 1, total: 90, warmupOffset: "neox" }),
-      rewarm({ stages }),
-      infinite(common),
-      infinite(open),
-    ]) {
-      expect(makers[schedule.kind]?.(JSON.parse(JSON.stringify(schedule.options)))).toEqual(schedule);
-    }
-  });
 });
 
 describe("refusals", () => {
+  const tasked = { peak: 1, constantRatio: 0.5, finalRatio: 0.1, tasks: [10] };
   const refused: [message: RegExp, make: () => Schedule, hint?: RegExp][] = [
     [/schedules\.cosine: unknown option "peek"/, () => cosine({ peek: 1, total: 2 } as never), /"peak"/],
     [/"peak" is out of range; expected a finite number ≥ 0, got NaN/, () => cosine({ peak: Number.NaN, total: 2 })],
@@ -187,6 +175,65 @@ describe("refusals", () => {
     [/"constantSteps" has no effect/, () => infinite({ peak: 1, constant: 1, constantSteps: 5 })],
     [/"timescale" is out of range/, () => infinite({ ...common, timescale: 0 })],
     [/"warmupOffset" has no such choice; expected one of 0, 1, got "neox"/, () => infinite({ ...common, warmupOffset: "neox" as never })],
+    [/"init" has no effect; expected "warmup" beside it/, () => cosine({ peak: 1, total: 5, init: 0.5 })],
+    [/"init" is out of range; expected a finite number ≥ 0 ≤ 1, got 2/, () => cosine({ peak: 1, total: 5, warmup: 2, init: 2 })],
+    [/"total" is out of range; expected a whole number ≥ 1/, () => schedules.linear({ peak: 1, total: 0 })],
+    [/"final" is out of range/, () => schedules.rex({ peak: 1, final: 2, total: 5 })],
+    [
+      /"replayShare" is out of range; expected a finite number ≥ 0 ≤ 1, got 5/,
+      () => rewarm({ stages: [{ ...stages[0], replayShare: 5 } as never] }),
+    ],
+    [/"constantSteps" is out of range/, () => infinite({ ...common, constantSteps: "marked" as never })],
+    [/"final" is out of range; expected a finite number > 0/, () => schedules.cooldown({ peak: 1, total: 9, shape: "exponential" })],
+    [/"start" has no effect; expected "total" or "start"/, () => schedules.cooldown({ peak: 1, total: 9, start: 3 })],
+    [/"fraction" has no effect/, () => schedules.cooldown({ peak: 1, start: 3, length: 3, fraction: 0.1 })],
+    [/"fraction" is out of range; expected a finite number ≥ 0 ≤ 1, got 20/, () => schedules.cooldown({ peak: 1, total: 9, fraction: 20 })],
+    [/"length" is out of range; expected a whole number ≥ 0 .*, got nothing/, () => schedules.cooldown({ peak: 1, start: "mark" })],
+    [/"start" is out of range; .* got "mork"/, () => schedules.cooldown({ peak: 1, start: "mork" as never, length: 5 })],
+    [
+      /"warmup" is out of range; expected a whole number ≥ 0 ≤ 5, got 6/,
+      () => schedules.cooldown({ peak: 1, total: 10, length: 5, warmup: 6 }),
+    ],
+    [/"initDivisor" is out of range/, () => schedules.cooldown({ peak: 1, total: 9, initDivisor: 0 })],
+    [/"constantEnd" is out of range/, () => schedules.infiniteTasks({ ...tasked, constantEnd: 0.1 })],
+    [/"finalRatio" is out of range/, () => schedules.infiniteTasks({ ...tasked, finalRatio: 0 })],
+    [/"tasks" is not a list/, () => schedules.infiniteTasks({ ...tasked, tasks: [] })],
+    [/"period" is out of range/, () => schedules.sgdr({ peak: 1, period: 0 })],
+    [/"growth" is out of range; expected a whole number ≥ 1/, () => schedules.sgdr({ peak: 1, period: 5, growth: 1.5 })],
+    [/"low" is out of range/, () => schedules.cyclic({ low: 2, peak: 1 })],
+    [/"gamma" has no effect; expected mode "expRange"/, () => schedules.cyclic({ low: 0, peak: 1, gamma: 0.9 })],
+    [/"total" is too small; expected more updates than 4, got 4/, () => schedules.oneCycle({ peak: 1, total: 4, fraction: 0.25 })],
+    [/"fraction" is out of range; .* < 1, got 1/, () => schedules.oneCycle({ peak: 1, total: 40, fraction: 1 })],
+    [/"threePhase" is not of optax/, () => schedules.oneCycle({ peak: 1, total: 40, threePhase: true, ends: "optax" })],
+    [/"recovery" has no such choice/, () => schedules.meta({ peak: 1, taskSteps: 50, recovery: "continued" })],
+    [
+      /the tasks are too short; expected more than 10 updates/,
+      () => schedules.meta({ peak: 1, taskSteps: 10, style: "rsqrt", warmupFraction: 0.9 }),
+    ],
+    [/"warmupFraction" is out of range/, () => schedules.meta({ peak: 1, taskSteps: 10, style: "rsqrt", warmupFraction: 0 })],
+    [/"cooldownFraction" has no effect/, () => schedules.meta({ peak: 1, taskSteps: 10, cooldownFraction: 0.2 })],
+    [/"alpha" is out of range/, () => schedules.sigmoid({ steepness: 1, alpha: 0 })],
+    [/"values" is not a list of multipliers/, () => schedules.table({ values: [] })],
+    [/"values\[1\]" is out of range; .* got -1/, () => schedules.table({ values: [1, -1] })],
+    [/"factor" is out of range/, () => schedules.scale(1, -1)],
+    [/"max" is out of range; expected a finite number ≥ 2, got 1/, () => schedules.clamp(1, { min: 2, max: 1 })],
+    [/sequence: these are no parts/, () => schedules.sequence([])],
+    [
+      /part 1: option "until" is out of range; .* ≥ 6/,
+      () => schedules.sequence([{ until: 5, schedule: 1 }, { until: 5, schedule: 1 }, { schedule: 1 }]),
+    ],
+    [/"until" has no effect on the last part/, () => schedules.sequence([{ until: 5, schedule: 1 }])],
+    [/"until" is not a name/, () => schedules.sequence([{ until: "a b", schedule: 1 }, { schedule: 1 }])],
+    [/part 0: this is no schedule; .* got nothing/, () => schedules.sequence([{} as never])],
+    [/"event" is not a name/, () => schedules.restartOn("__proto__", 1)],
+    [/"rest" is missing/, () => schedules.perGroup({ head: 1 })],
+    [/a schedule per group is no part of another/, () => schedules.scale(schedules.perGroup({ rest: 1 }), 2)],
+    [
+      /batchScale: option "batch" is out of range/,
+      () => schedules.scale(1, schedules.batchScale({ batch: 0, reference: 1, rule: "sqrt" })),
+    ],
+    [/"noise" has no effect/, () => schedules.scale(1, schedules.batchScale({ batch: 1, reference: 1, rule: "sqrt", noise: 1 }))],
+    [/"curvature" is out of range/, () => schedules.scale(1, schedules.batchScale({ batch: 1, reference: 1, rule: "saturating" }))],
   ];
 
   it.each(refused)("%s", (message, make, hint) => {
