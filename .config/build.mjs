@@ -93,7 +93,11 @@ async function readContract() {
 /** `src/` → the library, its lazily loaded chunks and the command. */
 async function bundle() {
   await esbuild.build({
-    entryPoints: { index: "src/index.ts", ...(existsSync("src/cli/index.ts") ? { cli: "src/cli/index.ts" } : {}) },
+    entryPoints: {
+      index: "src/index.ts",
+      testing: "src/testing.ts",
+      ...(existsSync("src/cli/index.ts") ? { cli: "src/cli/index.ts" } : {}),
+    },
     outdir: "dist",
     chunkNames: "[name]-[hash]",
     bundle: true,

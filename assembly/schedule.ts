@@ -1,76 +1,82 @@
 /**
- * Learning-rate schedules in f64: pure functions of t, the 0-based index of the update about to be made. Parameters are f64 words,
- * written by `src/optim/schedules.ts`; kinds are 0 constant, 1 stages (a cosine decay is one stage), 2 infinite. Error: a few units in the
- * last place.
+ * Learning-rate schedules in f64: pure functions of t, the 0-based index of the update about to be made. A schedule is a node of f64 words,
+ * [kind, words…], written by `src/optim`; nodes that are made of others hold them inline.
  *
- * constant   [rate]
- * stages     [count, offset, least, floored] then, per stage, [start, length, warmup, from, peak, final]
- * infinite   [peak, constant, final, warmup, cooldown, hold, anneal, offset, timescale, inverseSqrt]; hold = ∞: never anneals
+ *   0 constant   [rate]
+ *   1 segments   see `segments.ts`: warm-up, decay, hold, cooldown
+ *   2 restarts, 3 cyclic, 4 sigmoid, 5 table   see `cycles.ts`
+ *   6 tasks      see `tasks.ts`
+ *   7 scale      [factor, node]
+ *   8 clamp      [least, most, node]
+ *   9 sequence   [count] then, per part, [until, marked, words of the node, node]; a part's t counts from the end of the one before it,
+ *                which no later mark moves back; the last part has no end
+ *  10 restartOn  [mark, node]; the node's t counts from the mark
  *
- * Sources: GPT-NeoX `learning_rates.py`; Ibrahim et al. 2024, arXiv 2403.08763 (re-warming, the infinite schedule).
+ * A mark is a word that the host writes while training: the update at which something happened, ∞ before. Marks count from the first update
+ * of all, t of a node from the origin of its frame; a mark from before that origin belongs to a frame that is over and says nothing.
+ * Rates are finite and at least 0 for every t. Error: a few units in the last place, and that of `pow64` where a power is taken.
  */
-import { cosPi64, exp64, log64 } from "./math";
+import { cyclic, restarts, sigmoid, table } from "./cycles";
+import { segments } from "./segments";
+import { tasks } from "./tasks";
+
+/** Beyond it t + 1 is no other number; a t that is larger counts as this. */
+const LAST: f64 = 9007199254740992;
 
 /** The learning rate of update t. */
-export function rate(kind: i32, parameters: usize, t: f64): f64 {
-  if (kind == 1) return stages(parameters, t);
-  if (kind == 2) return infinite(parameters, t);
-  return load<f64>(parameters);
+export function rate(node: usize, t: f64): f64 {
+  return evaluate(node, min(max(t, 0), LAST), 0);
 }
 
 /** Writes the rates of updates first … first + count - 1 to out `[count]` (f64). */
-export function rates(kind: i32, parameters: usize, first: f64, count: i32, out: usize): void {
-  for (let i = 0; i < count; i++) store<f64>(out + ((<usize>i) << 3), rate(kind, parameters, first + i));
+export function rates(node: usize, first: f64, count: i32, out: usize): void {
+  for (let i = 0; i < count; i++) store<f64>(out + ((<usize>i) << 3), rate(node, first + i));
 }
 
-/** Warm-up's share of the peak: (t + offset)/W, or max(t, 1)/W with offset 0 and least 1; at most 1 also where W is not whole. */
-function share(t: f64, warmup: f64, offset: f64, least: f64): f64 {
-  return min(max(t + offset, least) / warmup, 1);
-}
-
-/** ½(1 + cos πu): from 1 at u = 0 to 0 at u = 1. */
-function fall(u: f64): f64 {
-  return 0.5 * (1 + cosPi64(u));
-}
-
-function stages(parameters: usize, t: f64): f64 {
-  let stage = parameters + 32;
-  const last = stage + 48 * (<usize>load<f64>(parameters) - 1);
-  while (stage < last && load<f64>(stage, 48) <= t) stage += 48;
-  const length = load<f64>(stage, 8);
-  const warmup = load<f64>(stage, 16);
-  const from = load<f64>(stage, 24);
-  const peak = load<f64>(stage, 32);
-  const final = load<f64>(stage, 40);
-  const local = t - load<f64>(stage);
-  if (local < warmup) {
-    const warm = from + (peak - from) * share(local, warmup, load<f64>(parameters, 8), load<f64>(parameters, 16));
-    return load<f64>(parameters, 24) != 0 ? max(warm, final) : warm;
+function evaluate(node: usize, t: f64, origin: f64): f64 {
+  const words = node + 8;
+  switch (<i32>load<f64>(node)) {
+    case 1:
+      return segments(words, t);
+    case 2:
+      return restarts(words, t);
+    case 3:
+      return cyclic(words, t);
+    case 4:
+      return sigmoid(words, t);
+    case 5:
+      return table(words, t);
+    case 6:
+      return min(tasks(words, t), f64.MAX_VALUE);
+    case 7:
+      return min(load<f64>(words) * evaluate(words + 8, t, origin), f64.MAX_VALUE);
+    case 8:
+      return min(max(evaluate(words + 16, t, origin), load<f64>(words)), load<f64>(words, 8));
+    case 9:
+      return sequence(words, t, origin);
+    case 10: {
+      const start = local(load<f64>(words), origin);
+      return start <= t ? evaluate(words + 8, t - start, origin + start) : evaluate(words + 8, t, origin);
+    }
+    default:
+      return load<f64>(words);
   }
-  if (length == warmup) return peak;
-  return local < length ? final + (peak - final) * fall((local - warmup) / (length - warmup)) : final;
 }
 
-/** 1/√(1 + αx) - 1. */
-function bend(x: f64, timescale: f64): f64 {
-  return 1 / sqrt(1 + timescale * x) - 1;
+/** A mark as a time of the frame that began at origin; ∞ where it says nothing. */
+function local(mark: f64, origin: f64): f64 {
+  return mark >= origin ? mark - origin : Infinity;
 }
 
-function infinite(parameters: usize, t: f64): f64 {
-  const peak = load<f64>(parameters);
-  const constant = load<f64>(parameters, 8);
-  const final = load<f64>(parameters, 16);
-  const warmup = load<f64>(parameters, 24);
-  const cooldown = load<f64>(parameters, 32);
-  if (t < warmup) return peak * share(t, warmup, load<f64>(parameters, 56), 0);
-  const u = t - warmup;
-  if (u < cooldown) {
-    if (load<f64>(parameters, 72) == 0) return constant + (peak - constant) * fall(u / cooldown);
-    const timescale = load<f64>(parameters, 64);
-    return peak + ((constant - peak) * bend(u / cooldown, timescale)) / bend(1, timescale);
+function sequence(words: usize, t: f64, origin: f64): f64 {
+  let part = words + 8;
+  let start: f64 = 0;
+  for (let left = <i32>load<f64>(words); left > 1; left--) {
+    const until = load<f64>(part);
+    const end = max(start, load<f64>(part, 8) != 0 ? local(until, origin) : until);
+    if (end > t) break;
+    start = end;
+    part += 24 + ((<usize>load<f64>(part, 16)) << 3);
   }
-  const s = u - cooldown - load<f64>(parameters, 40);
-  const anneal = load<f64>(parameters, 48);
-  if (s < 0) return constant;
-  return s < anneal ? max(constant * exp64((log64(final / constant) * s) / anneal), final) : final;
+  return evaluate(part + 24, t - start, origin + start);
 }

@@ -107,7 +107,8 @@ export function checkNumber(where: string, option: string, value: unknown, range
   const above = open === "min" || open === "both" ? (n: number) => n > min : (n: number) => n >= min;
   const below = open === "max" || open === "both" ? (n: number) => n < max : (n: number) => n <= max;
   if (typeof value === "number" && Number.isFinite(value) && above(value) && below(value) && (!integer || Number.isInteger(value))) {
-    return value;
+    // -0 becomes 0: JSON, which keeps options in checkpoints, has but one zero.
+    return value + 0;
   }
   const left = open === "min" || open === "both" ? ">" : "≥";
   const right = open === "max" || open === "both" ? "<" : "≤";

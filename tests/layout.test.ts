@@ -22,7 +22,7 @@ const ranks: Record<string, number> = {
   ...{ strategy: 3, state: 3 },
   ...{ metrics: 4, store: 4 },
   ...{ learner: 5 },
-  ...{ "index.ts": 6, cli: 6 },
+  ...{ "index.ts": 6, "testing.ts": 6, cli: 6 },
 };
 const caps: Record<string, number> = { src: 400, assembly: 250, shaders: 160 };
 const bannedNames = ["utils", "util", "helpers", "helper", "common", "manager", "base"];

@@ -2,12 +2,14 @@ import { checkKeys, type ErrorCode, fail, nearestName, PalimpsestError } from ".
 import { doctor } from "./doctor.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { learn } from "./learn.ts";
+import { schedule } from "./schedule.ts";
 
-const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = { learn, doctor };
+const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = { learn, schedule, doctor };
 
 const usage = `Usage: palimpsest <command> [options]
 
   learn        learns tasks one after another and tells what was kept of each
+  schedule     tells the learning rates of a schedule, and draws them
   doctor       tells what this machine offers and what would be used of it
 
   --help       tells this; after a command, its options
@@ -63,7 +65,7 @@ async function dispatch([name, ...rest]: readonly string[], io: Io): Promise<num
   if (name.startsWith("-")) checkKeys("palimpsest", { [name]: name }, ["--help", "--version"]);
   const known = Object.keys(commands);
   const near = nearestName(name, known);
-  fail("E_CONFIG", `there is no command "${name}"; expected ${known.join(" or ")}, got "${name}"`, {
+  fail("E_CONFIG", `there is no command "${name}"; expected ${known.join(", ")}, got "${name}"`, {
     hint: near === undefined ? "palimpsest --help tells what there is." : `Did you mean "${near}"?`,
   });
 }

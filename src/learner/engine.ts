@@ -2,7 +2,7 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { ParamSpec } from "../nn/layer.ts";
-import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
+import { type Marks, placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Range } from "../state/arena.ts";
@@ -13,21 +13,10 @@ import { bytesOf, decodeInto, joined, normalise, rowBytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
+import type { Counters, SavedState, StateBytes } from "./going.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
 import type { Outputs, PlacedDraw, Remembered, SavedMemory } from "./remember.ts";
-
-/** What counts as state beside the arenas. */
-export interface Counters {
-  /** Steps done. */
-  step: number;
-  /** Rows learned from the stream. */
-  samples: number;
-  /** Boundaries told. */
-  boundaries: number;
-  /** Rows a step has room for. */
-  batchSize: number;
-}
 
 interface Program {
   readonly executable: Executable;
@@ -74,6 +63,8 @@ export class Engine {
   readonly config: Config;
   readonly counters: Counters;
   readonly memory: Remembered | undefined;
+  /** What has happened that the schedule waits for: the step that came next, by name. */
+  marks: Marks;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
   readonly #schedule: number;
@@ -95,6 +86,7 @@ export class Engine {
     memory: Remembered | undefined,
     initial: StateBytes,
     counters: Counters,
+    marks: Marks,
   ) {
     this.#runtime = runtime;
     this.config = config;
@@ -103,7 +95,8 @@ export class Engine {
     this.#initial = initial;
     this.memory = memory;
     this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
-    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule);
+    this.marks = marks;
+    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule, marks);
   }
 
   /** Returns an engine, ready where the batch size is known. */
@@ -112,7 +105,7 @@ export class Engine {
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
-    const engine = new Engine(runtime, config, wasm, memory, initial, counters);
+    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved?.marks ?? {});
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
   }
@@ -171,7 +164,14 @@ export class Engine {
 
   /** The learning rate of the next step. */
   get learningRate(): number {
-    return rateAt(this.#wasm.exports, this.#schedule, this.config.schedule, this.counters.step);
+    return rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
+  }
+
+  /** Tells the schedule, where it waits for that, that something happened before the next step. */
+  mark(name: string): void {
+    if (!Object.hasOwn(this.config.schedule.marks, name)) return;
+    this.marks = { ...this.marks, [name]: this.counters.step };
+    placeSchedule(this.#wasm.memory.buffer, this.#schedule, this.config.schedule, this.marks);
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */
@@ -375,17 +375,4 @@ export class Engine {
     this.memory?.close();
     this.#wasm.free(this.#schedule);
   }
-}
-
-/** The bytes of what outlives a step. */
-export interface StateBytes {
-  readonly state: Uint8Array;
-  /** Stored rows by column, and what the rows of the stream carry by name. */
-  readonly rows: ReadonlyMap<string, Uint8Array>;
-}
-
-/** What an engine goes on from. */
-export interface SavedState extends SavedMemory {
-  readonly state: StateBytes;
-  readonly counters: Counters;
 }

@@ -1,5 +1,6 @@
 import type { Runtime } from "../backend/runtime.ts";
 import { checkKeys, fail } from "../errors.ts";
+import { checkMark } from "../optim/rate.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
@@ -133,6 +134,23 @@ export class Learner {
     return this.#engine.learningRate;
   }
 
+  /** What the schedule waits for, by name, and the step that came next where it has happened; null where it has not. */
+  get scheduleMarks(): Readonly<Record<string, number | null>> {
+    const { config, marks } = this.#engine;
+    return Object.fromEntries(Object.keys(config.schedule.marks).map((name) => [name, marks[name] ?? null]));
+  }
+
+  /**
+   * Tells the schedule that something happened, before the next step: `mark("cooldown")` begins the cooldown of one that starts on a mark.
+   * @throws E_CONFIG where the schedule does not wait for that; E_STATE
+   */
+  async mark(name: string): Promise<void> {
+    await this.#alone("mark", async () => {
+      checkMark("mark", this.#engine.config.schedule, name);
+      this.#engine.mark(name);
+    });
+  }
+
   /** Adds a listener; returns the way to take it off. */
   on<K extends keyof LearnerEvents>(name: K, listener: (event: LearnerEvents[K]) => void): () => void {
     return this.#events.on(name, listener);
@@ -207,10 +225,11 @@ export class Learner {
     return { accuracy: right / (count * config.targets), loss: loss / count, count };
   }
 
-  /** Tells that a task ended or the stream drifted; strategies settle what they keep. @throws E_STATE */
+  /** Tells that a task ended or the stream drifted: strategies settle what they keep, the schedule has its mark "boundary". @throws E_STATE */
   async consolidate(): Promise<void> {
     const boundary = await this.#alone("consolidate", async () => {
       this.#engine.counters.boundaries += 1;
+      this.#engine.mark("boundary");
       return this.#engine.counters.boundaries;
     });
     this.#events.emit("boundary", { boundary, step: this.step });

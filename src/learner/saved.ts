@@ -5,8 +5,9 @@ import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { fromConfig, lossFrom } from "../nn/config.ts";
 import type { LayerConfig } from "../nn/layer.ts";
 import type { Loss } from "../nn/loss.ts";
-import { type OptimizerConfig, optimizerConfig, optimizerFrom, scheduleFrom } from "../optim/config.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import { type OptimizerConfig, optimizerConfig, optimizerFrom } from "../optim/config.ts";
+import { scheduleFrom } from "../optim/revive.ts";
+import type { ScheduleConfig } from "../optim/schedule.ts";
 import { strategyFrom } from "../strategy/config.ts";
 import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
 
@@ -16,7 +17,7 @@ export interface SavedConfig {
   readonly input: Required<InputSpec>;
   readonly loss: Pick<Loss, "kind" | "options">;
   readonly optimizer: OptimizerConfig;
-  readonly schedule: Pick<Schedule, "kind" | "options">;
+  readonly schedule: ScheduleConfig;
   readonly memory: MemoryPolicy | null;
   readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
   readonly seed: number;

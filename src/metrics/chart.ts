@@ -26,15 +26,24 @@ export interface Chart {
   readonly format: (value: number) => string;
   /** Steps at which one task ends and the next begins. */
   readonly boundaries: readonly number[];
-  /** Width in units of which the height is 260; default 600. */
+  /** Default 600. */
   readonly width?: number;
+  /** Default 260. */
+  readonly height?: number;
 }
 
-const height = 260;
-
-/** Returns a line chart over steps as a figure; lines of more points than pixels show their mean in a band from lowest to highest. */
+/** Returns a line chart over steps as a figure. */
 export function lineChart(chart: Chart): Markup {
-  const { width = 600 } = chart;
+  const { width = 600, height = 260 } = chart;
+  return html`<figure><figcaption>${chart.title}</figcaption>
+<svg${width > 600 ? html` class="wide"` : undefined} viewBox="0 0 ${width} ${height}" role="img" aria-label="${chart.title}: ${chart.description}">
+${picture(chart)}
+</svg>${chart.lines.length > 1 ? legend(chart.lines) : undefined}</figure>`;
+}
+
+/** Returns what is inside the chart's SVG element; lines of more points than pixels show their mean in a band from lowest to highest. */
+export function picture(chart: Chart): Markup {
+  const { width = 600, height = 260 } = chart;
   const plot = { left: 52, right: width - 12, top: 14, bottom: height - 36 };
   const across = scale(chart.x, plot.left, plot.right);
   const up = scale(chart.y, plot.bottom, plot.top);
@@ -55,17 +64,14 @@ export function lineChart(chart: Chart): Markup {
     }</g>`;
   };
 
-  return html`<figure><figcaption>${chart.title}</figcaption>
-<svg${width > 600 ? html` class="wide"` : undefined} viewBox="0 0 ${width} ${height}" role="img" aria-label="${chart.title}: ${chart.description}">
-${ticks(chart.y[0], chart.y[1], 5).map(
-  (value) =>
-    html`<path class="grid" d="M${plot.left} ${round(up(value))}H${plot.right}"/><text x="${plot.left - 8}" y="${round(up(value) + 4)}" class="end">${chart.format(value)}</text>`,
-)}
+  return html`${ticks(chart.y[0], chart.y[1], 5).map(
+    (value) =>
+      html`<path class="grid" d="M${plot.left} ${round(up(value))}H${plot.right}"/><text x="${plot.left - 8}" y="${round(up(value) + 4)}" class="end">${chart.format(value)}</text>`,
+  )}
 ${ticks(chart.x[0], chart.x[1], 6).map((step) => html`<text x="${round(across(step))}" y="${plot.bottom + 18}" class="middle">${grouped(step)}</text>`)}
 ${inside.map((step) => html`<path class="boundary" d="M${round(across(step))} ${plot.top}V${plot.bottom}"/>`)}
 <path class="axis" d="M${plot.left} ${plot.bottom}H${plot.right}"/><text x="${plot.right}" y="${height - 3}" class="end">steps</text>
-${chart.lines.map(draw)}
-</svg>${chart.lines.length > 1 ? legend(chart.lines) : undefined}</figure>`;
+${chart.lines.map(draw)}`;
 }
 
 /** Returns a whole number with its thousands set apart by thin spaces. */

@@ -2,17 +2,6 @@ import { fail } from "../errors.ts";
 import { type AdamwOptions, adamw } from "./adamw.ts";
 import { type ClipOptions, chain, clipByGlobalNorm } from "./clip.ts";
 import type { Optimizer } from "./optimizer.ts";
-import {
-  type ConstantOptions,
-  type CosineOptions,
-  constant,
-  cosine,
-  type InfiniteOptions,
-  infinite,
-  type RewarmOptions,
-  rewarm,
-  type Schedule,
-} from "./schedules.ts";
 import { type SgdOptions, sgd } from "./sgd.ts";
 
 /** Plain data from which an optimizer can be made again. */
@@ -36,20 +25,4 @@ export function optimizerFrom(config: OptimizerConfig): Optimizer {
   if (config.name === "sgd") return chain(...scales, sgd(config.options as SgdOptions));
   if (config.name === "adamw") return chain(...scales, adamw(config.options as AdamwOptions));
   return fail("E_UNSUPPORTED", `optim: no optimizer called "${config.name}"; expected sgd or adamw`);
-}
-
-/** Returns the schedule that its kind and options came from. @throws E_UNSUPPORTED */
-export function scheduleFrom(config: Pick<Schedule, "kind" | "options">): Schedule {
-  switch (config.kind) {
-    case "constant":
-      return constant(config.options as unknown as ConstantOptions);
-    case "cosine":
-      return cosine(config.options as unknown as CosineOptions);
-    case "rewarm":
-      return rewarm(config.options as unknown as RewarmOptions);
-    case "infinite":
-      return infinite(config.options as unknown as InfiniteOptions);
-    default:
-      return fail("E_UNSUPPORTED", `schedules: no schedule called "${config.kind}"; expected constant, cosine, rewarm or infinite`);
-  }
 }

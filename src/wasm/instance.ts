@@ -9,8 +9,8 @@ export interface Kernels {
   run(list: number, count: number): void;
   /** Bytes of packing space a product needs. */
   matmulScratch(form: number, m: number, n: number, k: number): number;
-  rate(kind: number, parameters: number, t: number): number;
-  rates(kind: number, parameters: number, first: number, count: number, out: number): void;
+  rate(node: number, t: number): number;
+  rates(node: number, first: number, count: number, out: number): void;
   memoryBytes(policy: number, rows: number, flags: number, dims: number, groupings: number, groups: number, clusters: number): number;
   memoryInit(
     state: number,

@@ -13,6 +13,7 @@ export const titles = {
   webgpu: (/** @type {string} */ workload) => `${workload}, WebGPU`,
   dispatches: (/** @type {string} */ workload) => `dispatches of ${workload}`,
   size: "bytes to load, gzipped",
+  schedule: "the learning rate of a step",
   offer: (/** @type {"reservoir" | "ring"} */ policy) => `offer 128 rows of 784 bytes to a full ${policy}`,
   gather: "draw and gather 256 rows of 784 f32 out of 500,000",
   priorities: "draw 256 of a million rows by priority",

@@ -25,7 +25,7 @@ describe("palimpsest", () => {
   it("tells its commands and its release", async () => {
     const help = await run([]);
     expect([help.code, (await run(["--help"])).out]).toEqual([0, help.out]);
-    for (const word of ["learn", "doctor", "--version"]) expect(help.out).toContain(`  ${word} `);
+    for (const word of ["learn", "schedule", "doctor", "--version"]) expect(help.out).toContain(`  ${word} `);
     expect(await run(["--version"])).toMatchObject({ code: 0, out: "1.2.3\n", err: "" });
   });
 });

@@ -12,7 +12,8 @@ const deno = join(root, "tests/runtimes/node_modules/@deno/linux-x64-glibc/deno"
 
 /** Each expected error proves that the types are there; were they missing, they would be `any` and nothing would be wrong. */
 const consumer = `
-import { type ErrorCode, Learner, openRuntime, PalimpsestError } from "palimpsest";
+import { type ErrorCode, Learner, openRuntime, PalimpsestError, type Schedule, schedules } from "palimpsest";
+import { scheduleAt } from "palimpsest/testing";
 export const code: ErrorCode = new PalimpsestError("E_CONFIG", "a: wrong").code;
 // @ts-expect-error a code is text
 export const wrongCode: number = new PalimpsestError("E_CONFIG", "a: wrong").code;
@@ -20,6 +21,9 @@ export const wrongCode: number = new PalimpsestError("E_CONFIG", "a: wrong").cod
 export const runtime = openRuntime({ backend: "abacus" });
 // @ts-expect-error a class is no number
 export const wrongClass: number = Learner;
+export const schedule: Schedule = schedules.rex({ peak: 1, total: 10 });
+// @ts-expect-error the rates come later
+export const rates: Float64Array = scheduleAt(schedule, [0, 5]);
 `;
 
 /** Prints what a program sees that was given nothing but the package. */
@@ -47,7 +51,7 @@ describe("the built package", () => {
       ...Object.values(targets).flatMap((target) => (typeof target === "string" ? target : Object.values(target as object))),
       manifest.bin.palimpsest,
     ];
-    expect(named).toHaveLength(5);
+    expect(named).toHaveLength(8);
     expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
     expect(self).toBe("./package.json");
   });
@@ -69,6 +73,17 @@ describe("the built package", () => {
 
   it("works in Node by its name", () => {
     expect(execFileSync(process.execPath, ["script.mjs"], { cwd: folder, encoding: "utf8" })).toBe("PalimpsestError wasm\n");
+  });
+
+  it("gives a program's tests the numbers of a schedule, and their picture", () => {
+    const program = `
+import { schedules } from "palimpsest";
+import { scheduleAt } from "palimpsest/testing";
+const schedule = schedules.cosine({ peak: 1, total: 2 });
+console.log([...(await scheduleAt(schedule, [0, 1, 2]))].join(), (await schedules.plot(schedule, { steps: 3 })).slice(0, 4));
+`;
+    writeFileSync(join(folder, "rates.mjs"), program);
+    expect(execFileSync(process.execPath, ["rates.mjs"], { cwd: folder, encoding: "utf8" })).toBe("1,0.5,0 <svg\n");
   });
 
   it.skipIf(!existsSync(deno) && process.env.CI !== "true")("works in Deno straight from its file", () => {

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { asSchedule, placeSchedule, rateAt, ratesAt, type ScheduleKernels, scheduleBytes } from "../../src/optim/rate.ts";
+import * as schedules from "../../src/optim/schedules.ts";
 import { constant, cosine, infinite, rewarm, type Schedule } from "../../src/optim/schedules.ts";
 import { type Compiled, compileAssembly } from "./assembly.ts";
+import { published } from "./rates.ts";
 
 let wasm: Compiled<ScheduleKernels>;
 beforeAll(async () => {
@@ -13,7 +15,7 @@ const ADDRESS = 1024;
 
 function evaluate(schedule: Schedule, times: readonly number[]): number[] {
   placeSchedule(wasm.memory.buffer, ADDRESS, schedule);
-  return times.map((t) => rateAt(wasm.exports, ADDRESS, schedule, t));
+  return times.map((t) => rateAt(wasm.exports, ADDRESS, t));
 }
 
 /** Expects the rates at some times, by time, to a tolerance relative to them, or to 1e-5 where they are smaller. */
@@ -26,13 +28,6 @@ function expectRates(schedule: Schedule, expected: Readonly<Record<number, numbe
   }
 }
 
-// Published schedules, evaluated in f64 by independent implementations of the named sources and rounded to nine digits.
-const decay = { 10: 3e-4, 11: 0.000299917762, 50: 0.000188442504, 55: 0.000165, 99: 3.00822384e-5, 100: 3e-5 };
-const beforeCooldown = { 0: 0, 1: 3e-5, 10: 3e-4 };
-const afterCooldown = {
-  ...{ 610: 0.000165, 611: 0.000165, 800: 0.000165, 860: 0.000165 },
-  ...{ 861: 0.000163003016, 900: 0.000101379874, 999: 3.03675363e-5, 1000: 3e-5 },
-};
 const stages = [
   { start: 0, length: 100, peak: 3e-4 },
   { start: 100, length: 80, peak: 3e-4 },
@@ -41,36 +36,12 @@ const stages = [
 const common = { peak: 3e-4, constant: 1.65e-4, final: 3e-5, warmup: 10, cooldown: 600, constantSteps: 250, anneal: 140 };
 
 describe("published schedules", () => {
-  const linear = { peak: 3e-4, final: 3e-5, warmup: 10, total: 100 };
-
-  it("GPT-NeoX: warm-up from max(t, 1)/W", () => {
-    expectRates(cosine({ ...linear, warmupOffset: "neox" }), { 0: 3e-5, 1: 3e-5, 5: 1.5e-4, 9: 2.7e-4, ...decay });
-  });
-
-  it("GPT-NeoX, the branch with infinite schedules: warm-up from 0", () => {
-    expectRates(cosine({ ...linear, warmupOffset: 0 }), { 0: 0, 1: 3e-5, 2: 6e-5, 10: 3e-4 });
-  });
-
-  it("Hugging Face and optax: t/W, held past the end", () => {
-    expectRates(cosine({ ...linear, warmupOffset: 0 }), { 0: 0, 1: 3e-5, 5: 1.5e-4, 9: 2.7e-4, ...decay, 120: 3e-5 });
-  });
-
-  it("re-warming from zero and from the final rate", () => {
-    const shared = {
-      ...{ 0: 0, 1: 6e-5, 5: 3e-4, 50: 0.000176148212, 99: 3.00738103e-5, 104: 3e-4, 140: 0.000176148212, 179: 3.01153226e-5 },
-      ...{ 183: 1.5e-4, 200: 0.00012247588, 239: 1.51024976e-5 },
-    };
-    const options = { stages, warmupFraction: 0.05, finalRatio: 0.1, warmupOffset: 0 } as const;
-    expectRates(rewarm({ ...options, from: "zero" }), { ...shared, 100: 0, 101: 7.5e-5, 180: 0 });
-    expectRates(rewarm({ ...options, from: "final" }), { ...shared, 100: 3e-5, 101: 9.75e-5, 180: 1.5e-5 });
-  });
-
-  it("infinite, both cooldowns", () => {
-    const cosines = { 11: 0.000299999075, 100: 0.00029264294, 310: 0.0002325 };
-    expectRates(infinite({ ...common, warmupOffset: 0 }), { ...beforeCooldown, ...cosines, ...afterCooldown });
-    const roots = { 11: 0.000298409237, 100: 0.000228963051, 310: 0.000185629523 };
-    const schedule = infinite({ ...common, style: "inverseSqrt", timescale: 10, warmupOffset: 0 });
-    expectRates(schedule, { ...beforeCooldown, ...roots, ...afterCooldown });
+  it.each(published)("%s", (_source, schedule, times, rates) => {
+    const actual = evaluate(schedule, times);
+    for (const [i, rate] of rates.entries()) {
+      const error = Math.abs((actual[i] as number) - rate);
+      expect(error, `t = ${times[i]}: ${actual[i]} against ${rate}`).toBeLessThanOrEqual(1e-7 * rate + 1e-12);
+    }
   });
 });
 
@@ -180,27 +151,14 @@ describe("any schedule", () => {
         schedule,
         Array.from({ length: 100 }, (_, i) => 7 + i),
       );
-      ratesAt(wasm.exports, ADDRESS, schedule, 7, 100, out);
+      ratesAt(wasm.exports, ADDRESS, 7, 100, out);
       expect([...new Float64Array(wasm.memory.buffer, out, 100)]).toEqual(single);
-    }
-  });
-
-  it("is made again from its options after JSON", () => {
-    const makers = { constant, cosine, rewarm, infinite } as unknown as Record<string, (options: unknown) => Schedule>;
-    const open = { peak: 1e-3, constant: 3e-4, final: 1e-5, warmup: 100, cooldown: 2_000 };
-    for (const schedule of [
-      constant(0.1),
-      cosine({ peak: 1, total: 90, warmupOffset: "neox" }),
-      rewarm({ stages }),
-      infinite(common),
-      infinite(open),
-    ]) {
-      expect(makers[schedule.kind]?.(JSON.parse(JSON.stringify(schedule.options)))).toEqual(schedule);
     }
   });
 });
 
 describe("refusals", () => {
+  const tasked = { peak: 1, constantRatio: 0.5, finalRatio: 0.1, tasks: [10] };
   const refused: [message: RegExp, make: () => Schedule, hint?: RegExp][] = [
     [/schedules\.cosine: unknown option "peek"/, () => cosine({ peek: 1, total: 2 } as never), /"peak"/],
     [/"peak" is out of range; expected a finite number ≥ 0, got NaN/, () => cosine({ peak: Number.NaN, total: 2 })],
@@ -217,6 +175,65 @@ describe("refusals", () => {
     [/"constantSteps" has no effect/, () => infinite({ peak: 1, constant: 1, constantSteps: 5 })],
     [/"timescale" is out of range/, () => infinite({ ...common, timescale: 0 })],
     [/"warmupOffset" has no such choice; expected one of 0, 1, got "neox"/, () => infinite({ ...common, warmupOffset: "neox" as never })],
+    [/"init" has no effect; expected "warmup" beside it/, () => cosine({ peak: 1, total: 5, init: 0.5 })],
+    [/"init" is out of range; expected a finite number ≥ 0 ≤ 1, got 2/, () => cosine({ peak: 1, total: 5, warmup: 2, init: 2 })],
+    [/"total" is out of range; expected a whole number ≥ 1/, () => schedules.linear({ peak: 1, total: 0 })],
+    [/"final" is out of range/, () => schedules.rex({ peak: 1, final: 2, total: 5 })],
+    [
+      /"replayShare" is out of range; expected a finite number ≥ 0 ≤ 1, got 5/,
+      () => rewarm({ stages: [{ ...stages[0], replayShare: 5 } as never] }),
+    ],
+    [/"constantSteps" is out of range/, () => infinite({ ...common, constantSteps: "marked" as never })],
+    [/"final" is out of range; expected a finite number > 0/, () => schedules.cooldown({ peak: 1, total: 9, shape: "exponential" })],
+    [/"start" has no effect; expected "total" or "start"/, () => schedules.cooldown({ peak: 1, total: 9, start: 3 })],
+    [/"fraction" has no effect/, () => schedules.cooldown({ peak: 1, start: 3, length: 3, fraction: 0.1 })],
+    [/"fraction" is out of range; expected a finite number ≥ 0 ≤ 1, got 20/, () => schedules.cooldown({ peak: 1, total: 9, fraction: 20 })],
+    [/"length" is out of range; expected a whole number ≥ 0 .*, got nothing/, () => schedules.cooldown({ peak: 1, start: "mark" })],
+    [/"start" is out of range; .* got "mork"/, () => schedules.cooldown({ peak: 1, start: "mork" as never, length: 5 })],
+    [
+      /"warmup" is out of range; expected a whole number ≥ 0 ≤ 5, got 6/,
+      () => schedules.cooldown({ peak: 1, total: 10, length: 5, warmup: 6 }),
+    ],
+    [/"initDivisor" is out of range/, () => schedules.cooldown({ peak: 1, total: 9, initDivisor: 0 })],
+    [/"constantEnd" is out of range/, () => schedules.infiniteTasks({ ...tasked, constantEnd: 0.1 })],
+    [/"finalRatio" is out of range/, () => schedules.infiniteTasks({ ...tasked, finalRatio: 0 })],
+    [/"tasks" is not a list/, () => schedules.infiniteTasks({ ...tasked, tasks: [] })],
+    [/"period" is out of range/, () => schedules.sgdr({ peak: 1, period: 0 })],
+    [/"growth" is out of range; expected a whole number ≥ 1/, () => schedules.sgdr({ peak: 1, period: 5, growth: 1.5 })],
+    [/"low" is out of range/, () => schedules.cyclic({ low: 2, peak: 1 })],
+    [/"gamma" has no effect; expected mode "expRange"/, () => schedules.cyclic({ low: 0, peak: 1, gamma: 0.9 })],
+    [/"total" is too small; expected more updates than 4, got 4/, () => schedules.oneCycle({ peak: 1, total: 4, fraction: 0.25 })],
+    [/"fraction" is out of range; .* < 1, got 1/, () => schedules.oneCycle({ peak: 1, total: 40, fraction: 1 })],
+    [/"threePhase" is not of optax/, () => schedules.oneCycle({ peak: 1, total: 40, threePhase: true, ends: "optax" })],
+    [/"recovery" has no such choice/, () => schedules.meta({ peak: 1, taskSteps: 50, recovery: "continued" })],
+    [
+      /the tasks are too short; expected more than 10 updates/,
+      () => schedules.meta({ peak: 1, taskSteps: 10, style: "rsqrt", warmupFraction: 0.9 }),
+    ],
+    [/"warmupFraction" is out of range/, () => schedules.meta({ peak: 1, taskSteps: 10, style: "rsqrt", warmupFraction: 0 })],
+    [/"cooldownFraction" has no effect/, () => schedules.meta({ peak: 1, taskSteps: 10, cooldownFraction: 0.2 })],
+    [/"alpha" is out of range/, () => schedules.sigmoid({ steepness: 1, alpha: 0 })],
+    [/"values" is not a list of multipliers/, () => schedules.table({ values: [] })],
+    [/"values\[1\]" is out of range; .* got -1/, () => schedules.table({ values: [1, -1] })],
+    [/"factor" is out of range/, () => schedules.scale(1, -1)],
+    [/"max" is out of range; expected a finite number ≥ 2, got 1/, () => schedules.clamp(1, { min: 2, max: 1 })],
+    [/sequence: these are no parts/, () => schedules.sequence([])],
+    [
+      /part 1: option "until" is out of range; .* ≥ 6/,
+      () => schedules.sequence([{ until: 5, schedule: 1 }, { until: 5, schedule: 1 }, { schedule: 1 }]),
+    ],
+    [/"until" has no effect on the last part/, () => schedules.sequence([{ until: 5, schedule: 1 }])],
+    [/"until" is not a name/, () => schedules.sequence([{ until: "a b", schedule: 1 }, { schedule: 1 }])],
+    [/part 0: this is no schedule; .* got nothing/, () => schedules.sequence([{} as never])],
+    [/"event" is not a name/, () => schedules.restartOn("__proto__", 1)],
+    [/"rest" is missing/, () => schedules.perGroup({ head: 1 })],
+    [/a schedule per group is no part of another/, () => schedules.scale(schedules.perGroup({ rest: 1 }), 2)],
+    [
+      /batchScale: option "batch" is out of range/,
+      () => schedules.scale(1, schedules.batchScale({ batch: 0, reference: 1, rule: "sqrt" })),
+    ],
+    [/"noise" has no effect/, () => schedules.scale(1, schedules.batchScale({ batch: 1, reference: 1, rule: "sqrt", noise: 1 }))],
+    [/"curvature" is out of range/, () => schedules.scale(1, schedules.batchScale({ batch: 1, reference: 1, rule: "saturating" }))],
   ];
 
   it.each(refused)("%s", (message, make, hint) => {
