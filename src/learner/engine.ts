@@ -16,7 +16,7 @@ import { freshState } from "./fresh.ts";
 import type { Counters, SavedState, StateBytes } from "./going.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
-import type { Outputs, PlacedDraw, Remembered, SavedMemory } from "./remember.ts";
+import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
 
 interface Program {
   readonly executable: Executable;
