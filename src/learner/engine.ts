@@ -2,6 +2,7 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { ParamSpec } from "../nn/layer.ts";
+import { scalarsOf } from "../optim/chain.ts";
 import { placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
@@ -188,8 +189,7 @@ export class Engine {
     const { executable, io } = this.#step as Program;
     const { step } = this.counters;
     const { learningRate } = this;
-    const scalars = this.config.optimizer.scalars(step + 1, learningRate);
-    io.setScalars(scalars);
+    io.setScalars(scalarsOf(this.config.optimizer, this.layout.tensors, step + 1, learningRate));
     io.setStep(step);
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
     context.memory?.mark();

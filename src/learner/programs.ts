@@ -1,5 +1,6 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
+import type { Results } from "../optim/optimizer.ts";
 import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
@@ -40,7 +41,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const weight = graph.input("weight", [rows], "f32");
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
-    const params = paramLeaves(graph, config, layout);
+    const params = paramLeaves(graph, layout);
     const scope = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
     const watch = config.memory && watchStep(config.memory);
     const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
@@ -58,7 +59,6 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
       if (values.length > 0 && all.length > 1) graph.outputs.set(`loss/${tag}`, sumOf(values));
     }
     const grads = pack(grad(total, [...params.values()]));
-    const scalars = Object.fromEntries(Object.keys(config.optimizer.scalars(1, 1)).map((name) => [name, graph.scalar(name)]));
     const flat = leafOf(graph, layout.flat);
     // One pass over both, the loss beside them: a step that would be built on what is no number leaves no trace.
     const trained = max(maximum(maximum(huge(grads), huge(flat)), huge(total)));
@@ -66,8 +66,12 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     graph.unless = kept.reduce(maximum, trained);
     graph.outputs.set("broken", graph.unless);
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
-    const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
-    recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
+    const metrics = recordUpdate(
+      config.optimizer,
+      { params: flat, grads, slots: slotLeaves(graph, layout), tensors: layout.tensors },
+      config.update,
+    );
+    for (const [name, value] of Object.entries(metrics)) graph.outputs.set(`optimizer/${name}`, value);
     if (config.memory !== undefined && config.memory.measure === undefined) recordKept(graph, layout);
   });
 }
@@ -93,15 +97,19 @@ export function inferencePlan(config: Config, layout: StateLayout, rows: number,
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
     const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
-    const scope = scopeOf(graph, config, layout, paramLeaves(graph, config, layout));
+    const scope = scopeOf(graph, config, layout, paramLeaves(graph, layout));
     const outputs = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
     graph.outputs.set("answers", config.loss.answer(outputs));
     graph.outputs.set("rowLoss", lossOf(outputs, targets, config));
   });
 }
 
-function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
-  return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
+function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
+  return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
+}
+
+function slotLeaves(graph: Graph, layout: StateLayout): Results {
+  return Object.fromEntries([...layout.slots].map(([name, { range }]) => [name, leafOf(graph, range)]));
 }
 
 /** The loss of each row [rows], whose targets [rows, targets] are labels, or values in the order of its outputs. */

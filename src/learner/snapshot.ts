@@ -21,19 +21,8 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
   const { config, layout, counters, memory } = engine;
   const { state, rows } = await engine.stateBytes();
   const tensors = new Map<string, StoredTensor>();
-  const slice = (byteOffset: number, byteLength: number): Uint8Array => state.subarray(byteOffset, byteOffset + byteLength);
-  for (const [path, spec] of config.params) {
-    const range = layout.params.get(path);
-    tensors.set(`params/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
-    for (const slot of config.optimizer.slots) {
-      const start = slotOffset(layout, slot, range);
-      tensors.set(`slots/${slot}/${path}`, { dtype: "F32", shape: spec.shape, data: slice(start, range.byteLength) });
-    }
-  }
-  for (const [path, spec] of config.states) {
-    const range = layout.states.get(path);
-    tensors.set(`states/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
-  }
+  for (const { name, shape, placement, byteLength } of stateRanges(config, layout))
+    tensors.set(name, { dtype: "F32", shape, data: state.subarray(placement.byteOffset, placement.byteOffset + byteLength) });
   for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.replay.save();
@@ -114,9 +103,13 @@ export function checkSame(saved: SavedConfig, config: Config, file: string): voi
   }
 }
 
-/** A slot lies like the parameters, so a parameter's part of it has the same distance from its start. */
-function slotOffset(layout: StateLayout, slot: string, parameter: Range): number {
-  return layout.slots.get(slot).placement.byteOffset + parameter.placement.byteOffset - layout.flat.placement.byteOffset;
+/** Returns the named ranges of the state: parameters, what the optimizer keeps of each tensor and in all, and states of layers. */
+function stateRanges(config: Config, layout: StateLayout): Range[] {
+  return [
+    ...layout.tensors.map(({ path }) => layout.params.get(path)),
+    ...[...layout.slots.values()].flatMap(({ parts }) => parts),
+    ...[...config.states.keys()].map((path) => layout.states.get(path)),
+  ];
 }
 
 function restoreArenas(
@@ -133,8 +126,8 @@ function restoreArenas(
     if (data?.byteLength === byteLength) return data;
     return fail("E_MISMATCH", `${file}: tensor "${name}" does not fit; expected ${byteLength} bytes, got ${data?.byteLength ?? "none"}`);
   };
-  // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots 0.
-  const put = (name: string, { shape, byteLength }: Range, byteOffset: number): void => {
+  // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots as at first.
+  const put = ({ name, shape, byteLength, placement: { byteOffset } }: Range): void => {
     const [from, to] = [tensors.get(name)?.shape.at(-1) ?? 1, shape.at(-1) ?? 1];
     const columns = grows ? Math.min(from, to) : to;
     const data = take(name, (byteLength / to) * columns);
@@ -142,15 +135,7 @@ function restoreArenas(
     for (let at = 0, row = 0; at < data.length; at += rowBytes, row++)
       state.set(data.subarray(at, at + rowBytes), byteOffset + row * 4 * to);
   };
-  for (const path of config.params.keys()) {
-    const range = layout.params.get(path);
-    put(`params/${path}`, range, range.placement.byteOffset);
-    for (const slot of config.optimizer.slots) put(`slots/${slot}/${path}`, range, slotOffset(layout, slot, range));
-  }
-  for (const path of config.states.keys()) {
-    const range = layout.states.get(path);
-    put(`states/${path}`, range, range.placement.byteOffset);
-  }
+  for (const range of stateRanges(config, layout)) put(range);
   const rows = new Map<string, Uint8Array>();
   for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
