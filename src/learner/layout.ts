@@ -1,4 +1,4 @@
-import { slotsOf } from "../optim/chain.ts";
+import { groupsOf, slotsOf } from "../optim/chain.ts";
 import { type Placed, placeTensors, type SlotSpec, slotPlaces } from "../optim/places.ts";
 import { sizeOf } from "../program/shape.ts";
 import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";
@@ -38,7 +38,7 @@ export interface Slot {
 /** Returns the layout of a learner for batches of up to `staging` rows. */
 export function layOutState(config: Config, staging: number): StateLayout {
   const state = new Arena("state");
-  const tensors = placeTensors(config.optimizer, config.params);
+  const tensors = placeTensors(groupsOf(config.optimizer), config.params);
   const ranges = tensors.map(({ path, shape }) => state.add(`params/${path}`, shape, "f32", true));
   const count = ranges.reduce((sum, range) => sum + sizeOf(range.shape), 0);
   const first = ranges[0] as Range;

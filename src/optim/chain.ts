@@ -1,7 +1,7 @@
 /** Parts put together: their names, and the numbers they are fed. */
 import { checkNumber, fail, type NumberRange, nearestName } from "../errors.ts";
-import type { Hyper, Optimizer, Transform } from "./optimizer.ts";
-import { groupsOf, type Placed, type SlotSpec } from "./places.ts";
+import type { Group, Hyper, Optimizer, Transform } from "./optimizer.ts";
+import type { Placed, SlotSpec } from "./places.ts";
 
 /** Numbers changed while training, by the names of {@link rangesOf}. */
 export type Settings = Readonly<Record<string, number>>;
@@ -67,6 +67,11 @@ export function initialOf(optimizer: Optimizer, name: string): number | undefine
 export function checkSetting(optimizer: Optimizer, name: string, value: number): number {
   initialOf(optimizer, name);
   return checkNumber("learner", name, value, rangesOf(optimizer).get(name));
+}
+
+/** Returns the patterns of all parts of an optimizer. */
+export function groupsOf(optimizer: Optimizer): Group[] {
+  return optimizer.transforms.flatMap(({ groups = [] }) => groups);
 }
 
 /** How the update of a group of parameters differs. */

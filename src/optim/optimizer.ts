@@ -24,6 +24,8 @@ export interface UpdateInputs<L extends string = string, S extends string = stri
   normal(stream: string): Tensor;
   /** Returns the gradients [n] that the loss of this step has at other parameters [n]. @throws E_UNSUPPORTED where there is no loss */
   gradientsAt(params: Tensor): Tensor;
+  /** Returns an estimate [n] of the diagonal of the Hessian. @throws E_UNSUPPORTED where there is no loss */
+  curvature(): Tensor;
 }
 
 /** One tensor of many, as a recipe sees it: vectors in its shape, slots by row or column as [rows, 1] and [1, columns] of its matrix. */
@@ -31,6 +33,8 @@ export interface TensorInputs<L extends string = string, S extends string = stri
   extends Pick<UpdateInputs<L, S>, "params" | "grads" | "slots" | "scalars"> {
   readonly path: string;
   readonly shape: readonly number[];
+  /** Its place among the tensors. */
+  readonly index: number;
   /** Returns what a vector [n] holds of this tensor. */
   of(vector: Tensor): Tensor;
 }
@@ -38,10 +42,10 @@ export interface TensorInputs<L extends string = string, S extends string = stri
 /** Tensors by name. */
 export type Results = Readonly<Record<string, Tensor>>;
 
-/** What a recipe returns: the new vectors. */
+/** What a recipe returns: the new vectors; a slot left out stays as it is. */
 export interface UpdateResult<L extends string = string> {
   readonly params: Tensor;
-  readonly slots: Readonly<Record<L, Tensor>>;
+  readonly slots: Readonly<Partial<Record<L, Tensor>>>;
   /** One element each, to be told of the step. */
   readonly metrics?: Results;
 }
@@ -103,7 +107,7 @@ export type SlotTable<L extends string> = Readonly<Record<L, Omit<SlotSpec, "nam
 
 interface Written<L extends string, S extends string, H extends string> {
   readonly name: string;
-  readonly options: Options;
+  readonly options: object;
   readonly hyper?: Readonly<Record<H, NumberRange>>;
   readonly slots?: SlotTable<L>;
   readonly scalars?: (k: number, hyper: Readonly<Record<H | "learningRate", number>>) => Readonly<Record<S, number>>;
@@ -149,14 +153,14 @@ function listed(slots: SlotTable<string> = {}): SlotSpec[] {
 }
 
 /** Ranges that many options share. */
-export const ranges = {
+export const ranges: Readonly<Record<"decay" | "positive" | "natural", NumberRange>> = {
   /** [0, 1): a decay. */
   decay: { min: 0, max: 1, open: "max" },
   /** Above 0. */
   positive: { min: 0, open: "min" },
   /** 0 or more. */
   natural: { min: 0 },
-} as const satisfies Readonly<Record<string, NumberRange>>;
+};
 
 /**
  * Returns the numbers of `table` (default, range) from options, checked, with defaults filled in; `others` are options that are no numbers.

@@ -3,7 +3,6 @@ import { fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { reshape, slice } from "../program/tensor.ts";
-import type { Optimizer } from "./optimizer.ts";
 
 /** What an optimizer keeps: a number for each parameter, tensor, row or column of a tensor, or one in all. */
 export interface SlotSpec {
@@ -32,9 +31,12 @@ export interface SlotPlace {
 }
 
 /** Returns the paths in the order in which parameters lie: those of one group are neighbours. @throws E_CONFIG for a pattern that matches none */
-export function placeTensors(optimizer: Optimizer, params: Iterable<readonly [path: string, { readonly shape: Shape }]>): Placed[] {
+export function placeTensors(
+  groups: readonly { readonly match: string }[],
+  params: Iterable<readonly [path: string, { readonly shape: Shape }]>,
+): Placed[] {
   const list = [...params];
-  const patterns = groupsOf(optimizer).map(({ match }) => new RegExp(match));
+  const patterns = groups.map(({ match }) => new RegExp(match));
   for (const pattern of patterns) {
     if (!list.some(([path]) => pattern.test(path)))
       fail(
@@ -43,9 +45,9 @@ export function placeTensors(optimizer: Optimizer, params: Iterable<readonly [pa
       );
   }
   const keys = list.map(([path]) => patterns.map((pattern) => Number(pattern.test(path))).join(""));
-  const groups = [...new Set(keys)];
+  const kinds = [...new Set(keys)];
   let offset = 0;
-  return groups.flatMap((key, group) =>
+  return kinds.flatMap((key, group) =>
     list.flatMap(([path, { shape }], i) => {
       if (keys[i] !== key) return [];
       const placed = { path, shape, offset, group };
@@ -53,11 +55,6 @@ export function placeTensors(optimizer: Optimizer, params: Iterable<readonly [pa
       return [placed];
     }),
   );
-}
-
-/** Returns the patterns of all parts of an optimizer. */
-export function groupsOf(optimizer: Optimizer): NonNullable<Optimizer["transforms"][number]["groups"]> {
-  return optimizer.transforms.flatMap(({ groups = [] }) => groups);
 }
 
 /** Returns rows and columns of a tensor as a matrix, whose columns are its last dim; one column where a side is shorter than `least`. */
@@ -89,4 +86,17 @@ export function partOf(vector: Tensor, { path, shape, offset }: SlotPlace, index
   }
   if (vector.op === "pack" && vector.inputs.length === parts) return reshape(vector.inputs[index] as Tensor, shape);
   return reshape(slice(vector, [offset], [sizeOf(shape)]), shape);
+}
+
+/** Returns regular expressions made of text. @throws E_CONFIG */
+export function patternsOf(where: string, option: string, sources: readonly string[]): RegExp[] {
+  return sources.map((source) => {
+    try {
+      return new RegExp(source);
+    } catch (cause) {
+      return fail("E_CONFIG", `${where}: option "${option}" holds no regular expression; expected one such as "bias$", got "${source}"`, {
+        cause,
+      });
+    }
+  });
 }

@@ -1,7 +1,7 @@
 /** The whole update of a chain as ordinary operations. */
 import { fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
-import { cos, less, log, mul, pack, select, sqrt, sub, uniform } from "../program/tensor.ts";
+import { add, cos, less, log, mul, pack, select, sqrt, sub, uniform } from "../program/tensor.ts";
 import { groupCount, type Named, partsOf, scalarName } from "./chain.ts";
 import type { Optimizer, Results, UpdateInputs, UpdateResult } from "./optimizer.ts";
 import { type Placed, partOf, type SlotPlace, slotPlaces } from "./places.ts";
@@ -19,6 +19,8 @@ export interface StepInputs {
   readonly normal?: (stream: string) => Tensor;
   /** Returns the gradients [n] of the loss at other parameters [n]. */
   readonly gradientsAt?: (params: Tensor) => Tensor;
+  /** Returns the diagonal of the Hessian [n] in place of an estimate. */
+  readonly curvature?: () => Tensor;
 }
 
 /** Returns the new vectors, slots by the names that {@link slotsOf} gives them. */
@@ -26,7 +28,8 @@ export function updateOf(optimizer: Optimizer, inputs: StepInputs): UpdateResult
   const run = ([named, ...rest]: readonly Named[], { params, grads }: Pick<StepInputs, "params" | "grads">): UpdateResult => {
     const { part, prefix } = named as Named;
     const own = inputsOf(named as Named, { ...inputs, params, grads });
-    const qualified = (slots: Results): Results => Object.fromEntries(Object.entries(slots).map(([name, value]) => [prefix + name, value]));
+    const qualified = (slots: UpdateResult["slots"]) =>
+      Object.fromEntries(Object.entries(slots).map(([name, value]) => [prefix + name, value]));
     if (part.kind === "rule") return part.update(own);
     if (part.factor !== undefined) return run(rest, { params, grads: mul(grads, part.factor(grads, own.scalars)) });
     if (part.around === undefined) return run(rest, { params, grads });
@@ -35,7 +38,7 @@ export function updateOf(optimizer: Optimizer, inputs: StepInputs): UpdateResult
       inner = run(rest, { params, grads, ...changed });
       return inner;
     });
-    const below = Object.entries((inner as UpdateResult | undefined)?.slots ?? {});
+    const below = Object.entries(((inner as UpdateResult | undefined)?.slots ?? {}) as Results);
     const held = below.map(([name, value]) => [name, when === undefined ? value : select(when, value, inputs.slots[name] as Tensor)]);
     return { ...result, slots: { ...Object.fromEntries(held), ...qualified(result.slots) } };
   };
@@ -68,6 +71,9 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
   const own = Object.fromEntries(part.slots.map(({ name }) => [name, slots[prefix + name] as Tensor]));
   const places = new Map(part.slots.map((slot) => [slot.name, slotPlaces(slot, tensors)]));
   const count = tensors.length;
+  const refuse = (): never =>
+    fail("E_UNSUPPORTED", `optim.${part.name}: gradients at other parameters are needed; expected a loss, got gradients alone`);
+  const { gradientsAt = refuse } = step;
   return {
     params,
     grads,
@@ -86,6 +92,7 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
         return recipe({
           path,
           shape,
+          index: i,
           params: of(params),
           grads: of(grads),
           slots: slots as never,
@@ -97,9 +104,8 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
       return Object.fromEntries(joined);
     },
     normal: step.normal ?? ((stream) => normalOf(params, prefix + stream)),
-    gradientsAt:
-      step.gradientsAt ??
-      (() => fail("E_UNSUPPORTED", `optim.${part.name}: gradients at other parameters are needed; expected a loss, got gradients alone`)),
+    gradientsAt,
+    curvature: step.curvature ?? (() => diagonalOf(params, grads, gradientsAt, prefix)),
   };
 }
 
@@ -107,4 +113,14 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
 function normalOf({ graph, shape }: Tensor, stream: string): Tensor {
   const [u, v] = [`optim/${stream}/radius`, `optim/${stream}/angle`].map((name) => uniform(graph, name, shape)) as [Tensor, Tensor];
   return mul(sqrt(mul(log(sub(1, u)), -2)), cos(mul(v, 2 * Math.PI)));
+}
+
+/** How far a difference of gradients reaches. */
+const REACH = 1e-3;
+
+/** Returns z·(∇L(w + δz) − ∇L(w))/δ for random signs z, whose mean is the diagonal of the Hessian (Hutchinson). */
+function diagonalOf(params: Tensor, grads: Tensor, gradientsAt: (params: Tensor) => Tensor, prefix: string): Tensor {
+  const { graph, shape } = params;
+  const signs = select(less(uniform(graph, `optim/${prefix}signs`, shape), 0.5), -1, graph.constant(1, shape, "f32"));
+  return mul(signs, mul(sub(gradientsAt(add(params, mul(signs, REACH))), grads), 1 / REACH));
 }
