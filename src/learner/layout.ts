@@ -1,11 +1,12 @@
 import { groupsOf, slotsOf } from "../optim/chain.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { type Placed, placeTensors, type SlotSpec, slotPlaces } from "../optim/places.ts";
-import { sizeOf } from "../program/shape.ts";
+import { type Shape, sizeOf } from "../program/shape.ts";
 import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";
 import type { Config } from "./config.ts";
 
-/** Where everything a learner owns lies. */
-export interface StateLayout {
+/** Where parameters lie, and what the optimizer keeps of them. */
+export interface TrainedLayout {
   /** The trained tensors in the order in which they lie. */
   readonly tensors: readonly Placed[];
   /** Parameters by path, one after another without gaps. */
@@ -14,6 +15,10 @@ export interface StateLayout {
   readonly flat: Range;
   /** What the optimizer keeps, by name: [n], or less where it is not for each parameter. */
   readonly slots: ReadonlyMap<string, Slot>;
+}
+
+/** Where everything a learner owns lies. */
+export interface StateLayout extends TrainedLayout {
   /** What layers keep without training it, by path. */
   readonly states: { get(path: string): Range };
   /** What the rows of the stream carry from step to step [staging, ...], by path. */
@@ -38,12 +43,7 @@ export interface Slot {
 /** Returns the layout of a learner for batches of up to `staging` rows. */
 export function layOutState(config: Config, staging: number): StateLayout {
   const state = new Arena("state");
-  const tensors = placeTensors(groupsOf(config.optimizer), config.params);
-  const ranges = tensors.map(({ path, shape }) => state.add(`params/${path}`, shape, "f32", true));
-  const count = ranges.reduce((sum, range) => sum + sizeOf(range.shape), 0);
-  const first = ranges[0] as Range;
-  const flat: Range = { name: "params", shape: [count], placement: first.placement, byteLength: 4 * count };
-  const slots = new Map(slotsOf(config.optimizer).map((spec) => [spec.name, addSlot(state, spec, tensors)]));
+  const trained = layOutTrained(state, config.optimizer, config.params);
   for (const [path, spec] of config.states) state.add(`states/${path}`, spec.shape);
   const rows = new Arena("rows");
   const capacities = config.memory?.capacities ?? [];
@@ -52,10 +52,7 @@ export function layOutState(config: Config, staging: number): StateLayout {
   const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging);
   const carried = new Map([...config.carries].map(([path, shape]) => [path, rows.add(`carried/${path}`, [staging, ...shape])]));
   return {
-    tensors,
-    params: { get: (path) => state.get(`params/${path}`) },
-    flat,
-    slots,
+    ...trained,
     states: { get: (path) => state.get(`states/${path}`) },
     carried,
     x,
@@ -66,6 +63,17 @@ export function layOutState(config: Config, staging: number): StateLayout {
     stateBytes: state.bytes,
     rowsBytes: rows.bytes,
   };
+}
+
+/** Returns the layout of parameters and of what an optimizer keeps, added to an arena. */
+export function layOutTrained(state: Arena, optimizer: Optimizer, params: ReadonlyMap<string, { readonly shape: Shape }>): TrainedLayout {
+  const tensors = placeTensors(groupsOf(optimizer), params);
+  const ranges = tensors.map(({ path, shape }) => state.add(`params/${path}`, shape, "f32", true));
+  const count = ranges.reduce((sum, range) => sum + sizeOf(range.shape), 0);
+  const first = ranges[0] as Range;
+  const flat: Range = { name: "params", shape: [count], placement: first.placement, byteLength: 4 * count };
+  const slots = new Map(slotsOf(optimizer).map((spec) => [spec.name, addSlot(state, spec, tensors)]));
+  return { tensors, params: { get: (path) => state.get(`params/${path}`) }, flat, slots };
 }
 
 function addSlot(state: Arena, spec: SlotSpec, tensors: readonly Placed[]): Slot {

@@ -11,7 +11,7 @@ import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
-import type { StateLayout } from "./layout.ts";
+import type { StateLayout, TrainedLayout } from "./layout.ts";
 import { watchStep } from "./measure.ts";
 
 /** The groups that join a step, with the place of each among the rows. */
@@ -108,7 +108,8 @@ function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
   return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
 }
 
-function slotLeaves(graph: Graph, layout: StateLayout): Results {
+/** Returns what an optimizer keeps, as leaves by name. */
+export function slotLeaves(graph: Graph, layout: TrainedLayout): Results {
   return Object.fromEntries([...layout.slots].map(([name, { range }]) => [name, leafOf(graph, range)]));
 }
 

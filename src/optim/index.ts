@@ -1,13 +1,16 @@
 /** Update rules and gradient transforms. */
+export { type AccumulateOptions, accumulate } from "./accumulate.ts";
 export { type AdabeliefOptions, adabelief } from "./adabelief.ts";
 export { type AdafactorOptions, adafactor } from "./adafactor.ts";
 export { type AdagradNormOptions, type AdagradOptions, adagrad, adagradNorm } from "./adagrad.ts";
 export { type AdamOptions, adam } from "./adam.ts";
 export { type AdamwOptions, adamw } from "./adamw.ts";
+export { type AverageOptions, averageWeights, type LookaheadOptions, lookahead } from "./average.ts";
 export { chain } from "./chain.ts";
 export { type ClasspOptions, classp } from "./classp.ts";
 export { type AdaptiveClipOptions, adaptiveClip, type ClipOptions, clipByGlobalNorm, clipByNorm, clipByValue } from "./clip.ts";
 export { type DadaptAdamOptions, type DadaptSgdOptions, dadaptAdam, dadaptSgd } from "./dadapt.ts";
+export { type DecoupledDecayOptions, decoupledDecay, perGroup } from "./decay.ts";
 export { type DogOptions, dog } from "./dog.ts";
 export { type ExadamOptions, exadam } from "./exadam.ts";
 export { type HypergradientOptions, hypergradientSgd } from "./hypergradient.ts";
@@ -17,8 +20,11 @@ export { type LionOptions, lion } from "./lion.ts";
 export { type MuonOptions, muon } from "./muon.ts";
 export { type NadamOptions, nadam } from "./nadam.ts";
 export { type NadamwOptions, nadamw } from "./nadamw.ts";
+export { type GradientNoiseOptions, gradientNoise } from "./noise.ts";
 export type { Group, Optimizer, Results, TensorInputs, Transform, UpdateInputs, UpdateResult } from "./optimizer.ts";
 export { type ProdigyOptions, prodigy } from "./prodigy.ts";
+export { type ProjectOptions, project } from "./project.ts";
+export { type SharpnessOptions, sharpnessAware } from "./sam.ts";
 export { type ScheduleFreeAdamwOptions, type ScheduleFreeOptions, scheduleFreeAdamw, scheduleFreeSgd } from "./schedulefree.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";
 export { type SgdSaiOptions, sgdSai } from "./sgdsai.ts";

@@ -48,7 +48,12 @@ export function updateOf(optimizer: Optimizer, inputs: StepInputs): UpdateResult
 /** Returns the weights that an optimizer answers with where it averages them: those of its first part that does. */
 export function averagedOf(optimizer: Optimizer, inputs: Omit<StepInputs, "grads">): Tensor | undefined {
   const named = partsOf(optimizer).find(({ part }) => part.averaged !== undefined);
-  return named && named.part.averaged?.(inputsOf(named, { ...inputs, grads: inputs.params }));
+  return named?.part.averaged?.(inputsOf(named, { ...inputs, grads: inputs.params }));
+}
+
+/** Returns the tensors of a vector by path. */
+export function partsOfVector(vector: Tensor, tensors: readonly Placed[]): Results {
+  return Object.fromEntries(tensors.map((tensor, i) => [tensor.path, partOf(vector, tensor, i, tensors.length)]));
 }
 
 /** Returns what one part of a chain reads. */

@@ -1,6 +1,6 @@
 import type { Tensor } from "../program/graph.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, div, equal, less, max, mean, mul, reshape, select, slice, sqrt, sub, sum } from "../program/tensor.ts";
+import { add, div, less, max, mean, mul, reshape, select, slice, sqrt, sub, sum } from "../program/tensor.ts";
 import { normOf } from "./clip.ts";
 import { blend, numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
 
@@ -40,14 +40,14 @@ export function sgdSai(options: SgdSaiOptions = {}): Optimizer {
       eps,
     }),
     rates: ["learningRate", "decay"],
-    update({ each, slots, scalars: { first } }) {
+    update({ each }) {
       const found = each(({ grads, scalars }) => ({ ratio: signalOf(grads, scalars.eps) })).ratio;
-      const fresh = normalise ? div(found, max(found)) : found;
-      const ratio = select(equal(first, 1), fresh, slots.ratio);
-      const { params, m } = each(({ params, grads, slots, scalars: s, index }) => {
-        const own = reshape(slice(ratio, [index], [1]), []);
+      const most = normalise ? max(found) : 1;
+      const { params, m, ratio } = each(({ params, grads, slots, scalars: s, index }) => {
+        const own = reshape(slice(found, [index], [1]), []);
+        const ratio = select(less(0, s.first), div(own, most), slots.ratio);
         const m = blend(s.keep, slots.m, s.take, grads);
-        return { params: sub(mul(params, s.decay), mul(mul(s.learningRate, own), m)), m };
+        return { params: sub(mul(params, s.decay), mul(mul(s.learningRate, ratio), m)), m, ratio };
       });
       return { params, slots: { m, ratio } };
     },

@@ -35,8 +35,10 @@ function assign(target: Tensor, value: Tensor, places: readonly SlotPlace[]): vo
   const count = places.length;
   if (value.op !== "pack" || value.inputs.length !== count) effects.push({ kind: "assign", target, value: reshape(value, target.shape) });
   else
-    for (const [i, place] of places.entries())
-      effects.push({ kind: "assign", target: partOf(target, place, i, count), value: partOf(value, place, i, count) });
+    for (const [i, place] of places.entries()) {
+      const [to, from] = [partOf(target, place, i, count), partOf(value, place, i, count)];
+      if (to !== from) effects.push({ kind: "assign", target: to, value: from });
+    }
 }
 
 /** Returns the product of what the transforms multiply all gradients by, undefined where there are none. */
