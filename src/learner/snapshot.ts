@@ -1,13 +1,15 @@
 import { fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
+import type { Settings } from "../optim/chain.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import type { Config } from "./config.ts";
-import type { Counters, Engine, SavedState, StateBytes } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
 
@@ -46,7 +48,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     config: saveConfig(config),
     counters: { ...counters },
     random: {},
-    schedule: { step: counters.step },
+    schedule: { step: counters.step, settings: { ...engine.settings } },
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
@@ -83,7 +85,8 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
-  return { state, counters, index: tensors.get("memory/index")?.data.slice(), refused };
+  const { settings = {} } = meta.schedule as { settings?: Settings };
+  return { state, counters, settings, index: tensors.get("memory/index")?.data.slice(), refused };
 }
 
 function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {
@@ -171,5 +174,7 @@ export async function hashState(engine: Engine): Promise<string> {
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const { memory } = engine;
   const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried]);
+  const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  const settings = changed.length === 0 ? [] : [new TextEncoder().encode(JSON.stringify(changed))];
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried, ...settings]);
 }

@@ -102,23 +102,27 @@ export function scalarName(prefix: string, name: string, group?: number): string
   return group === undefined ? prefix + name : `${prefix}${name}@${group}`;
 }
 
-/** Returns every scalar that the program of a step, or of answers by averaged weights, reads at step `k`, counted from 1. */
+/**
+ * Returns every scalar that the program of step `k` reads, counted from 1; or, `behind` 1, that of answers by averaged weights before that step.
+ */
 export function scalarsOf(
   optimizer: Optimizer,
   tensors: readonly Placed[],
   k: number,
   learningRate: number,
   settings: Settings = {},
+  behind: 0 | 1 = 0,
 ): Record<string, number> {
   const scalars: Record<string, number> = {};
   const differing = differences(optimizer, tensors);
   let update = k;
   for (const { part, prefix } of partsOf(optimizer)) {
+    const at = Math.max(1, update - behind);
     const hyper = hyperOf(part, learningRate, settings, prefix);
-    for (const [name, value] of Object.entries(part.scalars(update, hyper))) scalars[scalarName(prefix, name)] = value;
+    for (const [name, value] of Object.entries(part.scalars(at, hyper))) scalars[scalarName(prefix, name)] = value;
     if (differing.length > 1) {
       for (const [group, { rateScale, weightDecay = hyper.weightDecay ?? 0 }] of differing.entries()) {
-        const own = part.scalars(update, { ...hyper, learningRate: hyper.learningRate * rateScale, weightDecay });
+        const own = part.scalars(at, { ...hyper, learningRate: hyper.learningRate * rateScale, weightDecay });
         for (const name of part.rates) scalars[scalarName(prefix, name, group)] = own[name] as number;
       }
     }

@@ -1,0 +1,29 @@
+/** What a learner goes on from, beside its options. */
+import type { Settings } from "../optim/chain.ts";
+import type { SavedMemory } from "./remember.ts";
+
+/** What counts as state beside the arenas. */
+export interface Counters {
+  /** Steps done. */
+  step: number;
+  /** Rows learned from the stream. */
+  samples: number;
+  /** Boundaries told. */
+  boundaries: number;
+  /** Rows a step has room for. */
+  batchSize: number;
+}
+
+/** The bytes of what outlives a step. */
+export interface StateBytes {
+  readonly state: Uint8Array;
+  /** Stored rows by column, and what the rows of the stream carry by name. */
+  readonly rows: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What an engine goes on from. */
+export interface SavedState extends SavedMemory {
+  readonly state: StateBytes;
+  readonly counters: Counters;
+  readonly settings?: Settings;
+}
