@@ -88,6 +88,8 @@ describe("around the update", () => {
     close(await averages({ decay: 0.99, begin: "zero" }), [1, 1.50251256, 2.34338911, 2.51002475, 3.01807979], 5);
     // A first decay of 0 copies.
     const timm = folded([0, 0.370039475, 0.519250143]);
+    close((await averages({ decay: 0.9999, warmup: "timm" })).slice(0, 3), timm, 5);
+    const tf = folded([0.1, 2 / 11]);
     close((await averages({ decay: 0.9999, warmup: "tf" })).slice(0, 2), tf, 5);
   });
 
