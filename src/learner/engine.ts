@@ -2,6 +2,7 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { ParamSpec } from "../nn/layer.ts";
+import { scalarsOf } from "../optim/chain.ts";
 import { type Marks, placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
@@ -13,10 +14,11 @@ import { bytesOf, decodeInto, joined, normalise, rowBytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
-import type { Counters, SavedState, StateBytes } from "./going.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
 import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
+import { metricsOf } from "./settings.ts";
+import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 interface Program {
   readonly executable: Executable;
@@ -28,6 +30,8 @@ export interface StepOutputs {
   readonly loss: number;
   readonly learningRate: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** Settings that were changed, and what the optimizer tells. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Why nothing was changed, where nothing was. */
   readonly skipped?: SkippedStep;
 }
@@ -62,6 +66,8 @@ const INFERENCE_ROWS = [1, 16, 128] as const;
 export class Engine {
   readonly config: Config;
   readonly counters: Counters;
+  /** Numbers changed while training. */
+  readonly settings: Record<string, number>;
   readonly memory: Remembered | undefined;
   /** What has happened that the schedule waits for: the step that came next, by name. */
   marks: Marks;
@@ -74,7 +80,7 @@ export class Engine {
   #step: Program | undefined;
   /** Keeps rows after a step that measured them. */
   #keep: Program | undefined;
-  #inference = new Map<number, Program>();
+  #inference = new Map<string, Program>();
   readonly #inferring = new Set<Promise<Inferred>>();
   /** State to put into the arenas when they are made. */
   #initial: StateBytes;
@@ -87,10 +93,12 @@ export class Engine {
     initial: StateBytes,
     counters: Counters,
     marks: Marks,
+    settings: Record<string, number>,
   ) {
     this.#runtime = runtime;
     this.config = config;
     this.counters = counters;
+    this.settings = settings;
     this.#wasm = wasm;
     this.#initial = initial;
     this.memory = memory;
@@ -105,7 +113,7 @@ export class Engine {
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
-    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved?.marks ?? {});
+    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved?.marks ?? {}, { ...saved?.settings });
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
   }
@@ -164,7 +172,7 @@ export class Engine {
 
   /** The learning rate of the next step. */
   get learningRate(): number {
-    return rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
+    return this.settings.learningRate ?? rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
   }
 
   /** Tells the schedule, where it waits for that, that something happened before the next step. */
@@ -172,6 +180,11 @@ export class Engine {
     if (!Object.hasOwn(this.config.schedule.marks, name)) return;
     this.marks = { ...this.marks, [name]: this.counters.step };
     placeSchedule(this.#wasm.memory.buffer, this.#schedule, this.config.schedule, this.marks);
+  }
+
+  /** What programs read of the optimizer: at the next step, or for answers before it. */
+  #scalars(behind: 0 | 1 = 0): Record<string, number> {
+    return scalarsOf(this.config.optimizer, this.layout.tensors, this.counters.step + 1, this.learningRate, this.settings, behind);
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */
@@ -188,8 +201,7 @@ export class Engine {
     const { executable, io } = this.#step as Program;
     const { step } = this.counters;
     const { learningRate } = this;
-    const scalars = this.config.optimizer.scalars(step + 1, learningRate);
-    io.setScalars(scalars);
+    io.setScalars(this.#scalars());
     io.setStep(step);
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
     context.memory?.mark();
@@ -200,7 +212,7 @@ export class Engine {
     const outputs = io.outputs(await this.machine.run(executable));
     const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
-    const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms) };
+    const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
       context.memory?.rollBack();
       const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
@@ -286,10 +298,10 @@ export class Engine {
 
   /**
    * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
-   * stream's rows stand, which they leave as they are.
+   * stream's rows stand, which they leave as they are; by the weights that are trained, or, `averaged`, those that the optimizer averages.
    */
-  infer(x: Float32Array | Uint8Array, given?: CheckedBatch["targets"], carried = false): Promise<Inferred> {
-    const answers = this.#infer(x, given, carried);
+  infer(x: Float32Array | Uint8Array, given?: CheckedBatch["targets"], carried = false, averaged = false): Promise<Inferred> {
+    const answers = this.#infer(x, given, carried, averaged && this.counters.step > 0);
     this.#inferring.add(answers);
     const done = (): void => void this.#inferring.delete(answers);
     answers.then(done, done);
@@ -301,7 +313,7 @@ export class Engine {
     while (this.#inferring.size > 0) await Promise.allSettled(this.#inferring);
   }
 
-  async #infer(x: Float32Array | Uint8Array, given: CheckedBatch["targets"] | undefined, carried: boolean): Promise<Inferred> {
+  async #infer(x: CheckedBatch["x"], given: CheckedBatch["targets"] | undefined, carried: boolean, averaged: boolean): Promise<Inferred> {
     const { input, classes, targets } = this.config;
     const size = sizeOf(input.shape);
     const rows = x.length / size;
@@ -311,7 +323,8 @@ export class Engine {
       const left = rows - first;
       const room = carried ? this.layout.staging : (INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number));
       const count = Math.min(room, left);
-      const { executable, io } = await this.#inferenceOf(room, carried);
+      const { executable, io } = await this.#inferenceOf(room, carried, averaged);
+      if (averaged) io.setScalars(this.#scalars(1));
       decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
       const y = this.config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
       y.fill(0);
@@ -325,11 +338,11 @@ export class Engine {
     return { answers, rowLoss };
   }
 
-  async #inferenceOf(rows: number, carried: boolean): Promise<Program> {
-    const key = carried ? -rows : rows;
+  async #inferenceOf(rows: number, carried: boolean, averaged: boolean): Promise<Program> {
+    const key = `${rows} ${carried} ${averaged}`;
     let program = this.#inference.get(key);
     if (program === undefined) {
-      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried));
+      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried, averaged));
       this.#inference.set(key, program);
     }
     return program;

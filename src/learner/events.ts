@@ -21,6 +21,8 @@ export interface StepResult {
   readonly learningRate: number;
   /** Parts of the loss by tag, where there are several. */
   readonly terms: Readonly<Record<string, number>>;
+  /** Settings of the optimizer that were changed, and what it tells of itself, such as a distance it estimates. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** What a learner tells, by event name. */

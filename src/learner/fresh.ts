@@ -4,9 +4,9 @@ import { sizeOf } from "../program/shape.ts";
 import { RandomStream } from "../random.ts";
 import type { Range } from "../state/arena.ts";
 import type { Config } from "./config.ts";
-import { layOutState } from "./layout.ts";
+import { layOutState, type TrainedLayout } from "./layout.ts";
 
-/** Returns fresh parameters, each from its own stream, with zeros behind them. */
+/** Returns fresh parameters, each from its own stream, and what the optimizer keeps at first. */
 export function freshState(config: Config): Uint8Array {
   const layout = layOutState(config, 1);
   const bytes = new Uint8Array(layout.stateBytes);
@@ -18,5 +18,15 @@ export function freshState(config: Config): Uint8Array {
   };
   for (const [path, spec] of config.params) fill(path, spec, layout.params.get(path));
   for (const [path, spec] of config.states) fill(path, spec, layout.states.get(path));
+  fillSlots(bytes, layout);
   return bytes;
+}
+
+/** Sets what an optimizer keeps to what it begins with. */
+export function fillSlots(bytes: Uint8Array, { flat, slots }: TrainedLayout): void {
+  const numbers = ({ placement, byteLength }: Range): Float32Array => new Float32Array(bytes.buffer, placement.byteOffset, byteLength / 4);
+  for (const { spec, range } of slots.values()) {
+    if (spec.initial === "params") numbers(range).set(numbers(flat));
+    else numbers(range).fill(spec.initial ?? 0);
+  }
 }

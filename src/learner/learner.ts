@@ -12,6 +12,7 @@ import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
 import type { LearnerMemory } from "./remember.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { SavedConfig } from "./saved.ts";
+import { checkAveraged, getSetting, setSetting } from "./settings.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
@@ -30,6 +31,8 @@ export interface PredictOptions {
    * as many rows as a batch. Default false.
    */
   readonly carried?: boolean;
+  /** Whether the weights that the optimizer averages answer, rather than those that are trained. Default false. */
+  readonly averaged?: boolean;
 }
 
 /** What turns state into bytes and back, fetched when it is first needed. */
@@ -151,6 +154,22 @@ export class Learner {
     });
   }
 
+  /** Returns a number of the optimizer as the next step will read it: `learningRate`, `weightDecay`, `clipByGlobalNorm.maxNorm`. @throws E_CONFIG E_STATE */
+  get(name: string): number {
+    this.#alive("get");
+    return getSetting(this.#engine, name);
+  }
+
+  /**
+   * Changes a number of the optimizer from the next step on; it is saved with the state. Undefined takes it back to what it was made with, the
+   * learning rate to its schedule.
+   * @throws E_CONFIG for a name or value that it does not have; E_STATE
+   */
+  set(name: string, value: number | undefined): void {
+    this.#alive("set");
+    setSetting(this.#engine, name, value);
+  }
+
   /** Adds a listener; returns the way to take it off. */
   on<K extends keyof LearnerEvents>(name: K, listener: (event: LearnerEvents[K]) => void): () => void {
     return this.#events.on(name, listener);
@@ -191,29 +210,33 @@ export class Learner {
   /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
   async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
-    checkKeys("predict", options, ["carried"]);
+    checkKeys("predict", options, ["carried", "averaged"]);
     const { config, layout } = this.#engine;
     const rows = checkRows("predict", x, config);
     const count = rows.length / sizeOf(config.input.shape);
-    const { carried = false } = options;
+    const { carried = false, averaged = false } = options;
+    if (averaged) checkAveraged("predict", config.optimizer);
     if (carried && count > layout.staging)
       fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
         hint: "A carried row goes on from the row of the same place in the last batch.",
       });
-    const { answers } = await this.#engine.infer(rows, undefined, carried);
+    const { answers } = await this.#engine.infer(rows, undefined, carried, averaged);
     const none = new Float32Array(0);
     if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
     return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
   }
 
-  /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_DATA E_STATE */
-  async evaluate(stream: Stream): Promise<Evaluation> {
+  /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_CONFIG E_DATA E_STATE */
+  async evaluate(stream: Stream, options: Pick<PredictOptions, "averaged"> = {}): Promise<Evaluation> {
     this.#alive("evaluate");
+    checkKeys("evaluate", options, ["averaged"]);
     const { config } = this.#engine;
+    const { averaged = false } = options;
+    if (averaged) checkAveraged("evaluate", config.optimizer);
     let [right, loss, count] = [0, 0, 0];
     for await (const batch of stream) {
       const { x, targets } = checkBatch("evaluate", batch, config);
-      const { answers, rowLoss } = await this.#engine.infer(x, targets);
+      const { answers, rowLoss } = await this.#engine.infer(x, targets, false, averaged);
       if (config.loss.targets === "labels") {
         const classes = argmax(answers, config.classes);
         for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;

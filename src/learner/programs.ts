@@ -1,5 +1,7 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
+import type { Results } from "../optim/optimizer.ts";
+import { averagedOf, partsOfVector } from "../optim/recipe.ts";
 import { recordUpdate } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
@@ -10,7 +12,7 @@ import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
 import type { Config } from "./config.ts";
-import type { StateLayout } from "./layout.ts";
+import type { StateLayout, TrainedLayout } from "./layout.ts";
 import { watchStep } from "./measure.ts";
 
 /** The groups that join a step, with the place of each among the rows. */
@@ -40,25 +42,31 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const weight = graph.input("weight", [rows], "f32");
     const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
     const labels = gather(columnLeaf(graph, layout.y), slots);
-    const params = paramLeaves(graph, config, layout);
-    const scope = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
-    const watch = config.memory && watchStep(config.memory);
-    const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
-    const rowLoss = lossOf(logits, labels, config);
-    watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });
-    const weightOf = (name: string): Tensor => restrict(weight, groups, name);
-    const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
-    const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
-    const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: sum(mul(rowLoss, weight)) }, ...terms];
+    const lossAt = (params: ReadonlyMap<string, Tensor>, tells: boolean): Tensor => {
+      const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
+      // What layers keep, and what is told of a step, is that of the parameters as they are.
+      const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
+      const watch = tells && config.memory ? watchStep(config.memory) : undefined;
+      const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
+      const rowLoss = lossOf(logits, labels, config);
+      watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });
+      const weightOf = (name: string): Tensor => restrict(weight, groups, name);
+      const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
+      const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
+      const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: sum(mul(rowLoss, weight)) }, ...terms];
 
-    const total = sumOf(all.map((term) => term.value));
-    graph.outputs.set("loss", total);
-    for (const tag of ["task", "replay", "penalty"] as const) {
-      const values = all.flatMap((term) => (term.tag === tag ? [term.value] : []));
-      if (values.length > 0 && all.length > 1) graph.outputs.set(`loss/${tag}`, sumOf(values));
-    }
+      const total = sumOf(all.map((term) => term.value));
+      if (!tells) return total;
+      graph.outputs.set("loss", total);
+      for (const tag of ["task", "replay", "penalty"] as const) {
+        const values = all.flatMap((term) => (term.tag === tag ? [term.value] : []));
+        if (values.length > 0 && all.length > 1) graph.outputs.set(`loss/${tag}`, sumOf(values));
+      }
+      return total;
+    };
+    const params = paramLeaves(graph, layout);
+    const total = lossAt(params, true);
     const grads = pack(grad(total, [...params.values()]));
-    const scalars = Object.fromEntries(Object.keys(config.optimizer.scalars(1, 1)).map((name) => [name, graph.scalar(name)]));
     const flat = leafOf(graph, layout.flat);
     // One pass over both, the loss beside them: a step that would be built on what is no number leaves no trace.
     const trained = max(maximum(maximum(huge(grads), huge(flat)), huge(total)));
@@ -66,8 +74,16 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     graph.unless = kept.reduce(maximum, trained);
     graph.outputs.set("broken", graph.unless);
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
-    const slotLeaves = Object.fromEntries(config.optimizer.slots.map((name) => [name, leafOf(graph, layout.slots.get(name))]));
-    recordUpdate(config.optimizer, { params: flat, grads, slots: slotLeaves, scalars }, config.update);
+    const gradientsAt = (at: Tensor): Tensor => {
+      const parts = new Map(Object.entries(partsOfVector(at, layout.tensors)));
+      const there = pack(grad(lossAt(parts, false), [...parts.values()]));
+      graph.unless = maximum(graph.unless as Tensor, max(huge(there)));
+      return there;
+    };
+    const inputs = { params: flat, grads, slots: slotLeaves(graph, layout), tensors: layout.tensors, gradientsAt };
+    const metrics = recordUpdate(config.optimizer, inputs, config.update);
+    graph.outputs.set("broken", graph.unless);
+    for (const [name, value] of Object.entries(metrics)) graph.outputs.set(`optimizer/${name}`, value);
     if (config.memory?.measured === false) recordKept(graph, layout);
   });
 }
@@ -87,21 +103,33 @@ function recordKept(graph: Graph, layout: StateLayout): void {
 
 /**
  * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
- * Rows begin afresh, or, `carried`, where the stream's rows stand.
+ * Rows begin afresh, or, `carried`, where the stream's rows stand; weights are those that are trained, or, `averaged`, those that the optimizer
+ * averages.
  */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false): Plan {
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, averaged = false): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
     const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
-    const scope = scopeOf(graph, config, layout, paramLeaves(graph, config, layout));
+    const scope = scopeOf(graph, config, layout, averaged ? averagedLeaves(graph, config, layout) : paramLeaves(graph, layout));
     const outputs = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
     graph.outputs.set("answers", config.loss.answer(outputs));
     graph.outputs.set("rowLoss", lossOf(outputs, targets, config));
   });
 }
 
-function paramLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
-  return new Map([...config.params.keys()].map((path) => [path, leafOf(graph, layout.params.get(path))]));
+function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
+  return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
+}
+
+function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
+  const { flat, tensors } = layout;
+  const averaged = averagedOf(config.optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
+  return new Map(Object.entries(partsOfVector(averaged as Tensor, tensors)));
+}
+
+/** Returns what an optimizer keeps, as leaves by name. */
+export function slotLeaves(graph: Graph, layout: TrainedLayout): Results {
+  return Object.fromEntries([...layout.slots].map(([name, { range }]) => [name, leafOf(graph, range)]));
 }
 
 /** The loss of each row [rows], whose targets [rows, targets] are labels, or values in the order of its outputs. */

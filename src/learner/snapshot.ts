@@ -1,15 +1,14 @@
 import { fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
-import type { Marks } from "../optim/rate.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
-import type { Counters, SavedState, StateBytes } from "./going.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
 
@@ -23,19 +22,8 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
   const { config, layout, counters, memory } = engine;
   const { state, rows } = await engine.stateBytes();
   const tensors = new Map<string, StoredTensor>();
-  const slice = (byteOffset: number, byteLength: number): Uint8Array => state.subarray(byteOffset, byteOffset + byteLength);
-  for (const [path, spec] of config.params) {
-    const range = layout.params.get(path);
-    tensors.set(`params/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
-    for (const slot of config.optimizer.slots) {
-      const start = slotOffset(layout, slot, range);
-      tensors.set(`slots/${slot}/${path}`, { dtype: "F32", shape: spec.shape, data: slice(start, range.byteLength) });
-    }
-  }
-  for (const [path, spec] of config.states) {
-    const range = layout.states.get(path);
-    tensors.set(`states/${path}`, { dtype: "F32", shape: spec.shape, data: slice(range.placement.byteOffset, range.byteLength) });
-  }
+  for (const { name, shape, placement, byteLength } of stateRanges(config, layout))
+    tensors.set(name, { dtype: "F32", shape, data: state.subarray(placement.byteOffset, placement.byteOffset + byteLength) });
   for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.replay.save();
@@ -59,7 +47,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     config: saveConfig(config),
     counters: { ...counters },
     random: {},
-    schedule: { step: counters.step, marks: engine.marks },
+    schedule: { step: counters.step, marks: engine.marks, settings: { ...engine.settings } },
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
@@ -96,8 +84,8 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
-  const { marks = {} } = meta.schedule as { marks?: Marks };
-  return { state, counters, index: tensors.get("memory/index")?.data.slice(), refused, marks };
+  const { marks = {}, settings = {} } = meta.schedule as Partial<Pick<SavedState, "marks" | "settings">>;
+  return { state, counters, marks, settings, index: tensors.get("memory/index")?.data.slice(), refused };
 }
 
 function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {
@@ -117,9 +105,13 @@ export function checkSame(saved: SavedConfig, config: Config, file: string): voi
   }
 }
 
-/** A slot lies like the parameters, so a parameter's part of it has the same distance from its start. */
-function slotOffset(layout: StateLayout, slot: string, parameter: Range): number {
-  return layout.slots.get(slot).placement.byteOffset + parameter.placement.byteOffset - layout.flat.placement.byteOffset;
+/** Returns the named ranges of the state: parameters, what the optimizer keeps of each tensor and in all, and states of layers. */
+function stateRanges(config: Config, layout: StateLayout): Range[] {
+  return [
+    ...layout.tensors.map(({ path }) => layout.params.get(path)),
+    ...[...layout.slots.values()].flatMap(({ parts }) => parts),
+    ...[...config.states.keys()].map((path) => layout.states.get(path)),
+  ];
 }
 
 function restoreArenas(
@@ -136,8 +128,8 @@ function restoreArenas(
     if (data?.byteLength === byteLength) return data;
     return fail("E_MISMATCH", `${file}: tensor "${name}" does not fit; expected ${byteLength} bytes, got ${data?.byteLength ?? "none"}`);
   };
-  // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots 0.
-  const put = (name: string, { shape, byteLength }: Range, byteOffset: number): void => {
+  // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots as at first.
+  const put = ({ name, shape, byteLength, placement: { byteOffset } }: Range): void => {
     const [from, to] = [tensors.get(name)?.shape.at(-1) ?? 1, shape.at(-1) ?? 1];
     const columns = grows ? Math.min(from, to) : to;
     const data = take(name, (byteLength / to) * columns);
@@ -145,15 +137,7 @@ function restoreArenas(
     for (let at = 0, row = 0; at < data.length; at += rowBytes, row++)
       state.set(data.subarray(at, at + rowBytes), byteOffset + row * 4 * to);
   };
-  for (const path of config.params.keys()) {
-    const range = layout.params.get(path);
-    put(`params/${path}`, range, range.placement.byteOffset);
-    for (const slot of config.optimizer.slots) put(`slots/${slot}/${path}`, range, slotOffset(layout, slot, range));
-  }
-  for (const path of config.states.keys()) {
-    const range = layout.states.get(path);
-    put(`states/${path}`, range, range.placement.byteOffset);
-  }
+  for (const range of stateRanges(config, layout)) put(range);
   const rows = new Map<string, Uint8Array>();
   for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
@@ -191,5 +175,7 @@ export async function hashState(engine: Engine): Promise<string> {
   const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
   const names = Object.keys(engine.config.schedule.marks);
   const marks = new Uint8Array(Float64Array.from(names, (name) => engine.marks[name] ?? Number.POSITIVE_INFINITY).buffer);
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried, marks]);
+  const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  const settings = changed.length === 0 ? [] : [new TextEncoder().encode(JSON.stringify(changed))];
+  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried, marks, ...settings]);
 }

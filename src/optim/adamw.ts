@@ -1,7 +1,5 @@
-import { checkKeys, checkNumber } from "../errors.ts";
-import type { Tensor } from "../program/graph.ts";
 import { add, div, mul, sqrt, sub } from "../program/tensor.ts";
-import { integerPower, type Optimizer, settled } from "./optimizer.ts";
+import { blend, integerPower, numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
 
 /** Options of {@link adamw}. */
 export interface AdamwOptions {
@@ -22,18 +20,18 @@ export interface AdamwOptions {
  * @see Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2
  */
 export function adamw(options: AdamwOptions = {}): Optimizer {
-  const where = "optim.adamw";
-  checkKeys(where, options, ["beta1", "beta2", "eps", "weightDecay"]);
-  const beta1 = checkNumber(where, "beta1", options.beta1 ?? 0.9, { min: 0, max: 1, open: "max" });
-  const beta2 = checkNumber(where, "beta2", options.beta2 ?? 0.999, { min: 0, max: 1, open: "max" });
-  const eps = checkNumber(where, "eps", options.eps ?? 1e-8, { min: 0, open: "min" });
-  const weightDecay = checkNumber(where, "weightDecay", options.weightDecay ?? 0.01, { min: 0 });
-  return {
+  const { values, hyper } = numbersOf("optim.adamw", options, {
+    beta1: [0.9, ranges.decay],
+    beta2: [0.999, ranges.decay],
+    eps: [1e-8, ranges.positive],
+    weightDecay: [0.01, ranges.natural],
+  });
+  return rule({
     name: "adamw",
-    options: { beta1, beta2, eps, weightDecay },
-    slots: ["m", "v"],
-    scales: [],
-    scalars: (k, learningRate) => ({
+    options: values,
+    hyper,
+    slots: { m: {}, v: {} },
+    scalars: (k, { learningRate, beta1, beta2, eps, weightDecay }) => ({
       learningRate,
       decay: 1 - learningRate * weightDecay,
       rate: learningRate / (1 - integerPower(beta1, k)),
@@ -44,14 +42,13 @@ export function adamw(options: AdamwOptions = {}): Optimizer {
       rootCorrection: 1 / Math.sqrt(1 - integerPower(beta2, k)),
       eps,
     }),
-    update({ params, grads, slots, scalars }) {
-      const s = scalars as Record<string, Tensor>;
-      const of = (name: string): Tensor => s[name] as Tensor;
-      const m = settled(add(mul(of("beta1"), slots.m as Tensor), mul(of("oneMinusBeta1"), grads)));
-      const v = settled(add(mul(of("beta2"), slots.v as Tensor), mul(of("oneMinusBeta2"), mul(grads, grads))));
-      const step = div(mul(of("rate"), m), add(mul(sqrt(v), of("rootCorrection")), of("eps")));
-      return { params: sub(mul(params, of("decay")), step), slots: { m, v } };
+    rates: ["learningRate", "decay", "rate"],
+    update({ params, grads, slots, scalars: s }) {
+      const m = blend(s.beta1, slots.m, s.oneMinusBeta1, grads);
+      const v = blend(s.beta2, slots.v, s.oneMinusBeta2, mul(grads, grads));
+      const step = div(mul(s.rate, m), add(mul(sqrt(v), s.rootCorrection), s.eps));
+      return { params: sub(mul(params, s.decay), step), slots: { m, v } };
     },
     kernel: { name: "adamw", flags: {} },
-  };
+  });
 }

@@ -1,28 +1,32 @@
 import { fail } from "../errors.ts";
-import { type AdamwOptions, adamw } from "./adamw.ts";
-import { type ClipOptions, chain, clipByGlobalNorm } from "./clip.ts";
-import type { Optimizer } from "./optimizer.ts";
-import { type SgdOptions, sgd } from "./sgd.ts";
+import { chain } from "./chain.ts";
+import type { Optimizer, Options } from "./optimizer.ts";
+import { rules, transforms } from "./rules.ts";
+
+/** A part of an optimizer as plain data. */
+interface PartConfig {
+  readonly name: string;
+  readonly options: Options;
+}
 
 /** Plain data from which an optimizer can be made again. */
-export interface OptimizerConfig {
-  readonly name: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly scales: readonly { readonly name: string; readonly options: Readonly<Record<string, unknown>> }[];
+export interface OptimizerConfig extends PartConfig {
+  /** The transforms before it. */
+  readonly scales: readonly PartConfig[];
 }
 
 /** Returns the data from which an optimizer can be made again. */
-export function optimizerConfig({ name, options, scales }: Optimizer): OptimizerConfig {
-  return { name, options, scales: scales.map((scale) => ({ name: scale.name, options: scale.options })) };
+export function optimizerConfig({ name, options, transforms }: Optimizer): OptimizerConfig {
+  return { name, options, scales: transforms.map((part) => ({ name: part.name, options: part.options })) };
 }
 
 /** Returns the optimizer that a config came from. @throws E_UNSUPPORTED */
 export function optimizerFrom(config: OptimizerConfig): Optimizer {
-  const scales = config.scales.map((scale) => {
-    if (scale.name === "clipByGlobalNorm") return clipByGlobalNorm(scale.options as unknown as ClipOptions);
-    return fail("E_UNSUPPORTED", `optim: no gradient scaling called "${scale.name}"; expected clipByGlobalNorm`);
-  });
-  if (config.name === "sgd") return chain(...scales, sgd(config.options as SgdOptions));
-  if (config.name === "adamw") return chain(...scales, adamw(config.options as AdamwOptions));
-  return fail("E_UNSUPPORTED", `optim: no optimizer called "${config.name}"; expected sgd or adamw`);
+  return chain(...config.scales.map((part) => made("transform", transforms, part)), made("optimizer", rules, config));
+}
+
+function made<P>(kind: string, makers: Readonly<Record<string, (options: never) => P>>, { name, options }: PartConfig): P {
+  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
+  if (make === undefined) fail("E_UNSUPPORTED", `optim: no ${kind} called "${name}"; expected one of ${Object.keys(makers).join(", ")}`);
+  return make(options as never);
 }

@@ -1,7 +1,6 @@
-import { checkKeys, checkNumber, fail } from "../errors.ts";
-import type { Tensor } from "../program/graph.ts";
+import { fail } from "../errors.ts";
 import { add, mul, sub } from "../program/tensor.ts";
-import { type Optimizer, settled } from "./optimizer.ts";
+import { numbersOf, type Optimizer, ranges, rule, type SlotTable, settled } from "./optimizer.ts";
 
 /** Options of {@link sgd}. */
 export interface SgdOptions {
@@ -20,30 +19,30 @@ export interface SgdOptions {
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const where = "optim.sgd";
-  checkKeys(where, options, ["momentum", "nesterov", "weightDecay"]);
-  const momentum = checkNumber(where, "momentum", options.momentum ?? 0, { min: 0, max: 1, open: "max" });
-  const weightDecay = checkNumber(where, "weightDecay", options.weightDecay ?? 0, { min: 0 });
+  const table = { momentum: [0, ranges.decay], weightDecay: [0, ranges.natural] } as const;
+  const { values, hyper } = numbersOf(where, options, table, ["nesterov"]);
   const nesterov = options.nesterov ?? false;
-  if (nesterov && momentum === 0) {
+  const moving = values.momentum > 0;
+  if (nesterov && !moving) {
     fail("E_CONFIG", `${where}: option "nesterov" needs a velocity; expected momentum > 0, got 0`, {
       hint: "Set momentum, 0.9 for instance.",
     });
   }
-  const moving = momentum > 0;
-  return {
+  return rule({
     name: "sgd",
-    options: { momentum, nesterov, weightDecay },
-    slots: moving ? ["momentum"] : [],
-    scales: [],
-    scalars: (_, learningRate) => ({ learningRate, momentum, weightDecay }),
-    update({ params, grads, slots, scalars }) {
-      const [rate, mu, lambda] = [scalars.learningRate, scalars.momentum, scalars.weightDecay] as [Tensor, Tensor, Tensor];
-      const d = add(grads, mul(lambda, params));
-      if (!moving) return { params: sub(params, mul(rate, d)), slots: {} };
-      const velocity = settled(add(mul(mu, slots.momentum as Tensor), d));
-      const step = nesterov ? add(d, mul(mu, velocity)) : velocity;
-      return { params: sub(params, mul(rate, step)), slots: { momentum: velocity } };
+    options: { momentum: values.momentum, nesterov, weightDecay: values.weightDecay },
+    // Without a velocity, momentum has nothing to act on.
+    hyper: moving ? hyper : { ...hyper, momentum: { min: 0, max: 0 } },
+    slots: (moving ? { momentum: {} } : {}) as SlotTable<"momentum">,
+    scalars: (_, { learningRate, momentum, weightDecay }) => ({ learningRate, momentum, weightDecay }),
+    rates: ["learningRate", "weightDecay"],
+    update({ params, grads, slots, scalars: s }) {
+      const d = add(grads, mul(s.weightDecay, params));
+      if (!moving) return { params: sub(params, mul(s.learningRate, d)), slots: {} as typeof slots };
+      const velocity = settled(add(mul(s.momentum, slots.momentum), d));
+      const step = nesterov ? add(d, mul(s.momentum, velocity)) : velocity;
+      return { params: sub(params, mul(s.learningRate, step)), slots: { momentum: velocity } };
     },
     kernel: { name: "sgd", flags: { nesterov } },
-  };
+  });
 }

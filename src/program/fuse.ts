@@ -258,6 +258,11 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
     const epilogue = first === undefined ? undefined : (list[first] as Spec);
     if (first === undefined || epilogue === undefined || epilogue.family !== "map" || epilogue.unless !== undefined) continue;
     if (!sameShape(epilogue.shape, product.shape)) continue;
+    // A product that is part of a pack must be there when the pack is read.
+    const home = homes.get(product);
+    if (home?.kind === "part" && (readersOf.get(home.pack) ?? []).some((reader) => reader < first)) continue;
+    // The product lies where the first output goes before the rest is computed, so that must not be a range the rest may read.
+    if (epilogue.roots.some(({ destination }) => destination.kind === "state")) continue;
     if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored, true))) continue;
     const [raw] = spec.roots as [Root];
     const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";

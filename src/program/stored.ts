@@ -2,6 +2,7 @@
 import type { Graph, Tensor } from "./graph.ts";
 import { isOperand } from "./operand.ts";
 import { ops } from "./ops.ts";
+import { sameShape } from "./shape.ts";
 import { bufferWalk, identity, isBounded, isBufferLeaf, isView, splitsDims, underViews } from "./views.ts";
 
 /** Operations of a map that several kernels read above which it is stored rather than recomputed. */
@@ -62,16 +63,45 @@ export function chooseStored(graph: Graph, live: readonly Tensor[], forced: Read
   }
   // An output is written anyway, so whoever else wants it reads it.
   const outputs = new Set([...graph.outputs.values()].map((value) => underViews(value, ["reshape", "detach"])));
+  const written = onlyWritten(graph, live);
   const cost = new Map<Tensor, number>();
   for (const node of live) {
     const parts = node.inputs.reduce((sum, input) => sum + (stored.has(input) ? 0 : (cost.get(input) ?? 0)), 0);
     const elementwise = ops[node.op] !== undefined;
     cost.set(node, parts + (elementwise ? 1 : 0));
     if (["reduce", "matmul", "pack", "scatterAdd"].includes(node.op)) stored.add(node);
-    else if (elementwise && (consumers.get(node)?.size ?? 0) > 1 && ((cost.get(node) as number) > RECOMPUTED || outputs.has(node)))
+    else if (
+      elementwise &&
+      (consumers.get(node)?.size ?? 0) > 1 &&
+      !written.has(node) &&
+      ((cost.get(node) as number) > RECOMPUTED || outputs.has(node))
+    )
       stored.add(node);
   }
   return stored;
+}
+
+/** Returns the maps that only maps of their shape read whose values are all set in the state: one kernel computes them together. */
+function onlyWritten(graph: Graph, live: readonly Tensor[]): ReadonlySet<Tensor> {
+  const outside = new Set<Tensor>([...graph.outputs.values(), ...(graph.unless === undefined ? [] : [graph.unless])]);
+  const assigned = new Set<Tensor>();
+  for (const effect of graph.effects) {
+    if (effect.kind === "assign") assigned.add(effect.value);
+    else
+      for (const tensor of effect.kind === "put"
+        ? [effect.index, effect.value]
+        : [...Object.values(effect.tensors), ...Object.values(effect.scalars)])
+        outside.add(tensor);
+  }
+  const readers = new Map<Tensor, Tensor[]>();
+  for (const node of live) for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node]);
+  const written = new Set<Tensor>();
+  for (const node of [...live].reverse()) {
+    const own = readers.get(node) ?? [];
+    const isRead = own.every((reader) => written.has(reader) && sameShape(reader.shape, node.shape));
+    if (ops[node.op] !== undefined && !outside.has(node) && isRead && (own.length > 0 || assigned.has(node))) written.add(node);
+  }
+  return written;
 }
 
 /** Returns the views that a kernel reads point by point: all but those that only products read, where they lie. */

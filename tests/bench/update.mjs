@@ -14,8 +14,9 @@ export const gradients = (count) => noise(count, 1);
  */
 export async function openUpdate(runtime, count, form) {
   const adamw = optim.adamw();
+  const options = /** @type {Record<string, number>} */ (adamw.options);
   const scalarsOf = (/** @type {number} */ t) => {
-    const { learningRate: _, ...scalars } = adamw.scalars(t, LEARNING_RATE);
+    const { learningRate: _, ...scalars } = adamw.scalars(t, { ...options, learningRate: LEARNING_RATE });
     return Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, [value]]));
   };
   const names = Object.keys(scalarsOf(1));
@@ -24,9 +25,11 @@ export async function openUpdate(runtime, count, form) {
     (given, graph) => {
       const { params, grads, m, v, ...scalars } = /** @type {Record<"params" | "grads" | "m" | "v", Tensor>} */ (given);
       if (form === "kernel") {
-        graph.effects.push({ kind: "optimizer", name: "adamw", tensors: { params, grads, m, v }, scalars, flags: adamw.kernel.flags });
+        graph.effects.push({ kind: "optimizer", name: "adamw", tensors: { params, grads, m, v }, scalars, flags: {} });
       } else {
-        const updated = adamw.update({ params, grads, slots: { m, v }, scalars });
+        const updated = adamw.update(
+          /** @type {import("palimpsest").optim.UpdateInputs} */ (/** @type {unknown} */ ({ params, grads, slots: { m, v }, scalars })),
+        );
         graph.effects.push({ kind: "assign", target: params, value: updated.params });
         for (const [name, target] of Object.entries({ m, v })) {
           graph.effects.push({ kind: "assign", target, value: /** @type {Tensor} */ (updated.slots[name]) });

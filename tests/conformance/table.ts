@@ -4,6 +4,7 @@
  */
 import { adamw } from "../../src/optim/adamw.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
+import { type StepInputs, updateOf } from "../../src/optim/recipe.ts";
 import { sgd } from "../../src/optim/sgd.ts";
 import { recordUpdate } from "../../src/optim/step.ts";
 import type { Effect, Graph, Tensor } from "../../src/program/graph.ts";
@@ -336,8 +337,9 @@ function updated(choose: (draw: Draw) => Optimizer): Row {
     const optimizer = choose(draw);
     const shape = draw.shape(1, MOST);
     const vector = (low: number): Operand => ({ ...draw.f32(shape, low, 1), kept: { arena: "state", storage: "f32" } });
-    const slots = optimizer.slots.map((name): [string, Operand] => [name, vector(name === "v" ? 0.01 : -1)]);
-    const scalars = Object.entries(optimizer.scalars(1 + draw.below(9), 0.1));
+    const slots = optimizer.slots.map(({ name }): [string, Operand] => [name, vector(name === "v" ? 0.01 : -1)]);
+    const hyper = { ...(optimizer.options as Record<string, number>), learningRate: 0.1 };
+    const scalars = Object.entries(optimizer.scalars(1 + draw.below(9), hyper));
     const args = {
       params: vector(-1),
       grads: draw.f32(shape, -1, 1),
@@ -346,14 +348,15 @@ function updated(choose: (draw: Draw) => Optimizer): Row {
         scalars.map(([name, value]): [string, Operand] => [`${name} scalar`, { shape: [], values: Float32Array.of(value), scalar: true }]),
       ),
     };
-    const inputs = (x: Tensors): Parameters<typeof recordUpdate>[1] => ({
+    const inputs = (x: Tensors): StepInputs => ({
       params: arg(x, "params"),
       grads: arg(x, "grads"),
-      slots: Object.fromEntries(optimizer.slots.map((name) => [name, arg(x, name)])),
-      scalars: Object.fromEntries(scalars.map(([name]) => [name, arg(x, `${name} scalar`)])),
+      slots: Object.fromEntries(optimizer.slots.map(({ name }) => [name, arg(x, name)])),
+      tensors: [{ path: "all", shape, offset: 0, group: 0 }],
+      scalar: (name) => arg(x, `${name} scalar`),
     });
     const record = (x: Tensors): Tensors => {
-      const next = optimizer.update(inputs(x));
+      const next = updateOf(optimizer, inputs(x));
       return { params: next.params, ...next.slots };
     };
     return told(JSON.stringify(optimizer.options), args, record, (x) => recordUpdate(optimizer, inputs(x), "kernel"));

@@ -1,4 +1,5 @@
-/** What a learner goes on from: all that outlives a step. */
+/** What a learner goes on from, beside its options. */
+import type { Settings } from "../optim/chain.ts";
 import type { Marks } from "../optim/rate.ts";
 import type { SavedMemory } from "./remember.ts";
 
@@ -25,5 +26,8 @@ export interface StateBytes {
 export interface SavedState extends SavedMemory {
   readonly state: StateBytes;
   readonly counters: Counters;
+  /** What happened that the schedule waits for. */
   readonly marks: Marks;
+  /** Numbers changed while training. */
+  readonly settings: Settings;
 }

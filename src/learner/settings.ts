@@ -1,0 +1,43 @@
+/** Numbers of the optimizer that are read and changed while it trains. */
+import { fail } from "../errors.ts";
+import { checkSetting, initialOf, partsOf } from "../optim/chain.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+
+/** What a program puts out, by name. */
+type Outputs = Readonly<Record<string, ArrayLike<number>>>;
+
+/** What has settings: a learner's machinery. */
+interface Adjustable {
+  readonly config: { readonly optimizer: Optimizer };
+  readonly settings: Record<string, number>;
+  readonly learningRate: number;
+}
+
+/** Returns what a setting is now. @throws E_CONFIG for a name that is none */
+export function getSetting({ config, settings, learningRate }: Adjustable, name: string): number {
+  const initial = initialOf(config.optimizer, name);
+  return settings[name] ?? initial ?? learningRate;
+}
+
+/** Changes a setting from the next step on; undefined takes it back to what it began with, the learning rate to its schedule. @throws E_CONFIG */
+export function setSetting({ config, settings }: Adjustable, name: string, value: number | undefined): void {
+  if (value !== undefined) settings[name] = checkSetting(config.optimizer, name, value);
+  else if (initialOf(config.optimizer, name) !== undefined || name in settings) delete settings[name];
+}
+
+/** Returns the settings that were changed, and what the optimizer told of a step. */
+export function metricsOf(settings: Readonly<Record<string, number>>, outputs: Outputs): Record<string, number> {
+  const told = Object.entries(outputs).filter(([name]) => name.startsWith(PREFIX));
+  const { learningRate: _, ...changed } = settings;
+  return { ...changed, ...Object.fromEntries(told.map(([name, values]) => [name.slice(PREFIX.length), values[0] as number])) };
+}
+
+const PREFIX = "optimizer/";
+
+/** Refuses to answer by averaged weights where there are none. @throws E_CONFIG */
+export function checkAveraged(where: string, optimizer: Optimizer): void {
+  if (partsOf(optimizer).some(({ part }) => part.averaged !== undefined)) return;
+  fail("E_CONFIG", `${where}: option "averaged" needs averaged weights; expected an optimizer that keeps them, got ${optimizer.name}`, {
+    hint: "Put optim.averageWeights() before it in optim.chain.",
+  });
+}
