@@ -292,9 +292,13 @@ describe("gradient-diverse", () => {
   });
 
   it("replaces by the odds of the two", () => {
-    expectLaw(replaced([0.5, -1], 0.5), [1, 0, 1]);
-    expectLaw(replaced([0, -1], 1), [1, 0, 2]);
+    expectLaw(replaced([0.5, -1], -0.5), [3, 0, 1]);
+    expectLaw(replaced([0, -1], -0.5), [2, 0, 1]);
     expect(replaced([-1, -1], -0.5)).toEqual([0, 0, 2_000]);
+  });
+
+  it("takes no row that is like one it was held against", () => {
+    expect(replaced([0.5, -1], 0)).toEqual([0, 0, 2_000]);
   });
 });
 
