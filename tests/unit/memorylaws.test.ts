@@ -1,10 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as memory from "../../src/memory/policies.ts";
-import { keyOf, type MemoryPolicy, type StorePolicy } from "../../src/memory/policy.ts";
+import type { MemoryPolicy } from "../../src/memory/policy.ts";
 import { Replay } from "../../src/memory/replay.ts";
-import { DROPPED, type Offer, Slots } from "../../src/memory/slots.ts";
+import { DROPPED, type Offer, type Slots } from "../../src/memory/slots.ts";
 import { RandomStream } from "../../src/random.ts";
-import { compileMemory, type TestHost } from "./memoryhost.ts";
+import { compileMemory, openSlots, type TestHost } from "./memoryhost.ts";
 
 let newHost: () => TestHost;
 let host: TestHost;
@@ -16,9 +16,7 @@ beforeEach(() => {
 });
 
 function open(policy: MemoryPolicy, capacity: number, seed = 7, dims = 0): Slots {
-  const key = keyOf(policy as StorePolicy);
-  const spec = { policy: policy as StorePolicy, capacity, keys: key === undefined ? [] : [key], ids: false, scores: true, dims };
-  return new Slots(host, spec, seed, "memory");
+  return openSlots(host, { policy, capacity, seed, dims, ids: false, scores: true });
 }
 
 const plain = (count: number): Offer => ({ count, keys: {} });
