@@ -12,7 +12,7 @@
  *  4 balanced-reservoir  reservoir's acceptance, and also where m is below the median: any row of a largest class (Buzzega et al. 2020)
  *  5 greedy              Prabhu et al. 2020 (GDumb): below ⌊M/K⌋, any row of a largest class
  *  6 loss-aware          reservoir's acceptance; victim by (largest score - score), mixed with group size (Buzzega et al. 2020, LARS, LABRS)
- *  7 gradient-diverse    Aljundi et al. 2019 (GSS): victim by likeness, replaced with odds (its likeness + 1) : (the new one's + 1)
+ *  7 gradient-diverse    Aljundi et al. 2019 (GSS): for a likeness below 0, victim by likeness, with odds (its own + 1) : (the new + 1)
  * 10 clusters            the row most like its own in a largest group       · 11 similarity  the most alike, for one less so
  * 8 and 9, herding and closest-to-mean, rank rows by `exemplar.ts`; a row gives way in the group most above its limit, worst rank first.
  */
@@ -200,8 +200,9 @@ function belowMedian(state: usize, group: u32): bool {
   return few << 1 <= groupCount(state, 0);
 }
 
-/** The row most like others gives way to a new one unless that is even more alike. */
+/** A row most like others gives way to a new one that points away from those it was held against. */
 function diverse(state: usize, weakness: f32): u32 {
+  if (weakness >= 0) return NONE;
   const slot = likeVictim(state);
   const other = <f64>weaknessOf(state, slot) + 1;
   const odds = other + <f64>weakness + 1;

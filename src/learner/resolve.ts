@@ -1,3 +1,4 @@
+/** The options of a learner checked, with what its memory needs. */
 import { type Config, checkOptions, type LearnerOptions } from "./config.ts";
 import { layOutState } from "./layout.ts";
 import { stepPlan } from "./programs.ts";

@@ -99,7 +99,7 @@ export interface LikenessOptions extends MemoryOptions {
 }
 
 /**
- * Returns the policy that keeps rows whose gradients point apart. The score of a row is the largest cosine of its gradient with those of stored
+ * Returns the policy that keeps rows whose gradients point apart: once full, it takes only a row that is unlike those it is held against. The score of a row is the largest cosine of its gradient with those of stored
  * rows: the column `score`, or measured on the column `embedding`. O(rows) a row.
  * @throws E_CONFIG
  * @see Aljundi et al. 2019, "Gradient based sample selection for online continual learning", GSS-Greedy

@@ -1,3 +1,4 @@
+/** A replay memory of one store or several: the one object that a learner and `openMemory` share. */
 import { checkNumber, fail } from "../errors.ts";
 import type { DrawPolicy } from "./draw.ts";
 import { Drawing, type DrawnRows, type PlacedStore } from "./drawing.ts";

@@ -1,3 +1,4 @@
+/** One store of a replay memory: the face of `assembly/memory.ts`, `draw.ts` and `image.ts`. */
 import { fail } from "../errors.ts";
 import { streamKey } from "../random.ts";
 import type { Kernels } from "../wasm/instance.ts";

@@ -1,3 +1,4 @@
+/** AutoLRS: learning rates searched by short trials. */
 import { checkKeys, checkNumber, checkState } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { openPlanner } from "../wasm/planner.ts";

@@ -1,3 +1,4 @@
+/** The convex last-iterate bound: what a schedule promises. */
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { openPlanner, type Planner } from "../wasm/planner.ts";
 import { checkValues } from "./values.ts";

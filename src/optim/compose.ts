@@ -1,3 +1,4 @@
+/** Schedules made of schedules. */
 import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { asSchedule } from "./rate.ts";
 import { rates, type Schedule, type ScheduleConfig } from "./schedule.ts";

@@ -1,3 +1,4 @@
+/** What all controllers of a learning rate are: plain options, plain state, pure steps. */
 import { checkNumber, checkState, describe, fail } from "../errors.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Schedules that come round again: restarts, cycles, one cycle. */
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { plain, rates, type Schedule } from "./schedule.ts";
 import { refuse, type Segment, segmentWords, updates } from "./words.ts";

@@ -1,3 +1,4 @@
+/** Schedules that warm up and decay once. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
 import { plain, rates, type Schedule } from "./schedule.ts";
 import { checkOffset, segmentWords, updates, type WarmupOffset, warmupSegment } from "./words.ts";

@@ -1,3 +1,4 @@
+/** Rates of a schedule as numbers, for tests and pictures. */
 import { checkKeys, checkNumber } from "../errors.ts";
 import { openWasm } from "../wasm/instance.ts";
 import { asSchedule, checkMark, groupAddress, type Marks, placeSchedule, rateAt, scheduleBytes } from "./rate.ts";

@@ -1,3 +1,4 @@
+/** The loss of a run to come, from its first steps. */
 import { checkKeys, checkNumber } from "../errors.ts";
 import { openPlanner, type Planner } from "../wasm/planner.ts";
 import { checkValues } from "./values.ts";

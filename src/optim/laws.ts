@@ -1,3 +1,4 @@
+/** Laws of the loss under a schedule: fitted to curves, then predicting others. */
 import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { openPlanner, type Planner } from "../wasm/planner.ts";
 import { checkValues } from "./values.ts";

@@ -1,3 +1,4 @@
+/** Schedules over a sequence of tasks. */
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { plain, rates, type Schedule } from "./schedule.ts";
 import { checkShare, refuse } from "./words.ts";

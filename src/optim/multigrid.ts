@@ -1,3 +1,4 @@
+/** Batch sizes that go round with the shape of their rows. */
 import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { checkValues } from "./values.ts";
 

@@ -1,3 +1,4 @@
+/** The rate that falls when a metric stops getting better. */
 import { checkChoice, checkKeys, checkNumber } from "../errors.ts";
 import { type Controller, checkRate, controller, observed } from "./controller.ts";
 

@@ -1,3 +1,4 @@
+/** Gradient norms recorded in bounded room. */
 import { checkKeys, checkNumber, checkState } from "../errors.ts";
 
 /** Norms of a run's gradients in a bounded room: means over bins of equal width, which doubles when they are full. Plain data. */

@@ -1,3 +1,4 @@
+/** A schedule refined from the gradient norms of a run. */
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { openPlanner } from "../wasm/planner.ts";
 import { checkValues } from "./values.ts";

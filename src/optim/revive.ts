@@ -1,3 +1,4 @@
+/** Schedules made again from what checkpoints keep. */
 import { fail, nearestName } from "../errors.ts";
 import type { ScheduleConfig, ScheduleKind } from "./schedule.ts";
 import * as schedules from "./schedules.ts";

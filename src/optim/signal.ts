@@ -1,3 +1,4 @@
+/** The rate that follows the signal-to-noise ratio of gradients. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
 import { type Controller, checkRate, controller, observed } from "./controller.ts";
 

@@ -1,3 +1,4 @@
+/** Which source, or how hard a one, comes next: bandit and adaptive difficulty. */
 import { checkKeys, checkNumber, checkState, fail } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";

@@ -1,3 +1,4 @@
+/** Progressive data dropout: which rows of a batch are still learned. */
 import { checkChoice, checkKeys, checkNumber, checkState, describe, fail } from "../errors.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";

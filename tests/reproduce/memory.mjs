@@ -1,6 +1,7 @@
 /**
- * Every policy that keeps rows, under uniform draws, and every policy that draws, from a reservoir, on class-incremental Split-MNIST: five tasks of
- * two digits, one pass, 10 + 10 rows a step, 784-512-10 with dropout, SGD at 0.1; memories of 200 and 1000 rows, five seeds.
+ * Every policy that keeps rows, under uniform draws, and every policy that draws, from a reservoir, on class-incremental Split-MNIST as in Buzzega
+ * et al. 2020 (DER): five tasks of two digits, one pass, 10 + 10 rows a step, 784-100-100-10 without normalisation, SGD at 0.1; memories of 200
+ * and 1000 rows, five seeds.
  */
 import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
@@ -54,8 +55,8 @@ const drawing = {
 async function accuracyOf({ keeps, draws: drawn, capacity, seed }, { tasks }) {
   const runtime = await openRuntime({ backend: "wasm" });
   const learner = await Learner.create(runtime, {
-    model: nn.sequential(nn.flatten(), nn.linear(512), nn.relu(), nn.dropout(0.5), nn.classifier({ capacity: 10 })),
-    input: { shape: [28, 28], dtype: "u8", scale: 1 / (255 * 0.3081), offset: -0.1307 / 0.3081 },
+    model: nn.sequential(nn.flatten(), nn.linear(100), nn.relu(), nn.linear(100), nn.relu(), nn.classifier({ capacity: 10 })),
+    input: { shape: [28, 28], dtype: "u8", scale: 1 / 255 },
     optimizer: optim.sgd(),
     schedule: 0.1,
     memory: /** @type {(capacity: number) => import("palimpsest").MemoryPolicy} */ (keeping[keeps])(capacity),
@@ -111,8 +112,9 @@ export async function run({ log = console.log } = {}) {
     capacities.flatMap((capacity) => seeds.map((seed) => ({ keeps, draws: drawn, capacity, seed }))),
   );
   await runAll(cells, (cell, accuracy) => {
-    const values = found.get(nameOf(cell)) ?? [];
-    found.set(nameOf(cell), [...values, accuracy]);
+    const values = [...(found.get(nameOf(cell)) ?? []), accuracy];
+    found.set(nameOf(cell), values);
+    if (values.length === seeds.length) log(`${nameOf(cell)}: ${values.map((value) => value.toFixed(4)).join(" ")}`);
   });
   const shown = (/** @type {string} */ keeps, /** @type {string} */ drawn, /** @type {number} */ capacity) => {
     const values = found.get(nameOf({ keeps, draws: drawn, capacity })) ?? [];
@@ -126,8 +128,8 @@ export async function run({ log = console.log } = {}) {
   for (const [keeps = "", drawn = ""] of pairs) {
     log(`| ${keeps} | ${drawn} | ${capacities.map((capacity) => shown(keeps, drawn, capacity).text).join(" | ")} |`);
   }
-  // Plain training ends at 0.20; a published reservoir of 200 rows reaches 0.80 (Buzzega et al. 2020, a smaller network), one of 1000 lies between 0.86 and 0.93.
+  // Published for reservoirs of 200, 500 and 5120 rows: 80.4, 86.1 and 93.4 %; plain training ends at 19.6 %.
   const means = (/** @type {string} */ keeps) => capacities.map((capacity) => shown(keeps, "uniform", capacity).mean);
   const [small = 0, large = 0] = means("reservoir");
-  return small > 0.7 && large > 0.84 && (means("class-balanced")[0] ?? 0) > small - 0.03 && (means("ring")[1] ?? 1) < small;
+  return small > 0.72 && large > 0.84 && (means("class-balanced")[0] ?? 0) > small - 0.03 && (means("ring")[1] ?? 1) < small;
 }

@@ -47,7 +47,7 @@ const drawn: readonly DrawPolicy[] = [
   draws.adaptive(),
 ];
 
-const HASH = "5431cf7699f183a8ee0fb2c5693a8d1c7268dc7857e5dc4fe2cce4d911660a77";
+const HASH = "6f445674e62ba12305c62c085473b046841b9450b768701504707a1a64035052";
 const OPERATIONS = 1_000_000;
 const ROWS = 64;
 const DIMS = 4;

@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as memory from "../../src/memory/policies.ts";
-import { keyOf, type MemoryPolicy, type StorePolicy } from "../../src/memory/policy.ts";
+import type { MemoryPolicy, StorePolicy } from "../../src/memory/policy.ts";
 import { Replay } from "../../src/memory/replay.ts";
 import { DROPPED, type Offer, Slots } from "../../src/memory/slots.ts";
-import { compileMemory, type TestHost } from "./memoryhost.ts";
+import { compileMemory, openSlots, type TestHost } from "./memoryhost.ts";
 
 let newHost: () => TestHost;
 let host: TestHost;
@@ -15,9 +15,7 @@ beforeEach(() => {
 });
 
 function open(policy: MemoryPolicy, capacity: number, seed = 7, dims = 0): Slots {
-  const key = keyOf(policy as StorePolicy);
-  const spec = { policy: policy as StorePolicy, capacity, keys: key === undefined ? [] : [key], ids: true, scores: false, dims };
-  return new Slots(host, spec, seed, "memory");
+  return openSlots(host, { policy, capacity, seed, dims, ids: true, scores: false });
 }
 
 /** Rows whose labels these are, and whose identities are 100 and up. */

@@ -1,6 +1,7 @@
 /** The AssemblyScript of a replay memory, compiled by itself, in a memory whose allocator knows what is live. */
 import { expect } from "vitest";
-import type { MemoryHost, MemoryKernels } from "../../src/memory/slots.ts";
+import { keyOf, type MemoryPolicy, type StorePolicy } from "../../src/memory/policy.ts";
+import { type MemoryHost, type MemoryKernels, Slots, type SlotsSpec } from "../../src/memory/slots.ts";
 import { type Compiled, compileAssembly } from "./assembly.ts";
 
 /** What tests look at beside what the product calls. */
@@ -41,4 +42,13 @@ export async function compileMemory(): Promise<() => TestHost> {
       },
     };
   };
+}
+
+/** What {@link openSlots} makes. */
+type Given = Pick<SlotsSpec, "capacity" | "ids" | "scores" | "dims"> & { readonly policy: MemoryPolicy; readonly seed: number };
+
+/** Returns a store whose rows are in groups by what its policy goes by. */
+export function openSlots(host: MemoryHost, { policy, seed, ...known }: Given): Slots {
+  const key = keyOf(policy as StorePolicy);
+  return new Slots(host, { ...known, policy: policy as StorePolicy, keys: key === undefined ? [] : [key] }, seed, "memory");
 }

@@ -1,10 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as memory from "../../src/memory/policies.ts";
-import { keyOf, type MemoryPolicy, type StorePolicy } from "../../src/memory/policy.ts";
+import type { MemoryPolicy } from "../../src/memory/policy.ts";
 import { Replay } from "../../src/memory/replay.ts";
-import { DROPPED, type Offer, Slots } from "../../src/memory/slots.ts";
+import { DROPPED, type Offer, type Slots } from "../../src/memory/slots.ts";
 import { RandomStream } from "../../src/random.ts";
-import { compileMemory, type TestHost } from "./memoryhost.ts";
+import { compileMemory, openSlots, type TestHost } from "./memoryhost.ts";
 
 let newHost: () => TestHost;
 let host: TestHost;
@@ -16,9 +16,7 @@ beforeEach(() => {
 });
 
 function open(policy: MemoryPolicy, capacity: number, seed = 7, dims = 0): Slots {
-  const key = keyOf(policy as StorePolicy);
-  const spec = { policy: policy as StorePolicy, capacity, keys: key === undefined ? [] : [key], ids: false, scores: true, dims };
-  return new Slots(host, spec, seed, "memory");
+  return openSlots(host, { policy, capacity, seed, dims, ids: false, scores: true });
 }
 
 const plain = (count: number): Offer => ({ count, keys: {} });
@@ -292,9 +290,13 @@ describe("gradient-diverse", () => {
   });
 
   it("replaces by the odds of the two", () => {
-    expectLaw(replaced([0.5, -1], 0.5), [1, 0, 1]);
-    expectLaw(replaced([0, -1], 1), [1, 0, 2]);
+    expectLaw(replaced([0.5, -1], -0.5), [3, 0, 1]);
+    expectLaw(replaced([0, -1], -0.5), [2, 0, 1]);
     expect(replaced([-1, -1], -0.5)).toEqual([0, 0, 2_000]);
+  });
+
+  it("takes no row that is like one it was held against", () => {
+    expect(replaced([0.5, -1], 0)).toEqual([0, 0, 2_000]);
   });
 });
 

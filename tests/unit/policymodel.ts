@@ -277,6 +277,7 @@ export class StoreModel {
       }
       case "gradient-diverse": {
         if (room) return m;
+        if (this.#weak(row) >= 0) return undefined;
         const victim = this.#byLikeness();
         const odds = this.#weak(victim) + 1 + (this.#weak(row) + 1);
         const u = this.#unit();
