@@ -43,7 +43,7 @@ export function slotsOf(optimizer: Optimizer): SlotSpec[] {
 }
 
 /** Returns the numbers that may change while training, with their ranges. */
-export function rangesOf(optimizer: Optimizer): Map<string, NumberRange> {
+function rangesOf(optimizer: Optimizer): Map<string, NumberRange> {
   const all = partsOf(optimizer).flatMap(({ part, prefix }) =>
     Object.entries(part.hyper).map(([name, range]) => [prefix + name, range] as const),
   );

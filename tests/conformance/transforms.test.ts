@@ -1,6 +1,7 @@
 import { openRuntime, optim, type Runtime, tensor } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Applied, applyOptimizer } from "../../src/learner/testing.ts";
+import { orthogonal } from "../../src/optim/muon.ts";
 import { exp, log, power } from "../../src/optim/power.ts";
 import { averagedOf } from "../../src/optim/recipe.ts";
 import { rules } from "../../src/optim/rules.ts";
@@ -259,6 +260,12 @@ describe("every rule", () => {
     expect([...optimizer.rates, ...common].sort()).toEqual(expect.arrayContaining(moved.sort()));
     expect(Object.keys(base)).toEqual(expect.arrayContaining([...optimizer.rates]));
   });
+});
+
+it("Newton and Schulz make a matrix nearly orthogonal", async () => {
+  const expected = [0.304227305, -0.189341312, 0.654273267, 0.512386993, 0.878796762, -0.372137101];
+  const wide = await runtime.compile(({ a }) => ({ y: orthogonal(a as never) }), { a: [2, 3] });
+  close((await wide.run({ a: [0.2, -0.1, 0.4, 0.3, 0.5, -0.2] })).y, expected, 5);
 });
 
 it("powers agree with the host's", () => {
