@@ -52,6 +52,9 @@ export interface LearnerOptions {
   readonly update?: UpdateForm;
 }
 
+/** What traces the updates that no kernel does. */
+export type Recipe = typeof import("../optim/recipe.ts");
+
 /** Options checked, with defaults filled in and the model built. */
 export interface Config {
   readonly model: Layer;
@@ -76,11 +79,13 @@ export interface Config {
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
   readonly update: UpdateForm;
+  /** Undefined where a kernel does the whole update. */
+  readonly recipe: Recipe | undefined;
 }
 
 const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
-/** Returns the options checked, but for those of the memory. @throws E_CONFIG E_SHAPE */
+/** Returns the options checked; what a memory or a recipe needs is still to come. @throws E_CONFIG E_SHAPE */
 export function checkOptions(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
@@ -111,6 +116,7 @@ export function checkOptions(options: LearnerOptions): Config {
         : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
+    recipe: undefined,
   };
 }
 
