@@ -98,7 +98,7 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
   };
   for (let step = 0; step < steps; step++) {
     const rate = typeof learningRate === "number" ? learningRate : (learningRate[step] as number);
-    const scalars = scalarsOf(optimizer, tensors, step + 1, rate);
+    const scalars = scalarsOf(optimizer, tensors, step + 1, () => rate);
     io.setScalars(scalars);
     io.setStep(step);
     for (const [name, values] of Object.entries({ grads: grads?.[step], noise: noise?.[step], curvature }))
