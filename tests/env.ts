@@ -2,7 +2,7 @@
 import { acquireGpu, type GpuHost } from "../src/backend/webgpu/index.ts";
 
 /** Returns a WebGPU entry point, or undefined where there is none. */
-async function findGpu(): Promise<GPU | undefined> {
+export async function findGpu(): Promise<GPU | undefined> {
   if (typeof navigator !== "undefined" && navigator.gpu !== undefined) return navigator.gpu;
   if (typeof process === "undefined" || process.versions.node === undefined) return undefined;
   const { existsSync } = await import("node:fs");

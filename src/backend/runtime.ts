@@ -5,7 +5,8 @@ import { openWasm, type Precision, relaxes, type Wasm } from "../wasm/instance.t
 import type { Build, CompiledFunction, CompileOptions, Signature } from "./function.ts";
 import type { Machine, MachineSizes } from "./machine.ts";
 import type { Measured } from "./measure.ts";
-import type { GpuHost, GpuInfo } from "./webgpu/host.ts";
+import type { GpuInfo } from "./webgpu/host.ts";
+import type { GpuKeeper, Replaced } from "./webgpu/keeper.ts";
 
 /** Something a runtime tells: which backend it took, or a warning about it. */
 export interface RuntimeEvent {
@@ -37,7 +38,7 @@ export interface RuntimeOptions {
   readonly onEvent?: (event: RuntimeEvent) => void;
 }
 
-/** What was chosen and why. */
+/** What was chosen and why. After a GPU device was lost it tells of what took its place. */
 export interface RuntimeInfo {
   /** The backend programs run on, unless it was measured that another is faster for one. */
   readonly backend: "webgpu" | "wasm";
@@ -76,7 +77,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   if (memoryBudget !== Number.POSITIVE_INFINITY) checkNumber(where, "memoryBudget", memoryBudget, { min: 1 });
   const precise = checkChoice(where, "precision", options.precision ?? "exact", ["exact", "fast"]);
   const tell = (event: RuntimeEvent): void => options.onEvent?.(event);
-  const { host, ...chosen } = await choose(wanted, options, tell);
+  const { keeper, ...chosen } = await choose(wanted, options, (by) => replaced(by));
   const precision = precise === "fast" && !(await relaxes()) ? "exact" : precise;
   if (precision !== precise) tell({ level: "warning", message: "wasm: this engine has no relaxed SIMD; products are exact" });
   let shared = threads > 1 ? await (await import("../wasm/threaded.ts")).openThreadedWasm(threads, precision) : undefined;
@@ -86,8 +87,18 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   }
   const crew = shared;
   const measured: Measured[] = [];
-  const info: RuntimeInfo = { ...chosen, threads: crew?.crew?.size ?? 1, precision, measured };
+  const info: { -readonly [K in keyof RuntimeInfo]: RuntimeInfo[K] } = { ...chosen, threads: crew?.crew?.size ?? 1, precision, measured };
+  if (info.adapter?.software) tell({ level: "warning", message: `webgpu: ${info.adapter.name} computes on the CPU; Wasm is faster` });
   tell({ level: "info", message: `${info.backend}: ${info.reason}` });
+  const replaced = (by: Replaced): void => {
+    if ("host" in by) info.adapter = by.host.info;
+    else {
+      Object.assign(info, { backend: "wasm", reason: `the GPU device was lost: ${by.refused}` });
+      delete info.adapter;
+    }
+    const now = "host" in by ? `${by.host.info.name} gives another` : `Wasm computes from now on, since ${by.refused}`;
+    tell({ level: "warning", message: `webgpu: the device was lost; ${now}` });
+  };
   let closed = false;
   const alive = (): void => {
     if (closed)
@@ -103,7 +114,9 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
       alive();
       checkBudget(sizes, plan, memoryBudget);
       const onWasm = async (): Promise<Machine> => (await import("./wasm/index.ts")).openWasmMachine(wasm, sizes);
-      if (host === undefined) return onWasm();
+      const found = await keeper?.current();
+      if (found === undefined || "refused" in found) return onWasm();
+      const { host } = found;
       const { openWebGpuMachine } = await import("./webgpu/index.ts");
       if (wanted === "auto") {
         const machines = { webgpu: () => openWebGpuMachine(host, sizes), wasm: onWasm };
@@ -122,7 +135,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
     close() {
       closed = true;
       crew?.crew?.close();
-      host?.close();
+      keeper?.close();
     },
   };
   return runtime;
@@ -151,12 +164,13 @@ function checkBudget({ state, rows }: MachineSizes, plan: Plan, budget: number):
 async function choose(
   wanted: "auto" | "webgpu" | "wasm",
   options: RuntimeOptions,
-  tell: (event: RuntimeEvent) => void,
-): Promise<{ host?: GpuHost } & Pick<RuntimeInfo, "backend" | "reason" | "adapter">> {
+  replaced: (by: Replaced) => void,
+): Promise<{ keeper?: GpuKeeper } & Pick<RuntimeInfo, "backend" | "reason" | "adapter">> {
   if (wanted === "wasm") return { backend: "wasm", reason: "asked for by name" };
-  const { acquireGpu } = await import("./webgpu/index.ts");
+  const { acquireGpu, keepGpu } = await import("./webgpu/index.ts");
   const { gpu, device } = options;
-  const found = await acquireGpu({ ...(gpu && { gpu }), ...(device && { device }), software: wanted === "webgpu" });
+  const asked = { ...(gpu && { gpu }), software: wanted === "webgpu" };
+  const found = await acquireGpu({ ...asked, ...(device && { device }) });
   if ("refused" in found) {
     if (wanted === "auto") return { backend: "wasm", reason: found.refused };
     fail("E_NO_BACKEND", `openRuntime: no WebGPU backend; expected a GPU adapter, got none: ${found.refused}`, {
@@ -166,8 +180,7 @@ async function choose(
   const { host } = found;
   const adapter = host.info;
   const { name } = adapter;
-  if (adapter.software) tell({ level: "warning", message: `webgpu: ${name} computes on the CPU; Wasm is faster` });
   const reason =
     device !== undefined ? "the device given" : wanted === "webgpu" ? `asked for by name: ${name}` : `hardware adapter: ${name}`;
-  return { host, backend: "webgpu", reason, adapter };
+  return { keeper: keepGpu(host, asked, replaced), backend: "webgpu", reason, adapter };
 }

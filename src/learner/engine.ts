@@ -104,7 +104,7 @@ export class Engine {
 
   /** Returns an engine, ready where the batch size is known. */
   static async open(runtime: Runtime, config: Config, saved?: SavedState): Promise<Engine> {
-    const counters = saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 };
+    const counters = { ...(saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 }) };
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };

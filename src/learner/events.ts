@@ -25,6 +25,17 @@ export interface StepResult {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** What it took to go on after the GPU device was lost. Nothing else was lost. */
+export interface RecoveredEvent {
+  /** Steps done, as before. */
+  readonly step: number;
+  /** Changes of the state, such as steps, that were done again. */
+  readonly repeated: number;
+  /** Where it computes from now on: Wasm where no device is to be had, or three were lost within a minute. */
+  readonly backend: "wasm" | "webgpu";
+  readonly milliseconds: number;
+}
+
 /** What a learner tells, by event name. */
 export interface LearnerEvents {
   /** After each step that was done. */
@@ -35,6 +46,8 @@ export interface LearnerEvents {
   boundary: { readonly boundary: number; readonly step: number };
   /** When the state was saved, with its bytes. */
   saved: { readonly step: number; readonly bytes: number };
+  /** When the GPU device was lost, once another engine has taken its place. */
+  recovered: RecoveredEvent;
 }
 
 type Listener<K extends keyof LearnerEvents> = (event: LearnerEvents[K]) => void;
@@ -46,6 +59,7 @@ export class Emitter {
     skipped: new Set(),
     boundary: new Set(),
     saved: new Set(),
+    recovered: new Set(),
   };
 
   /** Adds a listener; returns the way to take it off. */

@@ -4,14 +4,16 @@ import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkIds, checkRows } from "./batch.ts";
-import type { LearnerOptions } from "./config.ts";
-import { Engine, type LearnerPlan } from "./engine.ts";
+import type { Config, LearnerOptions } from "./config.ts";
+import type { Engine, LearnerPlan, StepOutputs } from "./engine.ts";
 import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
 import type { LearnerMemory } from "./remember.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { SavedConfig } from "./saved.ts";
-import { checkAveraged, getSetting, setSetting } from "./settings.ts";
+import { checkAveraged, getSetting } from "./settings.ts";
+import type { SavedState } from "./state.ts";
+import { Work } from "./work.ts";
 
 /** Answers for some rows. */
 export interface Prediction {
@@ -63,25 +65,34 @@ export interface Evaluation {
  * const { loss } = await learner.observe({ x, y });
  */
 export class Learner {
-  readonly #runtime: Runtime;
   readonly #store: Store | undefined;
-  readonly #events = new Emitter();
-  #engine: Engine;
+  readonly #events: Emitter;
+  readonly #work: Work;
   #busy: string | undefined;
   #closed = false;
   /** Skipped steps in a row. */
   #skipped = 0;
 
-  private constructor(runtime: Runtime, engine: Engine, store: Store | undefined) {
-    this.#runtime = runtime;
-    this.#engine = engine;
+  private constructor(work: Work, events: Emitter, store: Store | undefined) {
+    this.#work = work;
+    this.#events = events;
     this.#store = store;
+  }
+
+  static async #open(runtime: Runtime, config: Config, store: Store | undefined, saved?: SavedState): Promise<Learner> {
+    const events = new Emitter();
+    const work = await Work.open(runtime, (event) => events.emit("recovered", event), config, saved);
+    return new Learner(work, events, store);
+  }
+
+  get #engine(): Engine {
+    return this.#work.engine;
   }
 
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     const config = await resolveConfig(options);
-    return new Learner(runtime, await Engine.open(runtime, config), config.store);
+    return Learner.#open(runtime, config, config.store);
   }
 
   /**
@@ -102,7 +113,7 @@ export class Learner {
     const saved = checkpoint.meta.config as SavedConfig;
     if (given !== undefined) checkSame(saved, given, store.name);
     const config = given ?? (await resolveConfig(await loadConfig(saved)));
-    return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
+    return Learner.#open(runtime, config, store, restoreState(checkpoint, config, store.name));
   }
 
   /** Returns what the learner takes: backend, parameters, kernels of a step, bytes of each arena. @throws E_STATE */
@@ -148,7 +159,7 @@ export class Learner {
   async mark(name: string): Promise<void> {
     await this.#alone("mark", async () => {
       this.#engine.rates.checkMark(name);
-      this.#engine.rates.mark(name, this.step);
+      await this.#work.change({ kind: "mark", name });
     });
   }
 
@@ -158,8 +169,9 @@ export class Learner {
    * @throws E_CONFIG where the schedule is no controller; E_DATA on what it cannot use; E_STATE
    */
   control(observation: unknown): { readonly rate: number } {
-    this.#alive("control");
-    return this.#engine.rates.control(observation);
+    this.#free("control");
+    this.#work.changeNow({ kind: "control", observation });
+    return this.#engine.rates.save().control as { readonly rate: number };
   }
 
   /** Returns a number of the optimizer as the next step will read it: `learningRate`, `weightDecay`, `clipByGlobalNorm.maxNorm`. @throws E_CONFIG E_STATE */
@@ -174,8 +186,8 @@ export class Learner {
    * @throws E_CONFIG for a name or value that it does not have; E_STATE
    */
   set(name: string, value: number | undefined): void {
-    this.#alive("set");
-    setSetting(this.#engine, name, value);
+    this.#free("set");
+    this.#work.changeNow({ kind: "set", name, value });
   }
 
   /** Adds a listener; returns the way to take it off. */
@@ -192,7 +204,7 @@ export class Learner {
     const result = await this.#alone("observe", async () => {
       if (this.#skipped >= PATIENCE) this.#diverged();
       const checked = checkBatch("observe", batch, this.#engine.config);
-      const outputs = await this.#engine.step(checked);
+      const outputs = (await this.#work.change({ kind: "observe", batch: checked })) as StepOutputs;
       return { step: this.#engine.counters.step, ...outputs };
     });
     const { skipped } = result;
@@ -228,7 +240,7 @@ export class Learner {
       fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
         hint: "A carried row goes on from the row of the same place in the last batch.",
       });
-    const { answers } = await this.#engine.infer(rows, undefined, carried, averaged);
+    const { answers } = await this.#work.safely((engine) => engine.infer(rows, undefined, carried, averaged));
     const none = new Float32Array(0);
     if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
     return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
@@ -244,7 +256,7 @@ export class Learner {
     let [right, loss, count] = [0, 0, 0];
     for await (const batch of stream) {
       const { x, targets } = checkBatch("evaluate", batch, config);
-      const { answers, rowLoss } = await this.#engine.infer(x, targets, false, averaged);
+      const { answers, rowLoss } = await this.#work.safely((engine) => engine.infer(x, targets, false, averaged));
       if (config.loss.targets === "labels") {
         const classes = argmax(answers, config.classes);
         for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;
@@ -259,8 +271,7 @@ export class Learner {
   /** Tells that a task ended or the stream drifted: strategies settle what they keep, the schedule has its mark "boundary". @throws E_STATE */
   async consolidate(): Promise<void> {
     const boundary = await this.#alone("consolidate", async () => {
-      this.#engine.counters.boundaries += 1;
-      this.#engine.rates.mark("boundary", this.step);
+      await this.#work.change({ kind: "consolidate" });
       return this.#engine.counters.boundaries;
     });
     this.#events.emit("boundary", { boundary, step: this.step });
@@ -276,7 +287,7 @@ export class Learner {
       const chosen = rows ?? [...Array(staging).keys()];
       const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
       if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
-      this.#engine.resetCarry(chosen);
+      await this.#work.change({ kind: "resetCarry", rows: chosen });
     });
   }
 
@@ -288,11 +299,8 @@ export class Learner {
   async grow(capacity: number): Promise<void> {
     await this.#alone("grow", async () => {
       const { growConfig, restoreState, takeState } = await snapshots();
-      const smaller = this.#engine;
-      const config = growConfig(smaller.config, capacity);
-      this.#engine = await Engine.open(this.#runtime, config, restoreState(await takeState(smaller), config, "grow"));
-      await smaller.settled();
-      smaller.close();
+      const config = growConfig(this.#engine.config, capacity);
+      await this.#work.safely(async (engine) => this.#work.replace(config, restoreState(await takeState(engine), config, "grow")));
     });
   }
 
@@ -304,7 +312,12 @@ export class Learner {
   async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
     return this.#alone("forget", async () => {
       const { forgetRows } = await import("./forget.ts");
-      return forgetRows(this.#engine, "where" in rows ? rows : checkIds("forget", rows), options);
+      const named = "where" in rows ? rows : checkIds("forget", rows);
+      return this.#work.safely(async (engine) => {
+        const forgotten = await forgetRows(engine, named, options);
+        await this.#work.forgetPast(engine);
+        return forgotten;
+      });
     });
   }
 
@@ -314,7 +327,8 @@ export class Learner {
       this.#store ??
       fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
     const bytes = await this.#alone("save", async () => {
-      const encoded = await (await snapshots()).encodeState(this.#engine);
+      const { encodeState } = await snapshots();
+      const encoded = await this.#work.safely(encodeState);
       await store.write(encoded);
       return encoded.length;
     });
@@ -323,25 +337,24 @@ export class Learner {
 
   /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
   async checkpoint(): Promise<Uint8Array> {
-    return this.#alone("checkpoint", async () => (await snapshots()).encodeState(this.#engine));
+    return this.#alone("checkpoint", async () => this.#work.safely((await snapshots()).encodeState));
   }
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
   async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-    return this.#alone("weights", () => this.#engine.weights());
+    return this.#alone("weights", () => this.#work.safely((engine) => engine.weights()));
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
   async stateHash(): Promise<string> {
-    return this.#alone("stateHash", async () => (await snapshots()).hashState(this.#engine));
+    return this.#alone("stateHash", async () => this.#work.safely((await snapshots()).hashState));
   }
 
   /** Frees everything; any later call fails with E_STATE. @throws E_STATE while another call is under way */
   async close(): Promise<void> {
     await this.#alone("close", async () => {
       this.#closed = true;
-      await this.#engine.settled();
-      this.#engine.close();
+      await this.#work.close();
     });
   }
 
@@ -352,14 +365,18 @@ export class Learner {
       });
   }
 
-  /** Runs what must not meet another of its kind. */
-  async #alone<T>(call: string, action: () => Promise<T>): Promise<T> {
+  /** Refuses a call while the learner is closed or another is under way. */
+  #free(call: string): void {
     this.#alive(call);
-    if (this.#busy !== undefined) {
+    if (this.#busy !== undefined)
       fail("E_STATE", `${call}: ${this.#busy} is under way; expected one call at a time, got a second`, {
         hint: `Await ${this.#busy}() first.`,
       });
-    }
+  }
+
+  /** Runs what must not meet another of its kind. */
+  async #alone<T>(call: string, action: () => Promise<T>): Promise<T> {
+    this.#free(call);
     this.#busy = call;
     try {
       return await action();

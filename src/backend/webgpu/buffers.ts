@@ -3,8 +3,8 @@ import { fail } from "../../errors.ts";
 import { bufferBytes } from "./dispatch.ts";
 import type { GpuHost } from "./host.ts";
 
-/** Bits of `GPUBufferUsage`, which Node does not have as a global: storage and copies both ways; mapping and copies to it. */
-export const usage = { arena: 0x8c, staging: 0x9 } as const;
+/** Bits of `GPUBufferUsage`, which Node does not have as a global: storage and copies both ways; mapping and copies to it; copies both ways. */
+export const usage = { arena: 0x8c, staging: 0x9, ticket: 0xc } as const;
 
 /** A buffer to be had. */
 export interface Wanted {

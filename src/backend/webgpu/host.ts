@@ -40,6 +40,8 @@ export interface GpuHost {
   failure(): Failure | undefined;
   /** Calls `listener` when the device is lost or closed, or reports an error that nobody waits for; returns the way to stop that. */
   listen(listener: (failure: Failure) => void): () => void;
+  /** Ends the device for all who use it, though it does not say itself that it is lost. */
+  lose(failure: Failure): void;
   /** Destroys the device unless it was the caller's. */
   close(): void;
 }
@@ -147,6 +149,10 @@ function adopt(device: GPUDevice, info: GpuInfo, owned: boolean): GpuHost {
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    lose(failure) {
+      end(failure);
+      if (owned) device.destroy();
     },
     close() {
       end({ code: "E_STATE", message: "webgpu: the runtime is closed; expected an open one, got a call after close" });

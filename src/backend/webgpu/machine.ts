@@ -1,4 +1,7 @@
-/** The five verbs on a GPU: arenas as storage buffers, a run as one submit, results through a small ring of staging buffers. */
+/**
+ * The five verbs on a GPU: arenas as storage buffers, a run as one submit, results through a small ring of staging buffers. Each submit copies a
+ * number of its own behind its results: bytes that come back without it, as from a device that is lost and does not say so, are not taken.
+ */
 import { fail } from "../../errors.ts";
 import type { Plan } from "../../program/plan.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
@@ -9,6 +12,7 @@ import { lower } from "./kernels.ts";
 import { arenaBindings, makePipeline } from "./pipelines.ts";
 import { splitLongSums } from "./split.ts";
 
+const TICKET_BYTES = 4;
 /** Runs in flight of one program; a further one waits for the staging buffer of the first. */
 const IN_FLIGHT = 3;
 
@@ -18,7 +22,7 @@ interface Program extends Executable {
   readonly dispatches: readonly { readonly pipeline: GPUComputePipeline; readonly groups: readonly [x: number, y: number] }[];
   readonly outputOffset: number;
   readonly outputBytes: number;
-  /** Staging buffers that no run holds. */
+  /** Staging buffers that no run holds, each for the outputs and a ticket. */
   readonly idle: GPUBuffer[];
 }
 
@@ -37,11 +41,13 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
   const { queue } = device;
   let failure = host.failure();
   check();
-  const [state, rows] = (await allocate(host, [
+  const [state, rows, ticket] = (await allocate(host, [
     { label: "state", size: sizes.state, usage: usage.arena },
     { label: "rows", size: sizes.rows, usage: usage.arena },
-  ])) as [GPUBuffer, GPUBuffer];
-  const buffers = new Set([state, rows]);
+    { label: "ticket", size: TICKET_BYTES, usage: usage.ticket },
+  ])) as [GPUBuffer, GPUBuffer, GPUBuffer];
+  const buffers = new Set([state, rows, ticket]);
+  let tickets = 0;
   const jobs: Job[] = [];
   const rejects = new Set<(reason: unknown) => void>();
   const stopListening = host.listen(stop);
@@ -77,11 +83,11 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     fail("E_STATE", "webgpu: this program is not of this machine; expected one that it compiled, got another");
   }
 
-  /** Resolves to the first bytes of the staging buffer that `start` submits work for. */
+  /** Resolves to the first bytes of the staging buffer that `start` asks for by an encoder, once its work is done. */
   function readBack(
     byteLength: number,
     ready: () => boolean,
-    start: () => GPUBuffer,
+    start: (encoder: GPUCommandEncoder) => GPUBuffer,
     release: (staging: GPUBuffer) => void,
   ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
@@ -89,15 +95,25 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       enqueue({
         ready,
         start() {
-          const staging = start();
+          const encoder = device.createCommandEncoder();
+          const staging = start(encoder);
+          // Never 0, which is what blank bytes hold.
+          tickets = (tickets + 1) >>> 0 || 1;
+          const number = tickets;
+          queue.writeBuffer(ticket, 0, Uint32Array.of(number));
+          encoder.copyBufferToBuffer(ticket, 0, staging, byteLength, TICKET_BYTES);
+          queue.submit([encoder.finish()]);
           const done = (): void => {
             if (!rejects.has(reject)) {
               // What stopped the machine has rejected this already.
               staging.destroy();
               return;
             }
-            const bytes = new Uint8Array(staging.getMappedRange()).slice(0, byteLength);
+            const mapped = staging.getMappedRange();
+            const [found] = new Uint32Array(mapped, byteLength, 1);
+            const bytes = new Uint8Array(mapped).slice(0, byteLength);
             staging.unmap();
+            if (found !== number) throw new Error(`result ${found} in place of ${number}`);
             rejects.delete(reject);
             release(staging);
             resolve(bytes);
@@ -113,7 +129,11 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
   async function lose(cause: unknown): Promise<void> {
     if (failure !== undefined) return;
     await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
-    stop({ code: "E_DEVICE_LOST", message: `webgpu: a result cannot be read; expected a mapped buffer, got "${String(cause)}"`, cause });
+    host.lose({
+      code: "E_DEVICE_LOST",
+      message: `webgpu: a result cannot be read; expected a mapped buffer, got "${String(cause)}"`,
+      cause,
+    });
   }
 
   async function compile(plan: Plan): Promise<Executable> {
@@ -137,7 +157,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     const outputOffset = outputBytes === 0 ? 0 : plan.bytes.io - outputBytes;
     const [io, work, ...idle] = (await allocate(host, [
       ...own,
-      ...Array.from({ length: IN_FLIGHT }, () => ({ label: "staging", size: outputBytes, usage: usage.staging })),
+      ...Array.from({ length: IN_FLIGHT }, () => ({ label: "staging", size: outputBytes + TICKET_BYTES, usage: usage.staging })),
     ])) as [GPUBuffer, GPUBuffer, ...GPUBuffer[]];
     if (failure !== undefined) for (const buffer of [io, work, ...idle]) buffer.destroy();
     check();
@@ -148,8 +168,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     return { plan, io, bindings, dispatches, outputOffset, outputBytes, idle } as Program;
   }
 
-  function submitRun(program: Program): GPUBuffer {
-    const encoder = device.createCommandEncoder();
+  function recordRun(program: Program, encoder: GPUCommandEncoder): GPUBuffer {
     const pass = encoder.beginComputePass();
     pass.setBindGroup(0, program.bindings);
     for (const { pipeline, groups } of program.dispatches) {
@@ -158,9 +177,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     }
     pass.end();
     const staging = program.idle.pop() as GPUBuffer;
-    // A copy even where nothing is read: the map then waits for this run.
-    encoder.copyBufferToBuffer(program.io, program.outputOffset, staging, 0, Math.max(program.outputBytes, 4));
-    queue.submit([encoder.finish()]);
+    if (program.outputBytes > 0) encoder.copyBufferToBuffer(program.io, program.outputOffset, staging, 0, program.outputBytes);
     return staging;
   }
 
@@ -182,7 +199,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       return readBack(
         program.outputBytes,
         () => program.idle.length > 0,
-        () => submitRun(program),
+        (encoder) => recordRun(program, encoder),
         (staging) => program.idle.push(staging),
       );
     },
@@ -191,11 +208,9 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       const source = bufferOf(target);
       checkRange(source, byteOffset, byteLength);
       if (byteLength === 0) return new Uint8Array(0);
-      const copy = (): GPUBuffer => {
-        const staging = device.createBuffer({ label: "read", size: byteLength, usage: usage.staging });
-        const encoder = device.createCommandEncoder();
+      const copy = (encoder: GPUCommandEncoder): GPUBuffer => {
+        const staging = device.createBuffer({ label: "read", size: byteLength + TICKET_BYTES, usage: usage.staging });
         encoder.copyBufferToBuffer(source, byteOffset, staging, 0, byteLength);
-        queue.submit([encoder.finish()]);
         return staging;
       };
       return readBack(
