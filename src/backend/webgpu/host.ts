@@ -46,6 +46,8 @@ export interface GpuHost {
   close(): void;
 }
 
+/** How long an error waits for the loss that may be behind it. */
+const GRACE_MS = 100;
 /** Rows and states beyond this have no place on the Wasm backend either. */
 const MOST_BYTES = 2 ** 32;
 
@@ -132,11 +134,16 @@ function adopt(device: GPUDevice, info: GpuInfo, owned: boolean): GpuHost {
   const hear = (event: GPUUncapturedErrorEvent): void => {
     // The library never prints, and what nobody hears the runtime prints.
     event.preventDefault();
-    tell({
+    const { error } = event;
+    const failure: Failure = {
       code: "E_BACKEND",
-      message: `webgpu: the device reports an error; expected none, got "${event.error.message}"`,
-      cause: event.error,
-    });
+      message: `webgpu: the device reports an error; expected none, got "${error.message}"`,
+      cause: error,
+    };
+    // Firefox complains of what is asked of a lost device before it says that it is lost.
+    setTimeout(() => {
+      if (ended === undefined) tell(failure);
+    }, GRACE_MS);
   };
   device.addEventListener("uncapturederror", hear);
   device.lost.then(({ reason, message }) => {
@@ -159,6 +166,13 @@ function adopt(device: GPUDevice, info: GpuInfo, owned: boolean): GpuHost {
       if (owned) device.destroy();
     },
   };
+}
+
+/** Throws why a host's device failed where that is behind an error, which may come first; else the error itself. */
+export async function blame(host: GpuHost, error: unknown): Promise<never> {
+  await Promise.race([host.device.lost, new Promise((resolve) => setTimeout(resolve, GRACE_MS))]);
+  const failure = host.failure();
+  throw failure === undefined ? error : errorOf(failure);
 }
 
 /** Returns the error that a failure is told as. */

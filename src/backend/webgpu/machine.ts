@@ -7,7 +7,7 @@ import type { Plan } from "../../program/plan.ts";
 import type { Executable, Machine, MachineSizes, Target } from "../machine.ts";
 import { checkOperations } from "../support.ts";
 import { allocate, checkRange, checkSizes, usage, watchMap } from "./buffers.ts";
-import { errorOf, type Failure, type GpuHost } from "./host.ts";
+import { blame, errorOf, type Failure, type GpuHost } from "./host.ts";
 import { lower } from "./kernels.ts";
 import { arenaBindings, makePipeline } from "./pipelines.ts";
 import { splitLongSums } from "./split.ts";
@@ -45,7 +45,7 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     { label: "state", size: sizes.state, usage: usage.arena },
     { label: "rows", size: sizes.rows, usage: usage.arena },
     { label: "ticket", size: TICKET_BYTES, usage: usage.ticket },
-  ])) as [GPUBuffer, GPUBuffer, GPUBuffer];
+  ]).catch((error) => blame(host, error))) as [GPUBuffer, GPUBuffer, GPUBuffer];
   const buffers = new Set([state, rows, ticket]);
   let tickets = 0;
   const jobs: Job[] = [];
@@ -149,16 +149,17 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
     checkSizes(host, own);
     const target = { software, bytes };
     const lowered = kernels.flatMap((kernel) => lower(kernel, target) ?? []);
-    const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch))).catch((error: unknown) => {
-      check();
-      throw error;
-    });
+    const pipelines = await Promise.all(lowered.map((dispatch) => makePipeline(device, dispatch))).catch((error) => blame(host, error));
+    check();
     const outputBytes = plan.bytes.io - (plan.outputs[0]?.byteOffset ?? plan.bytes.io);
     const outputOffset = outputBytes === 0 ? 0 : plan.bytes.io - outputBytes;
-    const [io, work, ...idle] = (await allocate(host, [
-      ...own,
-      ...Array.from({ length: IN_FLIGHT }, () => ({ label: "staging", size: outputBytes + TICKET_BYTES, usage: usage.staging })),
-    ])) as [GPUBuffer, GPUBuffer, ...GPUBuffer[]];
+    const staging = { label: "staging", size: outputBytes + TICKET_BYTES, usage: usage.staging };
+    const wanted = [...own, ...Array.from({ length: IN_FLIGHT }, () => staging)];
+    const [io, work, ...idle] = (await allocate(host, wanted).catch((error) => blame(host, error))) as [
+      GPUBuffer,
+      GPUBuffer,
+      ...GPUBuffer[],
+    ];
     if (failure !== undefined) for (const buffer of [io, work, ...idle]) buffer.destroy();
     check();
     for (const buffer of [io, work, ...idle]) buffers.add(buffer);
