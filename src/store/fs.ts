@@ -1,6 +1,7 @@
 import { describe, fail } from "../errors.ts";
 import { builtin } from "../wasm/host.ts";
-import { queue, type Store } from "./store.ts";
+import { queue } from "./failure.ts";
+import type { Store } from "./store.ts";
 
 /** The part of `node:fs/promises` that a file store needs; Node, Deno and Bun have it. */
 export interface FileSystem {
@@ -99,9 +100,12 @@ async function unlink(fs: FileSystem, path: string): Promise<void> {
   await ignoring(["ENOENT"], () => patiently(() => fs.unlink(path)));
 }
 
+/** What hosts say that cannot flush a folder, such as Windows. */
+export const noFolderFlush: readonly string[] = ["EISDIR", "EPERM", "EACCES", "EINVAL", "EBADF", "ENOTSUP"];
+
 /** A rename is durable once its folder is; where a folder cannot be opened or flushed (Windows) there is no such step. */
 async function syncFolder(fs: FileSystem, folder: string): Promise<void> {
-  await ignoring(["EISDIR", "EPERM", "EACCES", "EINVAL", "EBADF", "ENOTSUP"], async () => {
+  await ignoring(noFolderFlush, async () => {
     const handle = await fs.open(folder, "r");
     try {
       await handle.sync();
@@ -112,7 +116,7 @@ async function syncFolder(fs: FileSystem, folder: string): Promise<void> {
 }
 
 /** Windows refuses to rename or remove a file for as long as a virus scanner or an indexer reads it: tries again for two seconds. */
-async function patiently<T>(run: () => Promise<T>): Promise<T> {
+export async function patiently<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; attempt <= 20; attempt++) {
     try {
       return await run();
@@ -133,6 +137,7 @@ async function ignoring<T>(codes: readonly string[], run: () => Promise<T>): Pro
   }
 }
 
-function hasCode(error: unknown, codes: readonly string[]): boolean {
+/** Tells whether an error has one of some codes. */
+export function hasCode(error: unknown, codes: readonly string[]): boolean {
   return codes.includes(String((error as { code?: unknown }).code));
 }

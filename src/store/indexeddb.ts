@@ -1,5 +1,6 @@
 import { fail } from "../errors.ts";
-import { checkName, queue, type Store } from "./store.ts";
+import { queue } from "./failure.ts";
+import { checkName, type Store } from "./store.ts";
 
 const databaseName = "palimpsest";
 const tableName = "values";

@@ -1,6 +1,7 @@
 import { fail } from "../errors.ts";
 import { unshared } from "./digest.ts";
-import { checkName, queue, type Store } from "./store.ts";
+import { queue } from "./failure.ts";
+import { checkName, type Store } from "./store.ts";
 
 const folderName = "palimpsest";
 

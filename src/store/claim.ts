@@ -1,0 +1,85 @@
+/** How a store gets its one writer. */
+import { fail } from "../errors.ts";
+import { withTail } from "./contents.ts";
+import type { Extent } from "./frame.ts";
+import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
+import type { Storage } from "./storage.ts";
+
+/** What a claim may do about an owner that still runs. */
+export interface ClaimOptions {
+  /** How long to wait for it to close, in milliseconds. Default 0. */
+  readonly waitMs?: number;
+  /** Whether to take the store from it: what it has not committed is lost to it, and its next commit fails. Default false. */
+  readonly steal?: boolean;
+}
+
+const POLL_MS = 50;
+
+/**
+ * Makes the owner of `storage` its writer, and returns the head it goes on from, whose next slot is the first.
+ * @throws E_LOCKED while another writes; E_CORRUPT; E_VERSION
+ */
+export async function claim(
+  storage: Storage,
+  { waitMs = 0, steal = false }: ClaimOptions,
+): Promise<{ head: Head; damage: readonly string[] }> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const { top, owner, damage } = await findHead(storage);
+    const free = owner === "" || steal || !storage.alive(owner);
+    const epoch = top + 1;
+    const slot = new Uint8Array(slotBytes);
+    slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, generations: [] }));
+    if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch), damage };
+    if (waited >= waitMs) locked(storage, free ? "another that came first" : owner);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** From the claim on, whoever wrote before acknowledges nothing more, so what is read now is the last. */
+async function takeOver(storage: Storage, epoch: number): Promise<Head> {
+  const file = headName(epoch);
+  let head: Head;
+  try {
+    const { head: last } = await findHead(storage, epoch);
+    const generations = last === undefined ? fresh : await settle(storage, last.generations);
+    const store = last?.store ?? randomName();
+    head = { store, epoch, sequence: (last?.sequence ?? 0) + 1, owner: storage.owner, generations };
+    await storage.write(file, slotBytes, encodeSlot(head));
+    await storage.flush(file);
+    await checkFence(storage, epoch);
+  } catch (error) {
+    await storage.remove(file).catch(() => undefined);
+    throw error;
+  }
+  const needed = new Set([file, ...segmentsOf(head)]);
+  const ours = (await storage.list()).filter((name) => epochOf(name) > 0 || isSegment(name));
+  // Heads first: a crash in between leaves segments that nobody speaks of, which is well.
+  for (const name of ours.filter((other) => !needed.has(other)).sort((a, b) => epochOf(b) - epochOf(a))) await storage.remove(name);
+  return head;
+}
+
+/** Takes in what was written and not committed; it may have reached no further than the page cache, so it is flushed before it counts. */
+async function settle(storage: Storage, generations: readonly Generation[]): Promise<readonly Generation[]> {
+  const { journal, ...rest } = generations.at(-1) as Generation;
+  if (journal.length === 0) return generations;
+  const tail = await withTail(storage, journal.at(-1) as Extent);
+  await storage.flush(tail.file);
+  return [...generations.slice(0, -1), { ...rest, journal: [...journal.slice(0, -1), tail] }];
+}
+
+/** Refuses to go on once another has claimed the store. @throws E_LOCKED */
+export async function checkFence(storage: Storage, epoch: number): Promise<void> {
+  const files = await storage.list();
+  if (!files.includes(headName(epoch)) || files.some((file) => epochOf(file) > epoch)) locked(storage, "an owner that took it over");
+}
+
+function locked(storage: Storage, owner: string): never {
+  fail("E_LOCKED", `${storage.name}: another owner writes here; expected to be the only one, got ${owner}`, {
+    hint: "Close the other tab or process, wait for it with waitMs, or take the store from it with steal.",
+    context: { store: storage.name, owner },
+  });
+}
+
+function randomName(): string {
+  return [...globalThis.crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,99 @@
+/** What segments hold: the parts of a snapshot, and records. */
+import { sha256Hex } from "./digest.ts";
+import { corrupt, type Extent, encodeFrames, framesBehind, framesOf, kinds } from "./frame.ts";
+import type { Generation } from "./head.ts";
+import type { Storage } from "./storage.ts";
+
+/** The first frame of a segment, as JSON. */
+interface Title {
+  readonly store: string;
+  readonly file: string;
+  /** Parts of a snapshot, in the order of their bytes. */
+  readonly parts?: readonly { readonly name: string; readonly length: number; readonly sha256: string }[];
+}
+
+/** Bytes of a part that one frame holds. */
+const CHUNK = 1 << 20;
+
+/** Returns the start of a segment, and the text of it. */
+export function opening(title: Title): { text: Uint8Array; bytes: Uint8Array; extent: Extent } {
+  const text = new TextEncoder().encode(JSON.stringify(title));
+  return { text, ...encodeFrames({ file: title.file, length: 0, crc: 0 }, kinds.title, [text]) };
+}
+
+/** Yields the bytes of parts as they go into frames. */
+export function* chunksOf(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const part of parts) for (let at = 0; at < part.length; at += CHUNK) yield part.subarray(at, at + CHUNK);
+}
+
+/** Returns the parts of a generation's snapshot, none before the first. @throws E_CORRUPT */
+export async function readParts(storage: Storage, store: string, { snapshot }: Generation): Promise<Map<string, Uint8Array>> {
+  const parts = new Map<string, Uint8Array>();
+  if (snapshot === null) return parts;
+  const { file } = snapshot;
+  let title: Title | undefined;
+  let waiting: Uint8Array[] = [];
+  for await (const { kind, payload, length } of framesOf(storage, snapshot)) {
+    if (title === undefined) {
+      title = titleOf(storage, store, file, kind, payload);
+      const root = await sha256Hex(payload);
+      if (root !== snapshot.root) corrupt(storage, file, 0, `the table ${snapshot.root}`, root);
+      const expected = (title.parts ?? []).reduce((sum, part) => sum + part.length, 0);
+      if (!(expected <= snapshot.length)) corrupt(storage, file, 0, `parts of up to ${snapshot.length} bytes`, `${expected}`);
+      for (const { name, length } of title.parts ?? []) parts.set(name, new Uint8Array(length));
+      waiting = [...parts.values()].filter((part) => part.length > 0);
+      continue;
+    }
+    const [next] = waiting;
+    if (kind !== kinds.chunk || next === undefined || payload.length > next.length)
+      corrupt(storage, file, length, "a chunk", `kind ${kind}`);
+    next.set(payload);
+    waiting[0] = next.subarray(payload.length);
+    if (next.length === payload.length) waiting.shift();
+  }
+  if (waiting.length > 0) corrupt(storage, file, snapshot.length, `${waiting[0]?.length} more bytes of a part`, "the end");
+  for (const { name, sha256: expected } of title?.parts ?? []) {
+    const got = await sha256Hex(parts.get(name) as Uint8Array);
+    if (got !== expected) corrupt(storage, file, 0, `part "${name}" with the SHA-256 ${expected}`, got);
+  }
+  return parts;
+}
+
+/** Yields the records of extents, which are views that the caller may keep. @throws E_CORRUPT where the first that is damaged begins */
+export async function* readRecords(storage: Storage, store: string, journal: readonly Extent[]): AsyncGenerator<Uint8Array> {
+  for (const extent of journal) {
+    let first = true;
+    for await (const { kind, payload, length } of framesOf(storage, extent)) {
+      if (first) titleOf(storage, store, extent.file, kind, payload);
+      else if (kind !== kinds.record) corrupt(storage, extent.file, length, "a record", `kind ${kind}`);
+      else yield payload;
+      first = false;
+    }
+  }
+}
+
+/** Returns an extent with what was written behind it and not committed, for as far as that is whole. */
+export async function withTail(storage: Storage, extent: Extent): Promise<Extent> {
+  let { file, length, crc } = extent;
+  for await (const frame of framesBehind(storage, extent, Number.POSITIVE_INFINITY)) {
+    if (frame.kind !== kinds.record) break;
+    ({ file, length, crc } = frame);
+  }
+  return { file, length, crc };
+}
+
+function titleOf(storage: Storage, store: string, file: string, kind: number, payload: Uint8Array): Title {
+  const got = kind === kinds.title ? parseTitle(payload) : undefined;
+  if (got?.store !== store || got.file !== file) corrupt(storage, file, 0, `segment ${file} of ${store}`, `${got?.file} of ${got?.store}`);
+  return got;
+}
+
+function parseTitle(payload: Uint8Array): Title | undefined {
+  try {
+    const title = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)) as Title | null;
+    const known = title?.parts?.every(({ length }) => Number.isSafeInteger(length) && length >= 0) ?? true;
+    return known ? (title ?? undefined) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,195 @@
+/** A store that is a folder of Node, Deno or Bun. */
+import { describe, fail } from "../errors.ts";
+import { builtin } from "../wasm/host.ts";
+import { hasCode, noFolderFlush, patiently } from "./fs.ts";
+import type { Mode, Storage } from "./storage.ts";
+import type { Store } from "./store.ts";
+import { valueStore } from "./value.ts";
+
+/**
+ * The part of `node:fs` that a folder needs. What is small is done at once: a record reaches the page cache in microseconds, where a promise
+ * takes a thread's turn.
+ */
+export interface FolderSystem {
+  mkdirSync(path: string, options: { recursive: true }): unknown;
+  statSync(path: string): { isFile(): boolean };
+  readdirSync(path: string): string[];
+  openSync(path: string, flags: "r" | "r+" | "wx+"): number;
+  fstatSync(file: number): { size: number };
+  readSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
+  writeSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
+  fdatasync(file: number, done: (error: Error | null) => void): void;
+  fsyncSync(file: number): void;
+  closeSync(file: number): void;
+  unlinkSync(path: string): void;
+  rmdirSync(path: string): void;
+  readFileSync(path: string, encoding: "utf8"): string;
+}
+
+interface Paths {
+  join(...parts: string[]): string;
+  dirname(path: string): string;
+}
+
+interface Host {
+  readonly pid: number;
+  kill(pid: number, signal: 0): void;
+}
+
+/** Openings to write by this program that have not been closed. */
+const openings = new Set<string>();
+
+/**
+ * Returns the store that is the folder at `path`, made when it is first written to.
+ * @throws E_PATH when `path` can be no path; E_STORAGE_UNAVAILABLE in a browser
+ */
+export function folderStore(path: string, files?: FolderSystem): Store {
+  if (typeof path !== "string" || path === "" || path.includes("\0"))
+    fail("E_PATH", `stores.folder: this is no path; expected a path of a folder, got ${describe(path)}`);
+  const fs = files ?? (builtin("node:fs") as FolderSystem | undefined);
+  const paths = builtin("node:path") as Paths | undefined;
+  if (fs === undefined || paths === undefined)
+    fail("E_STORAGE_UNAVAILABLE", "stores.folder: there are no files here; expected Node, Deno or Bun, got a host without a file system", {
+      hint: "Use stores.auto, which takes the browser's own storage.",
+    });
+  return valueStore(path, async (mode) => folderFiles(fs, paths, path, mode));
+}
+
+/** Tells whether there is a file at `path`. */
+export function isFile(path: string, fs: Pick<FolderSystem, "statSync"> = builtin("node:fs") as FolderSystem): boolean {
+  return orNone(() => fs.statSync(path))?.isFile() ?? false;
+}
+
+function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): Storage {
+  const host = (globalThis as unknown as { process: Host }).process;
+  const owner = `${globalThis.crypto.randomUUID()} process ${host.pid} ${startOf(fs, host.pid)}`.trim();
+  const handles = new Map<string, number>();
+  const at = (file: string): string => paths.join(path, file);
+  let made = false;
+  if (mode === "write") openings.add(owner);
+
+  const handleOf = (file: string): number => {
+    const known = handles.get(file);
+    if (known !== undefined) return known;
+    const handle = fs.openSync(at(file), mode === "write" ? "r+" : "r");
+    handles.set(file, handle);
+    return handle;
+  };
+  const writeAll = (handle: number, bytes: Uint8Array, offset: number): void => {
+    for (let done = 0; done < bytes.length; ) done += fs.writeSync(handle, bytes, done, bytes.length - done, offset + done);
+  };
+  /** What is new or gone in a folder is so for good once the folder is flushed. */
+  const syncFolder = (folder: string): void => {
+    try {
+      const handle = fs.openSync(folder, "r");
+      try {
+        fs.fsyncSync(handle);
+      } finally {
+        fs.closeSync(handle);
+      }
+    } catch (error) {
+      if (!hasCode(error, noFolderFlush)) throw error;
+    }
+  };
+  const fresh = new Set<string>();
+
+  return {
+    ...{ name: path, owner, place: "files", persistent: true },
+    alive: (other) => isAlive(fs, host, other),
+    async list() {
+      if (isFile(path, fs))
+        fail("E_PATH", `${path}: a file lies where the store's folder should; expected a folder or nothing, got a file`, {
+          hint: "If it is a checkpoint, open it with stores.file.",
+        });
+      return orNone(() => fs.readdirSync(path)) ?? [];
+    },
+    async read(file, offset, length) {
+      const handle = orNone(() => handleOf(file));
+      if (handle === undefined) return new Uint8Array(0);
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, fs.fstatSync(handle).size - offset)));
+      for (let done = 0; done < bytes.length; ) {
+        const count = fs.readSync(handle, bytes, done, bytes.length - done, offset + done);
+        if (count === 0) return bytes.subarray(0, done);
+        done += count;
+      }
+      return bytes;
+    },
+    async create(file, bytes) {
+      if (!made) {
+        fs.mkdirSync(path, { recursive: true });
+        syncFolder(paths.dirname(path));
+        made = true;
+      }
+      let handle: number;
+      try {
+        handle = fs.openSync(at(file), "wx+");
+      } catch (error) {
+        if (hasCode(error, ["EEXIST"])) return false;
+        throw error;
+      }
+      handles.set(file, handle);
+      fresh.add(file);
+      writeAll(handle, bytes, 0);
+      return true;
+    },
+    write: async (file, offset, bytes) => writeAll(handleOf(file), bytes, offset),
+    async flush(file) {
+      await new Promise<void>((resolve, reject) => fs.fdatasync(handleOf(file), (error) => (error === null ? resolve() : reject(error))));
+      if (!fresh.has(file)) return;
+      syncFolder(path);
+      fresh.delete(file);
+    },
+    async remove(file) {
+      const handle = handles.get(file);
+      if (handle !== undefined) fs.closeSync(handle);
+      handles.delete(file);
+      await patiently(async () => orNone(() => fs.unlinkSync(at(file))));
+      orNone(() => syncFolder(path));
+    },
+    async close() {
+      openings.delete(owner);
+      for (const handle of handles.values()) fs.closeSync(handle);
+      handles.clear();
+      if (mode === "read" || (orNone(() => fs.readdirSync(path)) ?? ["nothing to remove"]).length > 0) return;
+      orNone(() => fs.rmdirSync(path));
+    },
+  };
+}
+
+/**
+ * Tells whether the process that an owner names still runs. Numbers of processes come round again, in a container at once: then the time
+ * at which it was started is another one, where that can be told.
+ */
+function isAlive(fs: FolderSystem, host: Host, owner: string): boolean {
+  const [, number, start] = /^\S+ process (\d+) ?(.*)$/.exec(owner) ?? [];
+  const pid = Number(number);
+  if (pid === host.pid) return openings.has(owner);
+  try {
+    host.kill(pid, 0);
+  } catch (error) {
+    if (hasCode(error, ["ESRCH"])) return false;
+  }
+  const now = startOf(fs, pid);
+  return start === "" || now === "" || start === now;
+}
+
+/** The boot and the moment since it at which a process was started, as Linux tells it; empty elsewhere. */
+function startOf(fs: FolderSystem, pid: number): string {
+  try {
+    const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    // Behind the name in brackets, which may hold anything, the twentieth number.
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    return `${boot} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+  } catch {
+    return "";
+  }
+}
+
+function orNone<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (hasCode(error, ["ENOENT"])) return undefined;
+    throw error;
+  }
+}

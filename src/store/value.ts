@@ -1,0 +1,59 @@
+import { PalimpsestError } from "../errors.ts";
+import { queue } from "./failure.ts";
+import { epochOf, isSegment } from "./head.ts";
+import { openLog, readLog } from "./open.ts";
+import type { Mode, Storage } from "./storage.ts";
+import type { Store } from "./store.ts";
+
+/** The part of a snapshot that is a whole checkpoint. */
+const part = "checkpoint";
+
+/** How long an operation waits for another owner that reads or writes the value. */
+const PATIENCE_MS = 5000;
+
+/** Returns the store of one value whose files `open` opens: the value is the present snapshot of a log without records. */
+export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>): Store {
+  const run = queue(name);
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    const log = await openLog(await open("write"), { waitMs: PATIENCE_MS });
+    try {
+      await log.snapshot(new Map([[part, bytes]]));
+    } finally {
+      await log.close();
+    }
+  };
+  const remove = async (): Promise<void> => {
+    const storage = await open("write");
+    if ((await storage.list()).length === 0) return storage.close();
+    try {
+      return await (await openLog(storage, { waitMs: PATIENCE_MS })).erase();
+    } catch (error) {
+      if (!(error instanceof PalimpsestError && ["E_CORRUPT", "E_VERSION"].includes(error.code))) throw error;
+    }
+    await removeAll(await open("write"));
+  };
+  return {
+    name,
+    open,
+    read: () =>
+      run("read", async () => {
+        const log = await readLog(await open("read"));
+        try {
+          return (await log.parts()).get(part);
+        } finally {
+          await log.close();
+        }
+      }),
+    write: (bytes) => run("write", () => (bytes.length === 0 ? remove() : write(bytes))),
+    remove: () => run("remove", remove),
+  };
+}
+
+/** Removes a store that cannot be read. */
+async function removeAll(storage: Storage): Promise<void> {
+  try {
+    for (const file of await storage.list()) if (epochOf(file) > 0 || isSegment(file)) await storage.remove(file);
+  } finally {
+    await storage.close();
+  }
+}

@@ -1,0 +1,316 @@
+import { fail, PalimpsestError } from "../errors.ts";
+import { chunksOf, opening, readParts, readRecords } from "./contents.ts";
+import { sha256Hex } from "./digest.ts";
+import { type Extent, encodeFrames, kinds } from "./frame.ts";
+import { fresh, type Generation, type Head, headName } from "./head.ts";
+import { Ledger } from "./ledger.ts";
+import { type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
+import { Meter } from "./meter.ts";
+import type { Place, Storage } from "./storage.ts";
+
+/** When records are committed. */
+interface Grouping {
+  readonly strict: boolean;
+  readonly groupMs: number;
+  readonly groupBytes: number;
+}
+
+/** Records that are written together. */
+interface Batch {
+  readonly records: Uint8Array[];
+  bytes: number;
+  /** Ends the wait for more of them. */
+  hurry: () => void;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: its segment gets no
+ * further bytes, for what a failed write or flush left there nobody knows, and what was acknowledged but not committed is written again to
+ * a new one; its slot is written again, never the other.
+ */
+export class Writer implements Log {
+  readonly name: string;
+  readonly place: Place;
+  readonly persistent: boolean;
+  readonly epoch: number;
+  readonly damage: readonly string[];
+  readonly #ledger: Ledger;
+  readonly #grouping: Grouping;
+  readonly #meter = new Meter();
+  /** Where records go; a new one where there is none. */
+  #segment: Extent | undefined;
+  /** Records since the last commit: acknowledged, or about to be. */
+  #open: Uint8Array[] = [];
+  #batch: Batch | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #busy: string | undefined;
+
+  constructor(storage: Storage, head: Head, damage: readonly string[], grouping: Grouping) {
+    this.name = storage.name;
+    this.place = storage.place;
+    this.persistent = storage.persistent;
+    this.epoch = head.epoch;
+    this.damage = damage;
+    this.#ledger = new Ledger(storage, head);
+    this.#grouping = grouping;
+  }
+
+  get generations(): readonly GenerationInfo[] {
+    return this.#ledger.head.generations.map(infoOf);
+  }
+
+  parts(id?: number): Promise<Map<string, Uint8Array>> {
+    return this.#ledger.turn(() => readParts(this.#ledger.storage, this.#ledger.head.store, this.#pick(id)));
+  }
+
+  async *records(id?: number): AsyncGenerator<Uint8Array> {
+    if (this.#ledger.over !== undefined) throw this.#ledger.over;
+    yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+  }
+
+  stats(): LogStats {
+    return this.#meter.stats();
+  }
+
+  append(...parts: readonly Uint8Array[]): Promise<void> {
+    const record = parts.length === 1 ? (parts[0] as Uint8Array).slice() : joined(parts);
+    this.#batch ??= this.#newBatch();
+    const batch = this.#batch;
+    batch.records.push(record);
+    batch.bytes += record.length;
+    if (batch.bytes >= this.#grouping.groupBytes) batch.hurry();
+    return batch.done;
+  }
+
+  commit(): Promise<void> {
+    this.#closeBatch();
+    return this.#ledger.turn(() => this.#commit());
+  }
+
+  async snapshot(parts: ReadonlyMap<string, Uint8Array>, keep: (generation: GenerationInfo) => boolean = () => false): Promise<void> {
+    await this.#alone("snapshot", async () => {
+      // The journal is cut at once; what is appended from here on belongs to the new generation.
+      const cut = this.#ledger.turn(() => this.#cut());
+      const described = [...parts].map(async ([name, bytes]) => ({ name, length: bytes.length, sha256: await sha256Hex(bytes) }));
+      const [place, contents] = await Promise.all([cut, Promise.all(described)]);
+      const { text, bytes, extent: start } = opening({ store: this.#ledger.head.store, file: this.#ledger.newName(), parts: contents });
+      const root = await sha256Hex(text);
+      await this.#ledger.making([start.file], async () => {
+        let extent = start;
+        await this.#ledger.turn(() => this.#ledger.create(extent.file, bytes));
+        for (const chunk of chunksOf(parts.values())) {
+          const { bytes: frame, extent: longer } = encodeFrames(extent, kinds.chunk, [chunk]);
+          await this.#ledger.turn(() => this.#write(extent, frame));
+          extent = longer;
+        }
+        await this.#ledger.turn(() => this.#ledger.storage.flush(extent.file));
+        await this.#ledger.turn(async () => {
+          await this.#commit();
+          const last = this.#ledger.last();
+          const before = [...this.#ledger.head.generations.slice(0, -1), { ...last, journal: last.journal.slice(0, place) }];
+          const next: Generation = { id: last.id + 1, snapshot: { ...extent, root }, journal: last.journal.slice(place) };
+          await this.#ledger.replace([...before.filter((each) => keep(infoOf(each))), next]);
+        });
+      });
+    });
+  }
+
+  async compact(edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void> {
+    await this.#alone("compact", () =>
+      this.#ledger.turn(async () => {
+        await this.#cut();
+        const made: string[] = [];
+        await this.#ledger.making(made, async () => {
+          const generations: Generation[] = [];
+          for (const each of this.#ledger.head.generations)
+            generations.push({ ...each, journal: await this.#edited(each.journal, edit, made) });
+          if (made.length > 0) await this.#ledger.replace(generations);
+        });
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#ledger.over?.code === "E_STATE") return;
+    await this.#end(async () => {
+      await this.#commit();
+      await this.#ledger.put({ owner: "" });
+    });
+  }
+
+  async erase(): Promise<void> {
+    await this.#end(async () => {
+      this.#open = [];
+      this.#segment = undefined;
+      await this.#ledger.replace(fresh);
+      await this.#ledger.storage.remove(headName(this.epoch));
+    });
+  }
+
+  async #alone(what: string, run: () => Promise<void>): Promise<void> {
+    if (this.#busy !== undefined)
+      fail("E_STATE", `${this.name}: ${what} while there is a ${this.#busy} under way; expected one at a time, got two`);
+    this.#busy = what;
+    this.#closeBatch();
+    try {
+      await run();
+    } finally {
+      this.#busy = undefined;
+    }
+  }
+
+  async #end(run: () => Promise<void>): Promise<void> {
+    this.#closeBatch();
+    clearTimeout(this.#timer);
+    try {
+      await this.#ledger.turn(run);
+    } finally {
+      this.#ledger.over = new PalimpsestError("E_STATE", `${this.name}: the log is closed; expected an open one, got a call after close()`);
+      await this.#ledger.storage.close();
+    }
+  }
+
+  #newBatch(): Batch {
+    const records: Uint8Array[] = [];
+    const { strict, groupMs } = this.#grouping;
+    let hurry = (): void => undefined;
+    const full = new Promise<void>((resolve) => {
+      hurry = resolve;
+    });
+    const done = this.#ledger.turn(async () => {
+      if (strict && groupMs > 0) await Promise.race([full, new Promise((resolve) => setTimeout(resolve, groupMs))]);
+      if (this.#batch?.records === records) this.#batch = undefined;
+      await this.#store(records);
+    });
+    return { records, bytes: 0, hurry, done };
+  }
+
+  #closeBatch(): void {
+    this.#batch?.hurry();
+    this.#batch = undefined;
+  }
+
+  async #store(records: readonly Uint8Array[]): Promise<void> {
+    const before = this.#open.length;
+    this.#open.push(...records);
+    try {
+      const bytes = this.#segment === undefined ? 0 : await this.#extend(this.#segment, records);
+      // A segment is of use from when a head speaks of it.
+      if (this.#grouping.strict || this.#segment === undefined) await this.#commit();
+      else this.#commitSoon(bytes);
+    } catch (error) {
+      this.#segment = undefined;
+      this.#open.length = before;
+      throw error;
+    }
+    this.#meter.wrote(records);
+  }
+
+  async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<number> {
+    const { bytes, extent } = encodeFrames(segment, kinds.record, records);
+    await this.#write(segment, bytes);
+    this.#segment = extent;
+    return bytes.length;
+  }
+
+  #write({ file, length }: Extent, bytes: Uint8Array): Promise<void> {
+    return this.#ledger.storage.write(file, length, bytes);
+  }
+
+  #commitSoon(bytes: number): void {
+    const commit = (): void => {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      // What fails here is told by stats() and tried again by the next call.
+      this.#ledger.turn(() => this.#commit()).catch(() => undefined);
+    };
+    this.#meter.pending += bytes;
+    if (this.#meter.pending >= this.#grouping.groupBytes) commit();
+    else this.#timer ??= unreferenced(setTimeout(commit, this.#grouping.groupMs));
+  }
+
+  /** Makes what was recorded durable. On a failure, what was acknowledged of it is still to be committed. */
+  async #commit(): Promise<void> {
+    if (this.#open.length === 0) return;
+    const start = performance.now();
+    const made: string[] = [];
+    try {
+      await this.#ledger.making(made, async () => {
+        const segment = this.#segment ?? (await this.#begin(made));
+        await this.#ledger.storage.flush(segment.file);
+        const last = this.#ledger.last();
+        const journal = [...last.journal.filter(({ file }) => file !== segment.file), segment];
+        await this.#ledger.put({ generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] });
+        this.#segment = segment;
+      });
+    } catch (error) {
+      this.#segment = undefined;
+      this.#meter.failed(error as PalimpsestError);
+      throw error;
+    }
+    this.#open = [];
+    this.#meter.committed(performance.now() - start);
+  }
+
+  /** Writes all that is to be committed to a new segment. */
+  async #begin(made: string[]): Promise<Extent> {
+    const { bytes, extent } = opening({ store: this.#ledger.head.store, file: this.#ledger.newName() });
+    const records = encodeFrames(extent, kinds.record, this.#open);
+    made.push(extent.file);
+    await this.#ledger.create(extent.file, joined([bytes, records.bytes]));
+    return records.extent;
+  }
+
+  /** Commits, and has records go to a new segment; returns how many extents the present generation has. */
+  async #cut(): Promise<number> {
+    await this.#commit();
+    this.#segment = undefined;
+    return this.#ledger.last().journal.length;
+  }
+
+  /** Returns extents as `edit` would have them: the same ones when it changes nothing, else one that it makes. */
+  async #edited(
+    journal: readonly Extent[],
+    edit: (record: Uint8Array) => Uint8Array | undefined,
+    made: string[],
+  ): Promise<readonly Extent[]> {
+    const { store } = this.#ledger.head;
+    let changed = false;
+    for await (const record of readRecords(this.#ledger.storage, store, journal)) if (edit(record) !== record) changed = true;
+    if (!changed) return journal;
+    const { bytes, extent: start } = opening({ store, file: this.#ledger.newName() });
+    made.push(start.file);
+    await this.#ledger.create(start.file, bytes);
+    let extent = start;
+    for await (const record of readRecords(this.#ledger.storage, store, journal)) {
+      const edited = edit(record);
+      if (edited === undefined) continue;
+      const frame = encodeFrames(extent, kinds.record, [edited]);
+      await this.#write(extent, frame.bytes);
+      extent = frame.extent;
+    }
+    await this.#ledger.storage.flush(extent.file);
+    return [extent];
+  }
+
+  #pick(id?: number): Generation {
+    return pickGeneration(this.name, this.#ledger.head.generations, id);
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Node waits for no timer that is let go of, so that a program may end. */
+function unreferenced<T>(timer: T): T {
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
+}
