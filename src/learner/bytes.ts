@@ -29,7 +29,7 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Returns the bytes of numbers, where they lie. */
-export function bytesOf(values: Float32Array | Uint32Array | Uint8Array): Uint8Array {
+export function bytesOf(values: Float64Array | Float32Array | Uint32Array | Uint8Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
@@ -42,4 +42,16 @@ export function rowBytesOf(x: Float32Array | Uint8Array, column: Column): Uint8A
   const padded = new Uint8Array(rows * column.rowBytes);
   for (let row = 0; row < rows; row++) padded.set(bytes.subarray(row * size, (row + 1) * size), row * column.rowBytes);
   return padded;
+}
+
+/** Returns the class of the largest number of each row [rows × classes], the first of equals. */
+export function argmax(probabilities: Float32Array, classes: number): Uint32Array {
+  const labels = new Uint32Array(probabilities.length / classes);
+  for (let row = 0; row < labels.length; row++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++)
+      if ((probabilities[row * classes + c] as number) > (probabilities[row * classes + best] as number)) best = c;
+    labels[row] = best;
+  }
+  return labels;
 }

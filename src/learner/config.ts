@@ -10,6 +10,7 @@ import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
+import type { Durability } from "./durable.ts";
 import type { MemoryPlan } from "./needs.ts";
 import { type AnyController, isController } from "./rates.ts";
 
@@ -50,6 +51,12 @@ export interface LearnerOptions {
   readonly batchSize?: number;
   /** Where {@link Learner.save} puts the state. */
   readonly store?: Store;
+  /**
+   * Records every change in the store before it is done, so that a program killed at any moment goes on where it was. `strict`: a change is on the
+   * device when it is acknowledged. `relaxed`: it outlives the program, but the last second may not outlive a loss of power. Default: nothing is
+   * recorded, {@link Learner.save} saves.
+   */
+  readonly durability?: Durability;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -80,12 +87,27 @@ export interface Config {
   readonly seed: number;
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
+  readonly durability: Durability | undefined;
   readonly update: UpdateForm;
   /** Undefined where a kernel does the whole update. */
   readonly recipe: Recipe | undefined;
 }
 
-const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
+const KEYS = [
+  "model",
+  "input",
+  "loss",
+  "optimizer",
+  "schedule",
+  "memory",
+  "strategies",
+  "weights",
+  "seed",
+  "batchSize",
+  "store",
+  "durability",
+  "update",
+];
 
 /** Returns the options checked; what a memory or a recipe needs is still to come. @throws E_CONFIG E_SHAPE */
 export function checkOptions(options: LearnerOptions): Config {
@@ -117,6 +139,7 @@ export function checkOptions(options: LearnerOptions): Config {
         ? undefined
         : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
+    durability: options.durability && checkChoice<Durability>(where, "durability", options.durability, ["strict", "relaxed"]),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
   };

@@ -4,15 +4,15 @@ import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
 import { checkBatch, checkIds, checkRows } from "./batch.ts";
-import type { Config, LearnerOptions } from "./config.ts";
+import { argmax } from "./bytes.ts";
+import type { LearnerOptions } from "./config.ts";
+import type { StorageInfo } from "./durable.ts";
 import type { Engine, LearnerPlan, StepOutputs } from "./engine.ts";
-import { Emitter, type LearnerEvents, type SkippedStep, type StepResult } from "./events.ts";
+import { Emitter, type LearnerEvents, type RecoveredEvent, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
 import type { LearnerMemory } from "./remember.ts";
 import { resolveConfig } from "./resolve.ts";
-import type { SavedConfig } from "./saved.ts";
 import { checkAveraged, getSetting } from "./settings.ts";
-import type { SavedState } from "./state.ts";
 import { Work } from "./work.ts";
 
 /** Answers for some rows. */
@@ -79,41 +79,31 @@ export class Learner {
     this.#store = store;
   }
 
-  static async #open(runtime: Runtime, config: Config, store: Store | undefined, saved?: SavedState): Promise<Learner> {
+  static async #of(store: Store | undefined, begin: (tell: (event: RecoveredEvent) => void) => Promise<Work>): Promise<Learner> {
     const events = new Emitter();
-    const work = await Work.open(runtime, (event) => events.emit("recovered", event), config, saved);
-    return new Learner(work, events, store);
+    return new Learner(await begin((event) => events.emit("recovered", event)), events, store);
   }
 
   get #engine(): Engine {
     return this.#work.engine;
   }
 
-  /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM */
+  /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM; with durability E_STATE where the store holds a learner, E_LOCKED */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
-    const config = await resolveConfig(options);
-    return Learner.#open(runtime, config, config.store);
+    return Learner.#of(options.store, async (tell) => {
+      if (options.durability !== undefined) return (await import("./begin.ts")).beginDurable(runtime, tell, options);
+      return Work.open(runtime, tell, await resolveConfig(options));
+    });
   }
 
   /**
    * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
    * them (needed for layers or strategies of your own) they must be those it was made with, but that a classifier may have more capacity: it
-   * grows, as in {@link Learner.grow}.
-   * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH; E_STATE when nothing was saved
+   * grows, as in {@link Learner.grow}. One that had a durability goes on with it, and with all it had recorded.
+   * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH E_LOCKED; E_STATE when nothing was saved
    */
   static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
-    const bytes = await store.read();
-    if (bytes === undefined)
-      fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
-        hint: "Use Learner.create.",
-      });
-    const { checkSame, decodeState, loadConfig, restoreState } = await snapshots();
-    const given = options === undefined ? undefined : await resolveConfig(options);
-    const checkpoint = await decodeState(bytes, store.name, given);
-    const saved = checkpoint.meta.config as SavedConfig;
-    if (given !== undefined) checkSame(saved, given, store.name);
-    const config = given ?? (await resolveConfig(await loadConfig(saved)));
-    return Learner.#open(runtime, config, store, restoreState(checkpoint, config, store.name));
+    return Learner.#of(store, async (tell) => (await import("./begin.ts")).reopen(runtime, tell, store, options));
   }
 
   /** Returns what the learner takes: backend, parameters, kernels of a step, bytes of each arena. @throws E_STATE */
@@ -158,7 +148,6 @@ export class Learner {
    */
   async mark(name: string): Promise<void> {
     await this.#alone("mark", async () => {
-      this.#engine.rates.checkMark(name);
       await this.#work.change({ kind: "mark", name });
     });
   }
@@ -283,11 +272,7 @@ export class Learner {
    */
   async resetCarry(rows?: readonly number[]): Promise<void> {
     await this.#alone("resetCarry", async () => {
-      const { staging } = this.#engine.layout;
-      const chosen = rows ?? [...Array(staging).keys()];
-      const wrong = chosen.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
-      if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
-      await this.#work.change({ kind: "resetCarry", rows: chosen });
+      await this.#work.change({ kind: "resetCarry", rows: rows ?? [...Array(this.#engine.layout.staging).keys()] });
     });
   }
 
@@ -327,12 +312,31 @@ export class Learner {
       this.#store ??
       fail("E_CONFIG", 'save: the learner has no store; expected option "store", got nothing', { hint: "Pass store: stores.auto(name)." });
     const bytes = await this.#alone("save", async () => {
+      const { durable } = this.#work;
+      if (durable !== undefined) return this.#work.safely((engine) => durable.snapshot(engine));
       const { encodeState } = await snapshots();
       const encoded = await this.#work.safely(encodeState);
       await store.write(encoded);
       return encoded.length;
     });
     this.#events.emit("saved", { step: this.step, bytes });
+  }
+
+  /** Resolves once all changes so far are on the device. @throws E_CONFIG without durability; E_STATE; what the store throws */
+  async commit(): Promise<void> {
+    await this.#alone("commit", async () => {
+      const { durable } = this.#work;
+      if (durable === undefined)
+        fail("E_CONFIG", 'commit: the learner does not record its changes; expected option "durability", got nothing', {
+          hint: 'Pass durability: "relaxed", or call save().',
+        });
+      await durable.commit();
+    });
+  }
+
+  /** Where changes are recorded, and how long that takes; undefined without durability. */
+  get storage(): StorageInfo | undefined {
+    return this.#work.durable?.info;
   }
 
   /** Returns the whole state as the bytes of one file, which {@link Learner.open} takes from a store. @throws E_STATE */
@@ -384,15 +388,4 @@ export class Learner {
       this.#busy = undefined;
     }
   }
-}
-
-function argmax(probabilities: Float32Array, classes: number): Uint32Array {
-  const labels = new Uint32Array(probabilities.length / classes);
-  for (let row = 0; row < labels.length; row++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++)
-      if ((probabilities[row * classes + c] as number) > (probabilities[row * classes + best] as number)) best = c;
-    labels[row] = best;
-  }
-  return labels;
 }

@@ -1,7 +1,8 @@
 /** What changes a learner's state, as data: done once by the caller's wish, and again where work is lost and must be repeated. */
+import { fail } from "../errors.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Engine, StepOutputs } from "./engine.ts";
-import { setSetting } from "./settings.ts";
+import { checkChange, setSetting } from "./settings.ts";
 
 /** A change, its arguments checked. */
 export type Operation =
@@ -12,7 +13,27 @@ export type Operation =
   | { readonly kind: "consolidate" }
   | { readonly kind: "resetCarry"; readonly rows: readonly number[] };
 
-/** Does it; what is done at once throws at once. @throws E_CONFIG E_DATA, changing nothing */
+/** Refuses what cannot be done; a batch is checked already. @throws E_CONFIG E_DATA */
+export function checkOperation(engine: Engine, operation: Operation): void {
+  switch (operation.kind) {
+    case "mark":
+      engine.rates.checkMark(operation.name);
+      return;
+    case "set":
+      checkChange(engine, operation.name, operation.value);
+      return;
+    case "control":
+      engine.rates.next(operation.observation);
+      return;
+    case "resetCarry": {
+      const { staging } = engine.layout;
+      const wrong = operation.rows.find((row) => !Number.isInteger(row) || row < 0 || row >= staging);
+      if (wrong !== undefined) fail("E_DATA", `resetCarry: no such row; expected a whole number from 0 to ${staging - 1}, got ${wrong}`);
+    }
+  }
+}
+
+/** Does what {@link checkOperation} lets pass; what needs no device is done at once. */
 export function perform(engine: Engine, operation: Operation): Promise<StepOutputs> | undefined {
   switch (operation.kind) {
     case "observe":

@@ -68,14 +68,18 @@ export class Rates {
     checkMark("mark", isController(this.#given) ? { marks: {} } : this.#given, name);
   }
 
-  /** Takes the rate on from what was observed; returns the controller's state. @throws E_CONFIG without a controller; E_DATA */
-  control(observation: unknown): { readonly rate: number } {
+  /** Returns the controller's state after something was observed. @throws E_CONFIG without a controller; E_DATA */
+  next(observation: unknown): { readonly rate: number } {
     if (!isController(this.#given))
       fail("E_CONFIG", `control: nothing controls the rate; expected option "schedule" to be a controller, got "${this.#given.kind}"`, {
         hint: "Pass schedule: controllers.plateau({ rate: 1e-3 }), say.",
       });
-    this.#control = this.#given.next(this.#control as { readonly rate: number }, observation).state;
-    return this.#control;
+    return this.#given.next(this.#control as { readonly rate: number }, observation).state;
+  }
+
+  /** Takes the rate on from what was observed. @throws as {@link next} */
+  control(observation: unknown): void {
+    this.#control = this.next(observation);
   }
 
   save(): SavedRates {

@@ -9,6 +9,7 @@ import { type OptimizerConfig, optimizerConfig, optimizerFrom } from "../optim/c
 import { rateFrom } from "../optim/revive.ts";
 import { strategyFrom } from "../strategy/config.ts";
 import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
+import type { Durability } from "./durable.ts";
 
 /** The options of a learner as plain data, as a checkpoint keeps them. */
 export interface SavedConfig {
@@ -20,6 +21,8 @@ export interface SavedConfig {
   readonly memory: MemoryPolicy | null;
   readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
   readonly seed: number;
+  /** How changes are recorded; absent where they are not. */
+  readonly durability?: Durability;
 }
 
 /** Returns the options of a learner as plain data. */
@@ -33,6 +36,7 @@ export function saveConfig(config: Config): SavedConfig {
     memory: config.memory?.policy ?? null,
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
+    ...(config.durability && { durability: config.durability }),
   };
 }
 
@@ -63,5 +67,6 @@ export async function loadConfig(saved: SavedConfig): Promise<LearnerOptions> {
     ...(saved.memory === null ? {} : { memory: saved.memory }),
     strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
     seed: saved.seed,
+    ...(saved.durability && { durability: saved.durability }),
   };
 }

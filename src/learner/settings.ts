@@ -19,10 +19,16 @@ export function getSetting({ config, settings, learningRate }: Adjustable, name:
   return settings[name] ?? initial ?? learningRate;
 }
 
-/** Changes a setting from the next step on; undefined takes it back to what it began with, the learning rate to its schedule. @throws E_CONFIG */
-export function setSetting({ config, settings }: Adjustable, name: string, value: number | undefined): void {
-  if (value !== undefined) settings[name] = checkSetting(config.optimizer, name, value);
-  else if (initialOf(config.optimizer, name) !== undefined || name in settings) delete settings[name];
+/** Refuses a change of a setting: another name, or a value outside its range. @throws E_CONFIG */
+export function checkChange({ config }: Adjustable, name: string, value: number | undefined): void {
+  if (value === undefined) initialOf(config.optimizer, name);
+  else checkSetting(config.optimizer, name, value);
+}
+
+/** Changes a setting from the next step on; undefined takes it back to what it began with, the learning rate to its schedule. */
+export function setSetting({ settings }: Adjustable, name: string, value: number | undefined): void {
+  if (value === undefined) delete settings[name];
+  else settings[name] = value;
 }
 
 /** Returns the settings that were changed, and what the optimizer told of a step. */

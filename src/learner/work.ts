@@ -1,10 +1,14 @@
-/** The engine of a learner, kept at work: where its device is lost, another engine takes its place and repeats what was lost with it. */
+/**
+ * The engine of a learner, kept at work: its changes are recorded where they are to last, and where its device is lost, another engine takes its
+ * place and repeats what was lost with it.
+ */
 import type { Runtime } from "../backend/runtime.ts";
 import { PalimpsestError } from "../errors.ts";
 import type { Config } from "./config.ts";
+import type { Durable } from "./durable.ts";
 import { Engine, type StepOutputs } from "./engine.ts";
 import type { RecoveredEvent } from "./events.ts";
-import { type Operation, perform } from "./operation.ts";
+import { checkOperation, type Operation, perform } from "./operation.ts";
 import type { Recovery } from "./recovery.ts";
 import type { SavedState } from "./state.ts";
 
@@ -12,6 +16,7 @@ import type { SavedState } from "./state.ts";
 export class Work {
   readonly #runtime: Runtime;
   readonly #tell: (event: RecoveredEvent) => void;
+  readonly durable: Durable | undefined;
   #engine: Engine;
   #recovery: Recovery | undefined;
   /** A change that is under way. */
@@ -19,25 +24,54 @@ export class Work {
   #restoring: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(runtime: Runtime, tell: (event: RecoveredEvent) => void, engine: Engine, recovery: Recovery | undefined) {
+  private constructor(
+    runtime: Runtime,
+    tell: (event: RecoveredEvent) => void,
+    durable: Durable | undefined,
+    engine: Engine,
+    recovery: Recovery | undefined,
+  ) {
     this.#runtime = runtime;
     this.#tell = tell;
+    this.durable = durable;
     this.#engine = engine;
     this.#recovery = recovery;
   }
 
   /** Returns an engine at work that goes on from a state; `tell` hears of every device that was replaced. */
-  static async open(runtime: Runtime, tell: (event: RecoveredEvent) => void, config: Config, saved?: SavedState): Promise<Work> {
+  static async open(
+    runtime: Runtime,
+    tell: (event: RecoveredEvent) => void,
+    config: Config,
+    saved?: SavedState,
+    durable?: Durable,
+  ): Promise<Work> {
     const { engine, recovery } = await openEngine(runtime, config, saved);
-    return new Work(runtime, tell, engine, recovery);
+    return new Work(runtime, tell, durable, engine, recovery);
   }
 
   get engine(): Engine {
     return this.#engine;
   }
 
-  /** Does what changes the state, once. */
+  /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
+    checkOperation(this.#engine, operation);
+    await this.durable?.append(operation);
+    const result = await this.#perform(operation);
+    if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
+    return result;
+  }
+
+  /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
+  async redo(): Promise<void> {
+    for await (const operation of this.durable?.operations(this.#engine.config) ?? []) {
+      checkOperation(this.#engine, operation);
+      await this.#perform(operation);
+    }
+  }
+
+  async #perform(operation: Operation): Promise<StepOutputs | undefined> {
     const result = await this.safely(async (engine) => {
       const done = (async () => {
         const outputs = await perform(engine, operation);
@@ -47,12 +81,14 @@ export class Work {
       this.#changing = done;
       return done;
     });
-    if (this.#recovery?.due === true) await this.safely((engine) => this.forgetPast(engine));
+    if (this.#recovery?.due === true) await this.safely(async (engine) => this.#recovery?.copy(engine));
     return result;
   }
 
-  /** Does what changes the state without the device, at once. */
+  /** Does what changes the state without the device, at once. @throws as {@link checkOperation} */
   changeNow(operation: Operation): void {
+    checkOperation(this.#engine, operation);
+    this.durable?.appendLater(operation);
     perform(this.#engine, operation);
     this.#recovery?.note(operation);
   }
@@ -70,9 +106,10 @@ export class Work {
     }
   }
 
-  /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST */
+  /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST; what storage throws */
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
+    await this.durable?.snapshot(engine);
   }
 
   /** Goes on with another config from a state that fits it. */
@@ -83,6 +120,7 @@ export class Work {
     this.#recovery = recovery;
     await before.settled();
     before.close();
+    await this.safely(async (current) => this.durable?.snapshot(current));
   }
 
   async close(): Promise<void> {
@@ -90,6 +128,7 @@ export class Work {
     await this.#restoring;
     await this.#engine.settled();
     this.#engine.close();
+    await this.durable?.close();
   }
 
   async #restore(lost: Engine): Promise<void> {

@@ -14,8 +14,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 const bytes = (...values: number[]) => Uint8Array.from(values);
-async function all(records: AsyncIterable<Uint8Array>) { const out = []; for await (const r of records) out.push([...r]); return out; }
-describe.each<[string, () => Store]>([["memory", () => stores.memory("m")], ["folder", () => folderStore(join(folder, "m"))]])("%s", (_, make) => {
+async function all(records: AsyncIterable<Uint8Array>) {
+  const out = [];
+  for await (const r of records) out.push([...r]);
+  return out;
+}
+describe.each<[string, () => Store]>([
+  ["memory", () => stores.memory("m")],
+  ["folder", () => folderStore(join(folder, "m"))],
+])("%s", (_, make) => {
   it("works", async () => {
     const store = make();
     const open = store.open!;
@@ -23,7 +30,12 @@ describe.each<[string, () => Store]>([["memory", () => stores.memory("m")], ["fo
     expect(log.generations).toEqual([{ id: 0, snapshot: false, bytes: [0, 0] }]);
     await Promise.all([log.append(bytes(1)), log.append(bytes(2, 3)), log.append(bytes(4), bytes(5))]);
     expect(await all(log.records())).toEqual([[1], [2, 3], [4, 5]]);
-    await log.snapshot(new Map([["a", new Uint8Array(3_000_000).fill(7)], ["b", new Uint8Array(0)]]));
+    await log.snapshot(
+      new Map([
+        ["a", new Uint8Array(3_000_000).fill(7)],
+        ["b", new Uint8Array(0)],
+      ]),
+    );
     await log.append(bytes(9));
     await log.close();
     log = await openLog(await open("write"));

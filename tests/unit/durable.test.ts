@@ -1,0 +1,180 @@
+import {
+  controllers,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Store,
+  schedules,
+  stores,
+  strategies,
+} from "palimpsest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { RandomStream } from "../../src/random.ts";
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await openRuntime({ backend: "wasm" });
+});
+
+const ROWS = 5;
+const options = (more: Partial<LearnerOptions> = {}): LearnerOptions => ({
+  model: nn.sequential(nn.linear(6), nn.tanh(), nn.dropout(0.1), nn.classifier({ capacity: 3 })),
+  input: [4],
+  optimizer: optim.adamw(),
+  schedule: schedules.cooldown({ peak: 0.02, start: "mark", length: 6 }),
+  memory: memory.classBalanced({ capacity: 9 }),
+  strategies: [strategies.replay({ batchSize: 3 })],
+  seed: 5,
+  ...more,
+});
+
+function batchAt(step: number) {
+  const draw = new RandomStream(4, `rows ${step}`);
+  return {
+    x: Float32Array.from({ length: 4 * ROWS }, () => draw.uniform()),
+    y: Array.from({ length: ROWS }, () => draw.below(3)),
+    ...(step % 2 === 0 && { id: Array.from({ length: ROWS }, (_, row) => ROWS * step + row) }),
+    ...(step % 3 === 0 && { weight: Float32Array.from({ length: ROWS }, () => draw.uniform() + 0.1) }),
+    task: step % 4,
+  };
+}
+
+/** Every kind of change; the last is number 19. */
+async function change(learner: Learner, index: number): Promise<void> {
+  if (index === 4) learner.set("weightDecay", 0.2);
+  else if (index === 7) await learner.mark("cooldown");
+  else if (index === 9) await learner.consolidate();
+  else if (index === 11) await learner.resetCarry([0]);
+  else if (index === 13) await learner.forget([0, 3, 11]);
+  else if (index === 15) await learner.grow(4);
+  else if (index === 16) learner.set("weightDecay", undefined);
+  else await learner.observe(batchAt(index));
+}
+const CHANGES = 20;
+
+/** What a program that is killed now leaves: its store without its owner. */
+function killed(store: Store): Store {
+  const open = store.open as NonNullable<Store["open"]>;
+  return { ...store, open: async (mode) => ({ ...(await open(mode)), alive: () => false }) };
+}
+
+describe.each(["strict", "relaxed"] as const)("a learner whose changes are recorded, %s", (durability) => {
+  it("goes on after each change as if it had not been killed there", async () => {
+    const never = await Learner.create(runtime, options());
+    const hashes: string[] = [await never.stateHash()];
+    for (let index = 0; index < CHANGES; index++) {
+      await change(never, index);
+      hashes.push(await never.stateHash());
+    }
+    const store = stores.memory();
+    let learner = await Learner.create(runtime, options({ store, durability }));
+    for (let index = 0; index < CHANGES; index++) {
+      expect(await learner.stateHash(), `before change ${index}`).toBe(hashes[index]);
+      await change(learner, index);
+      // The one before is left as it is: nothing ends it.
+      learner = await Learner.open(runtime, killed(store));
+    }
+    expect(await learner.stateHash()).toBe(hashes.at(-1));
+    expect(learner.storage).toMatchObject({ place: "memory", durability, damage: [] });
+    await learner.close();
+    const closed = await Learner.open(runtime, store);
+    expect(await closed.stateHash()).toBe(hashes.at(-1));
+    await closed.close();
+  });
+
+  it("records what a controller observes, and bytes and values as they are", async () => {
+    const more: Partial<LearnerOptions> = {
+      ...{ input: { shape: [4], dtype: "u8", scale: 1 / 255 }, schedule: controllers.plateau({ rate: 0.05, patience: 0, factor: 0.5 }) },
+      ...{ model: nn.sequential(nn.linear(3), nn.linear(2)), loss: (await import("palimpsest")).losses.meanSquaredError() },
+    };
+    const bytes = (step: number) => ({ x: new Uint8Array(12).map((_, i) => 17 * i + step), y: [0.5, -1, 2, 0.25, step, 1] });
+    const { memory: _, strategies: __, ...plain } = options(more);
+    const store = stores.memory();
+    const learner = await Learner.create(runtime, { ...plain, store, durability });
+    for (let step = 0; step < 6; step++) {
+      const { loss } = await learner.observe(bytes(step));
+      learner.control({ metric: loss });
+    }
+    await learner.commit();
+    const opened = await Learner.open(runtime, killed(store));
+    expect(await opened.stateHash()).toBe(await learner.stateHash());
+    expect(opened.learningRate).toBe(learner.learningRate);
+  });
+});
+
+describe("a store in use", () => {
+  it("is refused to a second learner that would write it, and to a new one when it holds one", async () => {
+    const store = stores.memory();
+    const learner = await Learner.create(runtime, options({ store, durability: "strict" }));
+    await expect(Learner.open(runtime, store)).rejects.toMatchObject({ code: "E_LOCKED" });
+    await learner.close();
+    await expect(Learner.create(runtime, options({ store, durability: "strict" }))).rejects.toMatchObject({ code: "E_STATE" });
+    const again = await Learner.open(runtime, store);
+    await again.close();
+  });
+
+  it("taken over makes the one before fail its next change, which is not done", async () => {
+    const store = stores.memory();
+    const before = await Learner.create(runtime, options({ store, durability: "strict" }));
+    await before.observe(batchAt(0));
+    const hash = await before.stateHash();
+    const after = await Learner.open(runtime, killed(store));
+    await expect(before.observe(batchAt(1))).rejects.toMatchObject({ code: "E_LOCKED" });
+    expect(await before.stateHash()).toBe(hash);
+    await after.observe(batchAt(1));
+    expect(after.step).toBe(2);
+  });
+
+  it("that cannot record is refused, and so is durability without a store", async () => {
+    const { open: _, ...single } = stores.memory();
+    await expect(Learner.create(runtime, options({ store: single, durability: "strict" }))).rejects.toThrow(/this store keeps one file/);
+    await expect(Learner.create(runtime, options({ durability: "strict" }))).rejects.toThrow(/expected option "store", got nothing/);
+    const learner = await Learner.create(runtime, options());
+    await expect(learner.commit()).rejects.toThrow(/the learner does not record its changes/);
+    expect(learner.storage).toBeUndefined();
+  });
+});
+
+describe("a change that cannot be recorded", () => {
+  it("is not done, and learning goes on when it can", async () => {
+    const store = stores.memory();
+    const open = store.open as NonNullable<Store["open"]>;
+    let full = false;
+    const limited: Store = {
+      ...store,
+      open: async (mode) => {
+        const files = await open(mode);
+        const refuse = (): void => {
+          if (full) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+        };
+        return {
+          ...files,
+          async create(...args) {
+            refuse();
+            return files.create(...args);
+          },
+          async write(...args) {
+            refuse();
+            return files.write(...args);
+          },
+        };
+      },
+    };
+    const learner = await Learner.create(runtime, options({ store: limited, durability: "strict" }));
+    await learner.observe(batchAt(0));
+    const hash = await learner.stateHash();
+    full = true;
+    await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_QUOTA" });
+    expect(await learner.stateHash()).toBe(hash);
+    full = false;
+    await learner.observe(batchAt(1));
+    const expected = await learner.stateHash();
+    await learner.close();
+    const opened = await Learner.open(runtime, store);
+    expect(await opened.stateHash()).toBe(expected);
+  });
+});
