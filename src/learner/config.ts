@@ -2,6 +2,7 @@ import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from
 import type { MemoryPolicy } from "../memory/policy.ts";
 import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { crossEntropy, type Loss } from "../nn/loss.ts";
+import { groupsOf } from "../optim/chain.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { asSchedule } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -10,6 +11,7 @@ import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 import type { MemoryPlan } from "./needs.ts";
+import { type AnyController, isController } from "./rates.ts";
 
 /** What a row of input is: its shape, how it is stored, and the numbers the model sees: value·scale + offset. */
 export interface InputSpec {
@@ -34,8 +36,8 @@ export interface LearnerOptions {
   /** What training makes small, and whether targets are labels or values. Default: {@link crossEntropy}. */
   readonly loss?: Loss;
   readonly optimizer: Optimizer;
-  /** The learning rate, by schedule or constant. */
-  readonly schedule: Schedule | number;
+  /** The learning rate: a schedule, a constant, or a controller, which {@link Learner.control} tells what was observed. */
+  readonly schedule: Schedule | number | AnyController;
   /** Which rows are kept for replay. Default: none. */
   readonly memory?: MemoryPolicy;
   /** Default: none, plain training on what arrives. */
@@ -51,6 +53,9 @@ export interface LearnerOptions {
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
+
+/** What traces the updates that no kernel does. */
+export type Recipe = typeof import("../optim/recipe.ts");
 
 /** Options checked, with defaults filled in and the model built. */
 export interface Config {
@@ -68,7 +73,7 @@ export interface Config {
   /** Labels of a row: 1, or the places before the classes; where targets are values, those of the output. */
   readonly targets: number;
   readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
+  readonly schedule: Schedule | AnyController;
   readonly memory: MemoryPlan | undefined;
   readonly strategies: readonly Strategy[];
   readonly weights: ReadonlyMap<string, Float32Array>;
@@ -76,11 +81,13 @@ export interface Config {
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
   readonly update: UpdateForm;
+  /** Undefined where a kernel does the whole update. */
+  readonly recipe: Recipe | undefined;
 }
 
 const KEYS = ["model", "input", "loss", "optimizer", "schedule", "memory", "strategies", "weights", "seed", "batchSize", "store", "update"];
 
-/** Returns the options checked, but for those of the memory. @throws E_CONFIG E_SHAPE */
+/** Returns the options checked; what a memory or a recipe needs is still to come. @throws E_CONFIG E_SHAPE */
 export function checkOptions(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
@@ -100,7 +107,7 @@ export function checkOptions(options: LearnerOptions): Config {
     input,
     loss,
     optimizer: options.optimizer,
-    schedule: asSchedule(options.schedule),
+    schedule: scheduleOf(options),
     memory: undefined,
     strategies,
     weights,
@@ -111,6 +118,7 @@ export function checkOptions(options: LearnerOptions): Config {
         : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
+    recipe: undefined,
   };
 }
 
@@ -145,6 +153,20 @@ function resolveInput(input: Shape | InputSpec): Required<InputSpec> {
   }
   const scale = checkNumber("Learner: input", "scale", spec.scale ?? 1);
   return { shape: spec.shape, dtype: spec.dtype ?? "f32", scale, offset: checkNumber("Learner: input", "offset", spec.offset ?? 0) };
+}
+
+/** Returns the schedule or controller, whose groups must be those that the optimizer tells apart. @throws E_CONFIG */
+function scheduleOf({ schedule: given, optimizer }: LearnerOptions): Config["schedule"] {
+  if (typeof given === "object" && given !== null && isController(given)) return given;
+  const schedule = asSchedule(given);
+  const used = new Set(groupsOf(optimizer).flatMap(({ schedule: name }) => name ?? []));
+  const known = Object.keys(schedule.groups ?? {});
+  const odd = [...used].find((name) => !known.includes(name)) ?? known.find((name) => !used.has(name));
+  if (odd === undefined) return schedule;
+  const list = (names: readonly string[]): string => names.join(", ") || "none";
+  fail("E_CONFIG", `Learner: schedule and optimizer differ in the groups they name; expected ${list([...used])}, got ${list(known)}`, {
+    hint: `Give ${used.has(odd) ? "schedules.perGroup" : "a group of optim.perGroup"} the name "${odd}".`,
+  });
 }
 
 function checkWeights(weights: ReadonlyMap<string, Float32Array>, specs: ReadonlyMap<string, ParamSpec>): void {

@@ -3,7 +3,6 @@ import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { scalarsOf } from "../optim/chain.ts";
-import { type Marks, placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Range } from "../state/arena.ts";
@@ -16,6 +15,7 @@ import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
+import { Rates } from "./rates.ts";
 import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
 import { metricsOf } from "./settings.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
@@ -69,11 +69,9 @@ export class Engine {
   /** Numbers changed while training. */
   readonly settings: Record<string, number>;
   readonly memory: Remembered | undefined;
-  /** What has happened that the schedule waits for: the step that came next, by name. */
-  marks: Marks;
+  readonly rates: Rates;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
-  readonly #schedule: number;
   #machine: Machine | undefined;
   #layout: StateLayout | undefined;
   #groups: readonly PlacedGroup[] = [];
@@ -92,19 +90,16 @@ export class Engine {
     memory: Remembered | undefined,
     initial: StateBytes,
     counters: Counters,
-    marks: Marks,
-    settings: Record<string, number>,
+    saved: SavedState | undefined,
   ) {
     this.#runtime = runtime;
     this.config = config;
     this.counters = counters;
-    this.settings = settings;
+    this.settings = { ...saved?.settings };
     this.#wasm = wasm;
     this.#initial = initial;
     this.memory = memory;
-    this.#schedule = wasm.alloc(scheduleBytes(config.schedule));
-    this.marks = marks;
-    placeSchedule(wasm.memory.buffer, this.#schedule, config.schedule, marks);
+    this.rates = new Rates(wasm, config.schedule, saved?.rates);
   }
 
   /** Returns an engine, ready where the batch size is known. */
@@ -113,7 +108,7 @@ export class Engine {
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
-    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved?.marks ?? {}, { ...saved?.settings });
+    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved);
     await engine.#build(Math.max(1, counters.batchSize));
     return engine;
   }
@@ -172,19 +167,14 @@ export class Engine {
 
   /** The learning rate of the next step. */
   get learningRate(): number {
-    return this.settings.learningRate ?? rateAt(this.#wasm.exports, this.#schedule, this.counters.step);
-  }
-
-  /** Tells the schedule, where it waits for that, that something happened before the next step. */
-  mark(name: string): void {
-    if (!Object.hasOwn(this.config.schedule.marks, name)) return;
-    this.marks = { ...this.marks, [name]: this.counters.step };
-    placeSchedule(this.#wasm.memory.buffer, this.#schedule, this.config.schedule, this.marks);
+    return this.settings.learningRate ?? this.rates.at(this.counters.step);
   }
 
   /** What programs read of the optimizer: at the next step, or for answers before it. */
   #scalars(behind: 0 | 1 = 0): Record<string, number> {
-    return scalarsOf(this.config.optimizer, this.layout.tensors, this.counters.step + 1, this.learningRate, this.settings, behind);
+    const { step } = this.counters;
+    const rateOf = (group?: string): number => this.settings.learningRate ?? this.rates.at(step, group);
+    return scalarsOf(this.config.optimizer, this.layout.tensors, step + 1, rateOf, this.settings, behind);
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */
@@ -386,6 +376,6 @@ export class Engine {
   close(): void {
     this.machine.close();
     this.memory?.close();
-    this.#wasm.free(this.#schedule);
+    this.rates.close();
   }
 }

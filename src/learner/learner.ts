@@ -1,6 +1,5 @@
 import type { Runtime } from "../backend/runtime.ts";
 import { checkKeys, fail } from "../errors.ts";
-import { checkMark } from "../optim/rate.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
@@ -102,7 +101,7 @@ export class Learner {
     const checkpoint = await decodeState(bytes, store.name, given);
     const saved = checkpoint.meta.config as SavedConfig;
     if (given !== undefined) checkSame(saved, given, store.name);
-    const config = given ?? (await resolveConfig(loadConfig(saved)));
+    const config = given ?? (await resolveConfig(await loadConfig(saved)));
     return new Learner(runtime, await Engine.open(runtime, config, restoreState(checkpoint, config, store.name)), store);
   }
 
@@ -139,8 +138,7 @@ export class Learner {
 
   /** What the schedule waits for, by name, and the step that came next where it has happened; null where it has not. */
   get scheduleMarks(): Readonly<Record<string, number | null>> {
-    const { config, marks } = this.#engine;
-    return Object.fromEntries(Object.keys(config.schedule.marks).map((name) => [name, marks[name] ?? null]));
+    return this.#engine.rates.marks;
   }
 
   /**
@@ -149,9 +147,19 @@ export class Learner {
    */
   async mark(name: string): Promise<void> {
     await this.#alone("mark", async () => {
-      checkMark("mark", this.#engine.config.schedule, name);
-      this.#engine.mark(name);
+      this.#engine.rates.checkMark(name);
+      this.#engine.rates.mark(name, this.step);
     });
+  }
+
+  /**
+   * Tells the controller that is the learner's schedule what was observed, before the next step: `control({ metric: 0.9 })` under
+   * `controllers.plateau`. Returns its state, whose `rate` the next step has; it is saved with the rest.
+   * @throws E_CONFIG where the schedule is no controller; E_DATA on what it cannot use; E_STATE
+   */
+  control(observation: unknown): { readonly rate: number } {
+    this.#alive("control");
+    return this.#engine.rates.control(observation);
   }
 
   /** Returns a number of the optimizer as the next step will read it: `learningRate`, `weightDecay`, `clipByGlobalNorm.maxNorm`. @throws E_CONFIG E_STATE */
@@ -252,7 +260,7 @@ export class Learner {
   async consolidate(): Promise<void> {
     const boundary = await this.#alone("consolidate", async () => {
       this.#engine.counters.boundaries += 1;
-      this.#engine.mark("boundary");
+      this.#engine.rates.mark("boundary", this.step);
       return this.#engine.counters.boundaries;
     });
     this.#events.emit("boundary", { boundary, step: this.step });

@@ -3,7 +3,7 @@ import type { ModelScope } from "../nn/layer.ts";
 import type { Tensor } from "../program/graph.ts";
 import { sizeOf } from "../program/shape.ts";
 import { add, div, grad, less, mul, reshape, slice, sum, toF32 } from "../program/tensor.ts";
-import type { MemoryPlan } from "./needs.ts";
+import type { MemorySpec } from "./remember.ts";
 
 /** Looks on while a step is traced, and adds outputs to it. */
 export interface Watch {
@@ -16,7 +16,7 @@ export interface Watch {
 }
 
 /** Returns what measures one step. */
-export function watchStep({ scores, embeds, adaptive }: Pick<MemoryPlan, "scores" | "embeds" | "adaptive">): Watch {
+export function watchStep({ scores, embeds, adaptive }: Pick<MemorySpec, "scores" | "embeds" | "adaptive">): Watch {
   let features: Tensor | undefined;
   const rectified: Tensor[] = [];
   return {

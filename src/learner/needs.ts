@@ -12,10 +12,13 @@ import {
   storesOf,
 } from "../memory/policy.ts";
 import type { MemoryHost } from "../memory/slots.ts";
+import { type Watch, watchStep } from "./measure.ts";
 import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
 
 /** What a learner's memory is made for, and how it is opened. */
 export interface MemoryPlan extends MemorySpec {
+  /** Returns what measures rows while a step is traced. */
+  watch(): Watch;
   open(host: MemoryHost, seed: number, saved?: SavedMemory): Remembered;
 }
 
@@ -70,7 +73,7 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
 }
 
 function opening(spec: MemorySpec): MemoryPlan {
-  return { ...spec, open: (host, seed, saved) => new Remembered(host, spec, seed, saved) };
+  return { ...spec, watch: () => watchStep(spec), open: (host, seed, saved) => new Remembered(host, spec, seed, saved) };
 }
 
 /** A leaf of the tree of priorities (f64), and its part of the nodes above it, each of eight. */

@@ -1,8 +1,7 @@
 import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
 import type { Results } from "../optim/optimizer.ts";
-import { averagedOf, partsOfVector } from "../optim/recipe.ts";
-import { recordUpdate } from "../optim/step.ts";
+import { recordKernel } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
@@ -11,9 +10,8 @@ import { compileProgram } from "../program/trace.ts";
 import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup, Term } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
-import type { Config } from "./config.ts";
+import type { Config, Recipe } from "./config.ts";
 import type { StateLayout, TrainedLayout } from "./layout.ts";
-import { watchStep } from "./measure.ts";
 
 /** The groups that join a step, with the place of each among the rows. */
 export interface PlacedGroup extends RowGroup {
@@ -46,7 +44,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
       const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
       // What layers keep, and what is told of a step, is that of the parameters as they are.
       const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
-      const watch = tells && config.memory ? watchStep(config.memory) : undefined;
+      const watch = tells ? config.memory?.watch() : undefined;
       const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
       const rowLoss = lossOf(logits, labels, config);
       watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });
@@ -74,16 +72,17 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     graph.unless = kept.reduce(maximum, trained);
     graph.outputs.set("broken", graph.unless);
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
+    const { recipe } = config;
     const gradientsAt = (at: Tensor): Tensor => {
-      const parts = new Map(Object.entries(partsOfVector(at, layout.tensors)));
+      const parts = new Map(Object.entries((recipe as Recipe).partsOfVector(at, layout.tensors)));
       const there = pack(grad(lossAt(parts, false), [...parts.values()]));
       graph.unless = maximum(graph.unless as Tensor, max(huge(there)));
       return there;
     };
     const inputs = { params: flat, grads, slots: slotLeaves(graph, layout), tensors: layout.tensors, gradientsAt };
-    const metrics = recordUpdate(config.optimizer, inputs, config.update);
+    const metrics = recipe === undefined ? recordKernel(config.optimizer, inputs) : recipe.recordRecipe(config.optimizer, inputs);
     graph.outputs.set("broken", graph.unless);
-    for (const [name, value] of Object.entries(metrics)) graph.outputs.set(`optimizer/${name}`, value);
+    for (const [name, value] of Object.entries(metrics ?? {})) graph.outputs.set(`optimizer/${name}`, value);
     if (config.memory?.measured === false) recordKept(graph, layout);
   });
 }
@@ -123,6 +122,7 @@ function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
 
 function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
   const { flat, tensors } = layout;
+  const { averagedOf, partsOfVector } = config.recipe as Recipe;
   const averaged = averagedOf(config.optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
   return new Map(Object.entries(partsOfVector(averaged as Tensor, tensors)));
 }

@@ -1,11 +1,14 @@
-/** The options of a learner checked, with what its memory needs. */
+/** The options of a learner checked, with what its memory and optimizer need. */
+import { hasKernel } from "../optim/step.ts";
 import { type Config, checkOptions, type LearnerOptions } from "./config.ts";
 import { layOutState } from "./layout.ts";
 import { stepPlan } from "./programs.ts";
 
-/** Returns the options checked; what a memory needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
+/** Returns the options checked; what a memory or a recipe needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
 export async function resolveConfig(options: LearnerOptions): Promise<Config> {
-  const config = checkOptions(options);
+  const checked = checkOptions(options);
+  const { optimizer, update } = checked;
+  const config = update === "kernel" && hasKernel(optimizer) ? checked : { ...checked, recipe: await import("../optim/recipe.ts") };
   if (options.memory === undefined) return config;
   const { strategies, targets } = config;
   const { planMemory } = await import("./needs.ts");

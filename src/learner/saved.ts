@@ -6,8 +6,7 @@ import { fromConfig, lossFrom } from "../nn/config.ts";
 import type { LayerConfig } from "../nn/layer.ts";
 import type { Loss } from "../nn/loss.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom } from "../optim/config.ts";
-import { scheduleFrom } from "../optim/revive.ts";
-import type { ScheduleConfig } from "../optim/schedule.ts";
+import { rateFrom } from "../optim/revive.ts";
 import { strategyFrom } from "../strategy/config.ts";
 import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
 
@@ -17,7 +16,7 @@ export interface SavedConfig {
   readonly input: Required<InputSpec>;
   readonly loss: Pick<Loss, "kind" | "options">;
   readonly optimizer: OptimizerConfig;
-  readonly schedule: ScheduleConfig;
+  readonly schedule: { readonly kind: string; readonly options: Readonly<Record<string, unknown>> };
   readonly memory: MemoryPolicy | null;
   readonly strategies: readonly { readonly name: string; readonly config: Readonly<Record<string, unknown>> | null }[];
   readonly seed: number;
@@ -54,13 +53,13 @@ export function signatureOf(model: LayerConfig, input: Required<InputSpec>): str
 }
 
 /** Returns options from plain data. @throws E_UNSUPPORTED for a part that is not of this package */
-export function loadConfig(saved: SavedConfig): LearnerOptions {
+export async function loadConfig(saved: SavedConfig): Promise<LearnerOptions> {
   return {
     model: fromConfig(saved.model),
     input: saved.input,
     loss: lossFrom(saved.loss),
     optimizer: optimizerFrom(saved.optimizer),
-    schedule: scheduleFrom(saved.schedule),
+    schedule: await rateFrom(saved.schedule),
     ...(saved.memory === null ? {} : { memory: saved.memory }),
     strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
     seed: saved.seed,

@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
+import type { SavedRates } from "./rates.ts";
 import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
 
@@ -47,7 +48,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     config: saveConfig(config),
     counters: { ...counters },
     random: {},
-    schedule: { step: counters.step, marks: engine.marks, settings: { ...engine.settings } },
+    schedule: { step: counters.step, ...engine.rates.save(), settings: { ...engine.settings } },
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
@@ -84,8 +85,9 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
-  const { marks = {}, settings = {} } = meta.schedule as Partial<Pick<SavedState, "marks" | "settings">>;
-  return { state, counters, marks, settings, index: tensors.get("memory/index")?.data.slice(), refused };
+  const { marks = {}, control, settings = {} } = meta.schedule as Partial<SavedRates & Pick<SavedState, "settings">>;
+  const rates = { marks, ...(control && { control }) };
+  return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused };
 }
 
 function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {
@@ -173,9 +175,11 @@ export async function hashState(engine: Engine): Promise<string> {
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const { memory } = engine;
   const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
-  const names = Object.keys(engine.config.schedule.marks);
-  const marks = new Uint8Array(Float64Array.from(names, (name) => engine.marks[name] ?? Number.POSITIVE_INFINITY).buffer);
+  const { rates } = engine;
+  const marks = new Uint8Array(Float64Array.from(Object.values(rates.marks), (update) => update ?? Number.POSITIVE_INFINITY).buffer);
   const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  const settings = changed.length === 0 ? [] : [new TextEncoder().encode(JSON.stringify(changed))];
+  const { control } = rates.save();
+  const told = [...(changed.length === 0 ? [] : [changed]), ...(control === undefined ? [] : [control])];
+  const settings = told.map((part) => new TextEncoder().encode(JSON.stringify(part)));
   return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried, marks, ...settings]);
 }

@@ -1,6 +1,6 @@
 /** What a learner goes on from, beside its options. */
 import type { Settings } from "../optim/chain.ts";
-import type { Marks } from "../optim/rate.ts";
+import type { SavedRates } from "./rates.ts";
 import type { SavedMemory } from "./remember.ts";
 
 /** What counts as state beside the arenas. */
@@ -26,8 +26,7 @@ export interface StateBytes {
 export interface SavedState extends SavedMemory {
   readonly state: StateBytes;
   readonly counters: Counters;
-  /** What happened that the schedule waits for. */
-  readonly marks: Marks;
+  readonly rates: SavedRates;
   /** Numbers changed while training. */
   readonly settings: Settings;
 }

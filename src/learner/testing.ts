@@ -4,8 +4,8 @@ import type { Runtime } from "../backend/runtime.ts";
 import { scalarsOf } from "../optim/chain.ts";
 import type { Optimizer, Results } from "../optim/optimizer.ts";
 import type { Placed } from "../optim/places.ts";
-import { averagedOf, partsOfVector } from "../optim/recipe.ts";
-import { recordUpdate, type UpdateForm } from "../optim/step.ts";
+import { averagedOf, partsOfVector, recordRecipe } from "../optim/recipe.ts";
+import { hasKernel, recordKernel, type UpdateForm } from "../optim/step.ts";
 import type { Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
@@ -74,7 +74,8 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
       ...(curvature && { curvature: () => vector("curvature") }),
       ...(loss && { gradientsAt }),
     };
-    for (const [name, value] of Object.entries(recordUpdate(optimizer, inputs, update))) graph.outputs.set(name, value);
+    if (update === "kernel" && hasKernel(optimizer)) recordKernel(optimizer, inputs);
+    else for (const [name, value] of Object.entries(recordRecipe(optimizer, inputs))) graph.outputs.set(name, value);
   });
   const answering = compileProgram((graph) => {
     const averaged = averagedOf(optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
@@ -97,7 +98,7 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
   };
   for (let step = 0; step < steps; step++) {
     const rate = typeof learningRate === "number" ? learningRate : (learningRate[step] as number);
-    const scalars = scalarsOf(optimizer, tensors, step + 1, rate);
+    const scalars = scalarsOf(optimizer, tensors, step + 1, () => rate);
     io.setScalars(scalars);
     io.setStep(step);
     for (const [name, values] of Object.entries({ grads: grads?.[step], noise: noise?.[step], curvature }))

@@ -78,6 +78,7 @@ export function groupsOf(optimizer: Optimizer): Group[] {
 interface Difference {
   readonly rateScale: number;
   readonly weightDecay: number | undefined;
+  readonly schedule: string | undefined;
 }
 
 /** Returns how each group of parameters differs, at least one. */
@@ -87,7 +88,11 @@ function differences(optimizer: Optimizer, tensors: readonly Placed[]): Differen
   for (const { path, group } of tensors) {
     const own = groups.filter(({ match }) => new RegExp(match).test(path));
     const rateScale = own.reduce((product, { rateScale = 1 }) => product * rateScale, 1);
-    found[group] ??= { rateScale, weightDecay: own.findLast(({ weightDecay }) => weightDecay !== undefined)?.weightDecay };
+    found[group] ??= {
+      rateScale,
+      weightDecay: own.findLast(({ weightDecay }) => weightDecay !== undefined)?.weightDecay,
+      schedule: own.findLast(({ schedule }) => schedule !== undefined)?.schedule,
+    };
   }
   return found;
 }
@@ -109,7 +114,7 @@ export function scalarsOf(
   optimizer: Optimizer,
   tensors: readonly Placed[],
   k: number,
-  learningRate: number,
+  rateOf: (group?: string) => number,
   settings: Settings = {},
   behind: 0 | 1 = 0,
 ): Record<string, number> {
@@ -118,11 +123,11 @@ export function scalarsOf(
   let update = k;
   for (const { part, prefix } of partsOf(optimizer)) {
     const at = Math.max(1, update - behind);
-    const hyper = hyperOf(part, learningRate, settings, prefix);
+    const hyper = hyperOf(part, rateOf(), settings, prefix);
     for (const [name, value] of Object.entries(part.scalars(at, hyper))) scalars[scalarName(prefix, name)] = value;
     if (differing.length > 1) {
-      for (const [group, { rateScale, weightDecay = hyper.weightDecay ?? 0 }] of differing.entries()) {
-        const own = part.scalars(at, { ...hyper, learningRate: hyper.learningRate * rateScale, weightDecay });
+      for (const [group, { rateScale, weightDecay = hyper.weightDecay ?? 0, schedule }] of differing.entries()) {
+        const own = part.scalars(at, { ...hyper, learningRate: rateOf(schedule) * rateScale, weightDecay });
         for (const name of part.rates) scalars[scalarName(prefix, name, group)] = own[name] as number;
       }
     }
@@ -139,5 +144,5 @@ function hyperOf(
   prefix: string,
 ): Hyper & { readonly learningRate: number } {
   const own = Object.keys(hyper).map((name) => [name, settings[prefix + name] ?? options[name]]);
-  return { ...Object.fromEntries(own), learningRate: settings.learningRate ?? learningRate };
+  return { ...Object.fromEntries(own), learningRate };
 }

@@ -33,15 +33,15 @@ export function decoupledDecay(options: DecoupledDecayOptions): Transform {
 }
 
 /**
- * Returns differences between parameters by their paths: rates are multiplied by `rateScale`, decays set to `weightDecay`. Where patterns
- * overlap, scales multiply and the last decay counts.
+ * Returns differences between parameters by their paths: rates are multiplied by `rateScale` and follow the `schedule` they name, decays
+ * are set to `weightDecay`. Where patterns overlap, scales multiply, and the last decay and schedule count.
  * @throws E_CONFIG
  */
 export function perGroup(options: { readonly groups: readonly Group[] }): Transform {
   const where = "optim.perGroup";
   checkKeys(where, options, ["groups"]);
   for (const group of options.groups) {
-    checkKeys(`${where}: group`, group, ["match", "rateScale", "weightDecay"]);
+    checkKeys(`${where}: group`, group, ["match", "rateScale", "weightDecay", "schedule"]);
     patternsOf(where, "match", [group.match]);
     for (const name of ["rateScale", "weightDecay"] as const)
       if (group[name] !== undefined) checkNumber(where, name, group[name], ranges.natural);

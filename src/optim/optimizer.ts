@@ -58,6 +58,8 @@ export interface Group {
   readonly rateScale?: number;
   /** In place of the optimizer's own. */
   readonly weightDecay?: number;
+  /** The group of `schedules.perGroup` whose rate it has. Default "rest". */
+  readonly schedule?: string;
 }
 
 /** What rules and transforms have in common. */

@@ -51,7 +51,7 @@ export function ratesAt(kernels: ScheduleKernels, address: number, first: number
 }
 
 /** Refuses the name of a mark that a schedule does not wait for. @throws E_CONFIG */
-export function checkMark(where: string, schedule: Schedule, name: string): void {
+export function checkMark(where: string, schedule: Pick<Schedule, "marks">, name: string): void {
   if (Object.hasOwn(schedule.marks, name)) return;
   const known = Object.keys(schedule.marks);
   const near = nearestName(name, known);

@@ -1,26 +1,22 @@
 /** The whole update of a chain as ordinary operations. */
 import { fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
-import { add, cos, less, log, mul, pack, select, sqrt, sub, uniform } from "../program/tensor.ts";
-import { groupCount, type Named, partsOf, scalarName } from "./chain.ts";
+import { add, cos, less, log, mul, pack, reshape, select, sqrt, sub, uniform } from "../program/tensor.ts";
+import { groupCount, type Named, partsOf, scalarName, slotsOf } from "./chain.ts";
 import type { Optimizer, Results, UpdateInputs, UpdateResult } from "./optimizer.ts";
 import { type Placed, partOf, type SlotPlace, slotPlaces } from "./places.ts";
+import type { StepInputs } from "./step.ts";
 
-/** What an update is made from: `params` and `slots` are leaves of the state; `grads` are laid out as `params` are. */
-export interface StepInputs {
-  readonly params: Tensor;
-  readonly grads: Tensor;
-  /** By the names that {@link slotsOf} gives them. */
-  readonly slots: Results;
-  readonly tensors: readonly Placed[];
-  /** Returns a scalar by its name. Default: one of the program. */
-  readonly scalar?: (name: string) => Tensor;
-  /** Normal numbers [n] in place of those of a stream. */
-  readonly normal?: (stream: string) => Tensor;
-  /** Returns the gradients [n] of the loss at other parameters [n]. */
-  readonly gradientsAt?: (params: Tensor) => Tensor;
-  /** Returns the diagonal of the Hessian [n] in place of an estimate. */
-  readonly curvature?: () => Tensor;
+/** Records the update of all parameters as its operations; returns what is to be told of it. */
+export function recordRecipe(optimizer: Optimizer, inputs: StepInputs): Results {
+  const { params, slots, tensors } = inputs;
+  const result = updateOf(optimizer, inputs);
+  assign(params, result.params, slotPlaces({ name: "params", per: "parameter" }, tensors));
+  for (const slot of slotsOf(optimizer)) {
+    const value = result.slots[slot.name];
+    if (value !== undefined) assign(slots[slot.name] as Tensor, value, slotPlaces(slot, tensors));
+  }
+  return result.metrics ?? {};
 }
 
 /** Returns the new vectors, slots by the names that {@link slotsOf} gives them. */
@@ -43,6 +39,18 @@ export function updateOf(optimizer: Optimizer, inputs: StepInputs): UpdateResult
     return { ...result, slots: { ...Object.fromEntries(held), ...qualified(result.slots) } };
   };
   return run(partsOf(optimizer), inputs);
+}
+
+/** Sets a range of the state; parts that were computed one by one go where they belong without being put together first. */
+function assign(target: Tensor, value: Tensor, places: readonly SlotPlace[]): void {
+  const { effects } = target.graph;
+  const count = places.length;
+  if (value.op !== "pack" || value.inputs.length !== count) effects.push({ kind: "assign", target, value: reshape(value, target.shape) });
+  else
+    for (const [i, place] of places.entries()) {
+      const [to, from] = [partOf(target, place, i, count), partOf(value, place, i, count)];
+      if (to !== from) effects.push({ kind: "assign", target: to, value: from });
+    }
 }
 
 /** Returns the weights that an optimizer answers with where it averages them: those of its first part that does. */

@@ -1,5 +1,7 @@
-/** Schedules made again from what checkpoints keep. */
+/** Schedules and controllers made again from what checkpoints keep. */
 import { fail, nearestName } from "../errors.ts";
+import type { Controller } from "./controller.ts";
+import * as controllers from "./controllers.ts";
 import type { ScheduleConfig, ScheduleKind } from "./schedule.ts";
 import * as schedules from "./schedules.ts";
 
@@ -28,6 +30,32 @@ const makers: Readonly<Record<ScheduleKind, (options: never) => schedules.Schedu
   restartOn: ({ event, schedule }: Options) => schedules.restartOn(event as string, inner(schedule)),
   perGroup: (groups: Options) => schedules.perGroup(Object.fromEntries(Object.entries(groups).map(([name, part]) => [name, inner(part)]))),
 };
+
+/** Every controller by its kind. */
+const steering = {
+  autoLrs: controllers.autoLrs,
+  fedHyper: controllers.fedHyper,
+  fedHyperClient: controllers.fedHyperClient,
+  homeostatic: controllers.homeostatic,
+  hypergradient: controllers.hypergradient,
+  plateau: controllers.plateau,
+  signalToNoise: controllers.signalToNoise,
+} as Readonly<Record<string, (options: never) => AnyController | Promise<AnyController>>>;
+
+/** A controller of any kind. */
+type AnyController = Controller<{ readonly rate: number }, unknown>;
+
+/** Returns the schedule or controller that its kind and options came from. @throws E_UNSUPPORTED for a kind that is not known; E_CONFIG */
+export async function rateFrom({
+  kind,
+  options,
+}: {
+  readonly kind: string;
+  readonly options: Options;
+}): Promise<schedules.Schedule | AnyController> {
+  if (Object.hasOwn(steering, kind)) return (steering[kind] as (options: never) => AnyController)(options as never);
+  return scheduleFrom({ kind: kind as ScheduleKind, options });
+}
 
 /** The kinds of schedules. */
 export const scheduleKinds: readonly string[] = Object.keys(makers);

@@ -10,11 +10,18 @@ import { titles } from "./targets.mjs";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const peers = `${here}peers`;
 
-/** A program that learns, and no more. */
-const learning = `
+/**
+ * A program that learns, and no more: in a function, or at the top of its module, where `await` makes Rollup keep what chunks share in files of
+ * their own, each compressed apart.
+ * @param {boolean} atTop
+ */
+const learning = (atTop) => `
 import { Learner, nn, openRuntime, optim } from "palimpsest";
-const model = nn.sequential(nn.linear(256), nn.relu(), nn.classifier({ capacity: 10 }));
-export const learner = await Learner.create(await openRuntime(), { model, input: [784], optimizer: optim.adamw(), schedule: 1e-3 });
+const start = async () => {
+  const model = nn.sequential(nn.linear(256), nn.relu(), nn.classifier({ capacity: 10 }));
+  return Learner.create(await openRuntime(), { model, input: [784], optimizer: optim.adamw(), schedule: 1e-3 });
+};
+export const learner = ${atTop ? "await " : ""}start();
 `;
 
 /**
@@ -61,13 +68,15 @@ const row = (library, kind, variant, bytes) => ({
 /** Returns a row for what is loaded at once, without Wasm, and for each part that is loaded when used. */
 export async function run() {
   const all = (/** @type {string[]} */ ...names) => names.map((name) => `export * from "${name}";`).join("\n");
-  const core = await bundle(here, learning);
+  const core = await bundle(here, learning(false));
+  const coreAtTop = await bundle(here, learning(true));
   const own = await bundle(here, all("palimpsest"));
   const jax = await bundle(peers, all("@jax-js/jax"));
   const tfjs = await bundle(peers, all("@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"));
   const wasm = await readFile(`${peers}/node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm`);
   return [
     row("Palimpsest", "palimpsest", "core", core.atOnce),
+    row("Palimpsest", "palimpsest", "core, awaited at the top of a module", coreAtTop.atOnce),
     row("Palimpsest", "palimpsest", "all of it", own.atOnce),
     ...own.chunks.map(({ file, bytes }) =>
       row(

@@ -4,9 +4,9 @@
  */
 import { adamw } from "../../src/optim/adamw.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
-import { type StepInputs, updateOf } from "../../src/optim/recipe.ts";
+import { updateOf } from "../../src/optim/recipe.ts";
 import { sgd } from "../../src/optim/sgd.ts";
-import { recordUpdate } from "../../src/optim/step.ts";
+import { recordKernel, type StepInputs } from "../../src/optim/step.ts";
 import type { Effect, Graph, Tensor } from "../../src/program/graph.ts";
 import { apply, type Op, ops } from "../../src/program/ops.ts";
 import type { DType } from "../../src/program/plan.ts";
@@ -359,7 +359,7 @@ function updated(choose: (draw: Draw) => Optimizer): Row {
       const next = updateOf(optimizer, inputs(x));
       return { params: next.params, ...next.slots };
     };
-    return told(JSON.stringify(optimizer.options), args, record, (x) => recordUpdate(optimizer, inputs(x), "kernel"));
+    return told(JSON.stringify(optimizer.options), args, record, (x) => recordKernel(optimizer, inputs(x)));
   };
 }
 

@@ -75,15 +75,18 @@ describe("the built package", () => {
     expect(execFileSync(process.execPath, ["script.mjs"], { cwd: folder, encoding: "utf8" })).toBe("PalimpsestError wasm\n");
   });
 
-  it("gives a program's tests the numbers of a schedule, and their picture", () => {
+  it("gives a program's tests the numbers of schedules and optimizers, and a picture", () => {
     const program = `
-import { schedules } from "palimpsest";
-import { scheduleAt } from "palimpsest/testing";
+import { optim, schedules } from "palimpsest";
+import { applyOptimizer, scheduleAt } from "palimpsest/testing";
 const schedule = schedules.cosine({ peak: 1, total: 2 });
+const params = { w: { shape: [2], data: [1, 2] } };
+const applied = await applyOptimizer(optim.sgd(), { params, grads: [{ w: [1, 0] }, { w: [0, 2] }], learningRate: [0.5, 1] });
+console.log(applied.params.map(({ w }) => w.join(" ")).join());
 console.log([...(await scheduleAt(schedule, [0, 1, 2]))].join(), (await schedules.plot(schedule, { steps: 3 })).slice(0, 4));
 `;
-    writeFileSync(join(folder, "rates.mjs"), program);
-    expect(execFileSync(process.execPath, ["rates.mjs"], { cwd: folder, encoding: "utf8" })).toBe("1,0.5,0 <svg\n");
+    writeFileSync(join(folder, "numbers.mjs"), program);
+    expect(execFileSync(process.execPath, ["numbers.mjs"], { cwd: folder, encoding: "utf8" })).toBe("0.5 2,0.5 0\n1,0.5,0 <svg\n");
   });
 
   it.skipIf(!existsSync(deno) && process.env.CI !== "true")("works in Deno straight from its file", () => {

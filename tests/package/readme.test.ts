@@ -26,6 +26,23 @@ describe("README's example", () => {
     expect(await run(example.replace(/strategies: \[.*\],/, ""))).toBeLessThan(0.25);
   });
 
+  it("of rates and optimizers runs, and reaches what it speaks of", async () => {
+    const code = /## Rates and optimizers[\s\S]*?```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+    const { nn, openRuntime } = await import("palimpsest");
+    const body = code
+      .replace(/import \{([^}]*)\} from "palimpsest";/, "const {$1} = palimpsest;")
+      .replace("await learner.mark", "await learner.observe(stream[0]); await learner.mark");
+    const AsyncFunction = (async () => undefined).constructor as new (
+      ...text: string[]
+    ) => (...given: unknown[]) => Promise<{ scheduleMarks: object; get(name: string): number }>;
+    const model = nn.sequential(nn.flatten(), nn.classifier({ capacity: 2 }));
+    const stream = [{ x: new Float32Array(2 * 784).fill(0.5), y: [0, 1] }];
+    const program = new AsyncFunction("palimpsest", "runtime", "model", "stream", `${body}; return learner;`);
+    const learner = await program(await import("palimpsest"), await openRuntime({ backend: "wasm" }), model, stream);
+    expect(learner.scheduleMarks).toEqual({ cooldown: 1 });
+    expect(learner.get("weightDecay")).toBe(0.05);
+  });
+
   it("shows a support table of all operations there are", () => {
     const count = (family: string): number => Object.keys(table[family] ?? {}).length;
     const shown = /^\| operations \|.*\n(\|.*\n)*/m.exec(readme)?.[0].trim();
