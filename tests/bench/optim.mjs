@@ -118,7 +118,7 @@ async function measure(source, runtime, { make, slots: wanted, norms = false }, 
   const most = count > MI ? 3 : TURNS;
   for (let turn = 0, spent = 0; turn <= most && spent < 3000; turn++) {
     between();
-    io.setScalars(scalarsOf(optimizer, layout.tensors, turn + 1, LEARNING_RATE));
+    io.setScalars(scalarsOf(optimizer, layout.tensors, turn + 1, () => LEARNING_RATE));
     io.setStep(turn);
     if (io.bytes.length > rest) machine.write(program, rest, io.bytes.subarray(rest));
     const began = performance.now();

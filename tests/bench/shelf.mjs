@@ -46,18 +46,23 @@ export const shelf = {
 
 const COLUMNS = 256;
 
-/** Returns the plan of an optimizer's update, its layout and the bytes of its state. @param {Source} source @param {Optimizer} optimizer @param {number} count of parameters, a multiple of 256 */
-export function planUpdate({ Arena, compileProgram, layOutTrained, leafOf, recordUpdate, slotLeaves }, optimizer, count) {
-  const arena = new Arena("state");
+/**
+ * Returns the plan of an optimizer's update, by the hand-written kernel where there is one, its layout, the bytes of its state and how many
+ * numbers it keeps for each parameter.
+ * @param {Source} source @param {Optimizer} optimizer @param {number} count of parameters, a multiple of 256
+ */
+export function planUpdate(source, optimizer, count) {
+  const arena = new source.Arena("state");
   const params = new Map([
     ["weight", { shape: [count / COLUMNS - 1, COLUMNS] }],
     ["bias", { shape: [COLUMNS] }],
   ]);
-  const layout = layOutTrained(arena, optimizer, params);
+  const layout = source.layOutTrained(arena, optimizer, params);
   const { flat, tensors } = layout;
-  const plan = compileProgram((graph) => {
+  const record = source.hasKernel(optimizer) ? source.recordKernel : source.recordRecipe;
+  const plan = source.compileProgram((graph) => {
     const grads = graph.input("grads", flat.shape, "f32");
-    recordUpdate(optimizer, { params: leafOf(graph, flat), grads, slots: slotLeaves(graph, layout), tensors }, "kernel");
+    record(optimizer, { params: source.leafOf(graph, flat), grads, slots: source.slotLeaves(graph, layout), tensors });
   });
   const slots = [...layout.slots.values()].reduce((sum, { range }) => sum + range.byteLength / 4, 0) / count;
   return { plan, layout, stateBytes: arena.bytes, slots };

@@ -6,6 +6,7 @@ export { layOutTrained } from "../../src/learner/layout.ts";
 export { slotLeaves } from "../../src/learner/programs.ts";
 export { scalarsOf } from "../../src/optim/chain.ts";
 export * as optim from "../../src/optim/index.ts";
-export { recordUpdate } from "../../src/optim/step.ts";
+export { recordRecipe } from "../../src/optim/recipe.ts";
+export { hasKernel, recordKernel } from "../../src/optim/step.ts";
 export { compileProgram } from "../../src/program/trace.ts";
 export { Arena, leafOf } from "../../src/state/arena.ts";

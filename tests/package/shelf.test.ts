@@ -9,16 +9,6 @@ const planOf = (name: string) => {
   return planUpdate(source, entry.make(source.optim), COUNT);
 };
 
-describe("what optimizers keep", () => {
-  // Muon's second number is the mean square of what AdamW steps, which the vectors need.
-  const meant = Object.entries(shelf).map(([name, { slots }]) => [name, name === "Muon" ? 2 : slots] as const);
-  it.each(meant)("%s: %d numbers for each parameter, as its method says", (name, slots) => {
-    const { slots: kept } = planOf(name);
-    // One number for a tensor, a row or a column is next to nothing.
-    expect(Math.abs(kept - slots)).toBeLessThan(0.02);
-  });
-});
-
 describe("the bytes that a plan moves", () => {
   it.each([
     ["SGD", 12],
