@@ -15,7 +15,7 @@ import { gradients } from "./update.mjs";
 
 const MI = 2 ** 20;
 /** An update over 1 Mi parameters is timed this often; over 10 Mi, and where turns come to three seconds, less. */
-const TURNS = 7;
+const TURNS = 15;
 
 /** Returns the rows of every optimizer that the backends can run. @returns {Promise<Row[]>} */
 export async function run() {
@@ -115,7 +115,7 @@ async function measure(source, runtime, { make, slots: wanted, norms = false }, 
   machine.write(program, 0, io.bytes);
   /** @type {number[]} */
   const turns = [];
-  const most = count > MI ? 3 : TURNS;
+  const most = count > MI ? TURNS / 3 : TURNS;
   for (let turn = 0, spent = 0; turn <= most && spent < 3000; turn++) {
     between();
     io.setScalars(scalarsOf(optimizer, layout.tensors, turn + 1, () => LEARNING_RATE));
