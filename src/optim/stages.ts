@@ -20,7 +20,7 @@ export interface RewarmOptions {
   warmupFraction?: number;
   /** A stage's final rate over its peak, default 0.1. */
   finalRatio?: number;
-  /** Where stages after the first begin to warm up: at 0 (default), or at their final rate. */
+  /** Where stages after the first begin to warm up: "zero" (default), or "final": their final rate. */
   from?: "zero" | "final";
   warmupOffset?: WarmupOffset;
 }

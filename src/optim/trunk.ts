@@ -25,6 +25,7 @@ export interface InfiniteOptions {
   style?: Style;
   /** α of the inverse square root 1/√(1 + αx), default 10. */
   timescale?: number;
+  /** Warm-up multiplies the peak by (t + 1)/W with 1 (default), by t/W with 0. */
   warmupOffset?: 0 | 1;
 }
 
@@ -37,12 +38,17 @@ export interface InfiniteTasksOptions {
   finalRatio: number;
   /** Updates of each task. */
   tasks: readonly number[];
-  /** Where phases end, as shares of a task's updates, rounded down: warm-up (default 0.05), cooldown (0.15) and constant phase (0.8). */
+  /** Where warm-up ends, as a share of a task's updates, rounded down. Default 0.05. */
   warmupEnd?: number;
+  /** Where the cooldown ends. Default 0.15. */
   cooldownEnd?: number;
+  /** Where the constant phase ends. Default 0.8. */
   constantEnd?: number;
+  /** Shape of the cooldown, default "cosine". */
   style?: Style;
+  /** α of the inverse square root 1/√(1 + αx), default 10. */
   timescale?: number;
+  /** Warm-up multiplies the peak by (t + 1)/W with 1 (default), by t/W with 0. */
   warmupOffset?: 0 | 1;
 }
 
@@ -65,6 +71,7 @@ export interface CooldownOptions {
   length?: number;
   /** Default "linear"; "sqrt" is 1 - √p. */
   shape?: "linear" | "sqrt" | "cosine" | "mirrorCosine" | "square" | "exponential";
+  /** Warm-up multiplies the peak by (t + 1)/W with 1 (default), by t/W with 0. */
   warmupOffset?: 0 | 1;
 }
 

@@ -64,7 +64,9 @@ export function upgd(options: UpgdOptions = {}): Optimizer {
 }
 
 /** Options of {@link adaUpgd}. */
-export interface AdaUpgdOptions extends Omit<UpgdOptions, "order" | "scope" | "protect"> {
+export interface AdaUpgdOptions extends Omit<UpgdOptions, "scale" | "order" | "scope" | "protect"> {
+  /** c: multiplies the step. Default 2. */
+  readonly scale?: number;
   /** Decay of the mean of gradients. Default 0.9. */
   readonly beta1?: number;
   /** Decay of the mean of squared gradients. Default 0.999. */

@@ -1,16 +1,13 @@
 /** AdamW alone over 1 M and 10 M parameters: the hand-written kernel and the traced recipe beside a hand-fused loop and the peers. */
-import asc from "assemblyscript/asc";
 import { openRuntime } from "palimpsest";
 import { contest, stepper } from "./contest.mjs";
+import { DECAY, openHand } from "./hand.mjs";
 import { adam as loopsAdam } from "./loops.mjs";
 import { LEARNING_RATE } from "./numbers.mjs";
 import { nameOf } from "./palimpsest.mjs";
 import { adam, adamScalars, openJax } from "./peers/jax.mjs";
 import { titles } from "./targets.mjs";
 import { gradients, openUpdate } from "./update.mjs";
-
-/** 1 − learning rate · weight decay. */
-const DECAY = 1 - LEARNING_RATE * 0.01;
 
 /** @typedef {import("./contest.mjs").Contender} Contender */
 
@@ -37,37 +34,10 @@ async function palimpsest(count, form) {
   return updater({ name: nameOf(runtime, form), close }, update, async () => (await update()).first ?? []);
 }
 
-/** AdamW as one writes it by hand: one loop over vectors of four, each number read and written once. */
-const LOOP = `
-export function adamw(count: usize, p: usize, g: usize, m: usize, v: usize, decay: f32, rate: f32, correction: f32): void {
-  for (const end = p + 4 * count; p < end; p += 16, g += 16, m += 16, v += 16) {
-    const grad = v128.load(g);
-    const mean = f32x4.add(f32x4.mul(f32x4.splat(0.9), v128.load(m)), f32x4.mul(f32x4.splat(0.1), grad));
-    const square = f32x4.add(f32x4.mul(f32x4.splat(0.999), v128.load(v)), f32x4.mul(f32x4.splat(0.001), f32x4.mul(grad, grad)));
-    const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(1e-8));
-    const step = f32x4.div(f32x4.mul(f32x4.splat(rate), mean), root);
-    v128.store(m, mean);
-    v128.store(v, square);
-    v128.store(p, f32x4.sub(f32x4.mul(v128.load(p), f32x4.splat(decay)), step));
-  }
-}`;
-
 /** @param {number} count */
 async function hand(count) {
-  const { binary, stderr } = await asc.compileString(LOOP, { optimizeLevel: 3, noAssert: true, runtime: "stub", enable: ["simd"] });
-  if (binary === null) throw new Error(stderr.toString());
-  const { instance } = await WebAssembly.instantiate(/** @type {Uint8Array<ArrayBuffer>} */ (binary));
-  const { memory, adamw } = /** @type {{ memory: WebAssembly.Memory, adamw: (...values: number[]) => void }} */ (instance.exports);
-  const [p, g, m, v] = /** @type {[number, number, number, number]} */ ([0, 1, 2, 3].map((i) => 65536 + 4 * count * i));
-  memory.grow(Math.ceil((16 * count) / 65536) + 1);
-  new Float32Array(memory.buffer, g, count).set(gradients(count));
-  let t = 0;
-  const update = () => {
-    t++;
-    adamw(count, p, g, m, v, DECAY, LEARNING_RATE / (1 - 0.9 ** t), 1 / Math.sqrt(1 - 0.999 ** t));
-  };
-  const read = () => new Float32Array(memory.buffer, p, 4);
-  return updater({ name: "AssemblyScript loop by hand", close() {} }, update, read);
+  const { update, first } = await openHand(count);
+  return updater({ name: "AssemblyScript loop by hand", close() {} }, update, first);
 }
 
 /** @param {number} count */

@@ -3,7 +3,7 @@
  * of medians; that all come to the same numbers is checked before any is timed.
  */
 
-/** @typedef {"palimpsest" | "javascript" | "native" | "hand"} Kind `hand` is a loop written for this one job. */
+/** @typedef {"palimpsest" | "javascript" | "native" | "hand" | "beside"} Kind `hand` is a loop written for this one job, `beside` is compared with nothing. */
 
 /**
  * @typedef {object} Contender
@@ -35,6 +35,7 @@
  * @property {number} [ms] per step, the median of the turns
  * @property {number} [noise] half the distance between the quartiles of the turns, as a share of the median
  * @property {number} [parameters]
+ * @property {{ bytes: string, kernels: string, slots: string, ratio?: string }} [cost] of an optimizer: bytes that a parameter's update moves
  * @property {string} [skipped] why nothing was measured
  */
 
@@ -53,6 +54,9 @@ export const median = (list) => quantile(list, 0.5);
 
 /** @param {readonly number[]} list @param {number} share */
 const quantile = (list, share) => /** @type {number} */ ([...list].sort((a, b) => a - b)[Math.floor(list.length * share)]);
+
+/** Returns half the distance between the quartiles of some turns, as a share of the median. @param {readonly number[]} turns */
+export const noiseOf = (turns) => (quantile(turns, 0.75) - quantile(turns, 0.25)) / 2 / median(turns);
 
 /**
  * Returns a contender that does one step after another. Its answers are what its next five steps return, if that is a number.
@@ -120,7 +124,6 @@ export async function contest(workload, entries, rules = {}) {
   }
   const rows = field.map(({ entry, contender: { name, parameters }, turns }) => {
     const ms = median(turns);
-    const noise = (quantile(turns, 0.75) - quantile(turns, 0.25)) / 2 / ms;
     return {
       workload,
       ...described(entry),
@@ -128,7 +131,7 @@ export async function contest(workload, entries, rules = {}) {
       unit,
       value: measure(ms),
       ms,
-      noise,
+      noise: noiseOf(turns),
       ...(parameters === undefined ? {} : { parameters }),
     };
   });

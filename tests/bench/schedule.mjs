@@ -26,7 +26,7 @@ const made = {
   "composed of four": schedules.clamp(schedules.restartOn("boundary", schedules.scale(schedules.cosine(long), 0.5)), { max: 0.4 }),
 };
 
-/** Returns the median nanoseconds of a rate. */
+/** Returns the median nanoseconds of a rate, of each schedule and of the slowest. */
 export async function run() {
   const memory = new WebAssembly.Memory({ initial: 32, maximum: 65_536 });
   const { instance } = await WebAssembly.instantiate(await readFile(new URL("../../dist/kernels.wasm", import.meta.url)), {
@@ -35,7 +35,7 @@ export async function run() {
   const { heapBase, rate } = /** @type {Record<string, (...values: number[]) => number>} */ (/** @type {unknown} */ (instance.exports));
   const address = Math.ceil(/** @type {() => number} */ (heapBase)() / 8) * 8;
   const evaluate = /** @type {(node: number, t: number) => number} */ (rate);
-  return Object.entries(made).map(([name, schedule]) => {
+  const rows = Object.entries(made).map(([name, schedule]) => {
     new Float64Array(memory.buffer, address, schedule.parameters.length).set(schedule.parameters);
     let sum = 0;
     const turns = Array.from({ length: TURNS }, () => {
@@ -54,4 +54,6 @@ export async function run() {
       value,
     });
   });
+  const slowest = rows.reduce((a, b) => (/** @type {number} */ (b.value) > /** @type {number} */ (a.value) ? b : a));
+  return [...rows, { ...slowest, name: `Palimpsest, the slowest: ${slowest.variant}`, variant: "the slowest" }];
 }

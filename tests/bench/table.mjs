@@ -10,13 +10,19 @@ const show = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 export function text(rows) {
   return rows
     .map((row, i) => {
-      const { workload, name, variant, value, unit, ms, noise = 0, parameters, skipped } = row;
+      const { workload, name, variant, value, unit, ms, noise = 0, parameters, cost, skipped } = row;
       const size = parameters === undefined ? "" : `, ${parameters} parameters`;
       const title = workload === rows[i - 1]?.workload ? "" : `\n${workload}${size}\n`;
       if (skipped !== undefined || value === undefined) return `${title}  ${[name, variant ?? []].flat().join(", ")}: left out: ${skipped}`;
       const columns = [name.padEnd(48), show(value).padStart(8), unit.padEnd(12)];
       if (ms !== undefined) columns.push(`${ms.toFixed(3).padStart(10)} ms ±${(100 * noise).toFixed(0).padStart(2)} %`);
       if (row.kind === "palimpsest") columns.push(...ratios(rows, row).map(({ than, value }) => ` ${show(value)}× ${than}`));
+      if (cost !== undefined) {
+        const { bytes, kernels, slots, ratio } = cost;
+        columns.push(
+          [...(ratio ? [` ${ratio}× the time of AdamW by hand`] : [""]), `${bytes} bytes`, kernels, `${slots} slots`].join("; "),
+        );
+      }
       return `${title}  ${columns.join(" ").trimEnd()}`;
     })
     .join("\n");
@@ -35,7 +41,20 @@ export function verdicts(rows) {
 
 /** Returns the tables that stand in README. @param {readonly Row[]} rows @param {string} machine */
 export function markdown(rows, machine) {
-  return `${machine}.\n\n${steps(rows)}\n\n${wanted(rows)}`;
+  return [`${machine}.`, steps(rows), wanted(rows), ...updates(rows)].join("\n\n");
+}
+
+/** What an update costs, a line for each optimizer, where that was measured. @param {readonly Row[]} rows */
+function updates(rows) {
+  const costs = rows.filter(({ cost }) => cost !== undefined);
+  const workloads = [...new Set(costs.map(({ workload }) => workload))];
+  const lines = [...new Set(costs.map(({ name }) => name))].map((name) => {
+    const own = workloads.map((workload) => costs.find((row) => row.name === name && row.workload === workload));
+    const { bytes = "", kernels = "", slots = "" } = own.find((row) => row !== undefined)?.cost ?? {};
+    return [name, ...own.map((row) => (row?.value === undefined ? "" : show(row.value))), bytes, kernels, slots];
+  });
+  const head = ["ns per parameter", ...workloads.map((workload) => workload.replace("one update of ", "")), "bytes", "kernels", "slots"];
+  return lines.length === 0 ? [] : [table(head, lines)];
 }
 
 /** Whole steps, a column for each library. @param {readonly Row[]} rows */

@@ -1,0 +1,12 @@
+/** Parts of the library that benchmarks and tests of single updates need beside its public names. */
+export { ProgramIo } from "../../src/backend/io.ts";
+export { openRuntime } from "../../src/backend/runtime.ts";
+export { fillSlots } from "../../src/learner/fresh.ts";
+export { layOutTrained } from "../../src/learner/layout.ts";
+export { slotLeaves } from "../../src/learner/programs.ts";
+export { scalarsOf } from "../../src/optim/chain.ts";
+export * as optim from "../../src/optim/index.ts";
+export { recordRecipe } from "../../src/optim/recipe.ts";
+export { hasKernel, recordKernel } from "../../src/optim/step.ts";
+export { compileProgram } from "../../src/program/trace.ts";
+export { Arena, leafOf } from "../../src/state/arena.ts";
