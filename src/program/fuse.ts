@@ -6,10 +6,11 @@
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";
+import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
 import { chooseStored } from "./stored.ts";
-import { isView, reachable, underViews } from "./views.ts";
+import { reachable, underViews } from "./views.ts";
 
 /** Where a kernel's value goes: the buffer of a node, an output of the program, or a range of the state. */
 export type Destination =
@@ -199,8 +200,10 @@ function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spe
   for (const spec of specs) {
     const reads = readsOf(spec, stored);
     const writes = writesOf(spec);
-    // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes.
-    const floor = Math.max(written.of(reads) + 1, read.of(writes), written.of(writes));
+    // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes; it
+    // may join the last of them where each reads what the other sets at its own points alone, as loads come before stores.
+    const [behind, before] = [written.of(reads), read.of(writes)];
+    const floor = Math.max(behind, before, written.of(writes));
     const candidates = ["map", "reduce"].includes(spec.family) ? [...reads].flatMap((node) => readers.get(node) ?? []) : [];
     const fits = (at: number): boolean => {
       const other = merged[at] as Spec;
@@ -209,7 +212,9 @@ function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spe
         other.family === spec.family &&
         other.unless === spec.unless &&
         sameShape(other.shape, spec.shape) &&
-        sameShape(other.axes, spec.axes)
+        sameShape(other.axes, spec.axes) &&
+        (at > behind || readsInPlace(spec, other, stored)) &&
+        (at > before || readsInPlace(other, spec, stored))
       );
     };
     const home = candidates.filter(fits).reduce((a, b) => Math.min(a, b), merged.length);
@@ -263,7 +268,7 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
     if (home?.kind === "part" && (readersOf.get(home.pack) ?? []).some((reader) => reader < first)) continue;
     // The product lies where the first output goes before the rest is computed, so that must not be a range the rest may read.
     if (epilogue.roots.some(({ destination }) => destination.kind === "state")) continue;
-    if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored, true))) continue;
+    if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored))) continue;
     const [raw] = spec.roots as [Root];
     const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";
     list[first] = { ...epilogue, family: "matmul", product, roots: exposed ? [raw, ...epilogue.roots] : epilogue.roots };
@@ -292,20 +297,29 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
   return list.filter((spec) => spec !== undefined);
 }
 
-/** Returns whether every way from `node` to `product` inside one kernel goes through elementwise operations only. */
-function onlyElementwise(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>, asRoot: boolean): boolean {
-  if (node === product) return true;
-  if (!asRoot && stored.has(node)) return true;
-  if (isView(node) && underViews(node) !== underViews(product))
-    return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
-  if (isView(node)) return false;
-  return node.inputs.every((input) => onlyElementwise(input, product, stored, false));
+/** Returns whether a kernel reads of what another sets only ranges of the state, each at its own points. */
+function readsInPlace(reader: Spec, writer: Spec, stored: ReadonlySet<Tensor>): boolean {
+  const reads = [...readsOf(reader, stored)];
+  return writesOf(writer).every((set) =>
+    reads.every(
+      (node) =>
+        !overlaps(node, set) ||
+        (node === set && node.op === "state" && reader.roots.every((root) => onlyElementwise(root.value, node, stored))),
+    ),
+  );
 }
 
-function onlyElementwiseBelowView(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>): boolean {
-  if (node === product) return false;
-  if (stored.has(node)) return true;
-  return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
+/** Returns whether every way from `root` to `source` inside one kernel goes through elementwise operations only. */
+function onlyElementwise(root: Tensor, source: Tensor, stored: ReadonlySet<Tensor>): boolean {
+  const seen = { straight: new Set<Tensor>(), moved: new Set<Tensor>() };
+  const visit = (node: Tensor, way: keyof typeof seen): boolean => {
+    if (node === source) return way === "straight";
+    if (seen[way].has(node) || (node !== root && stored.has(node))) return true;
+    seen[way].add(node);
+    const next = ops[node.op] === undefined ? "moved" : way;
+    return node.inputs.every((input) => visit(input, next));
+  };
+  return visit(root, "straight");
 }
 
 /** Returns a kernel that would read state after an earlier one changed it; its values must be stored before. */
