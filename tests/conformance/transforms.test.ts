@@ -256,9 +256,54 @@ describe("every rule", () => {
     ];
     const moved = Object.keys(base).filter((scalar) => varied.some((other) => other[scalar] !== base[scalar]));
     // One rate weighs the steps of all parameters in these; groups do not differ in it.
-    const common = name.startsWith("scheduleFree") ? ["rate"] : name === "hypergradientSgd" ? ["learningRate"] : [];
+    const common = name.startsWith("scheduleFree") ? ["common"] : name === "hypergradientSgd" ? ["learningRate", "pace"] : [];
     expect([...optimizer.rates, ...common].sort()).toEqual(expect.arrayContaining(moved.sort()));
     expect(Object.keys(base)).toEqual(expect.arrayContaining([...optimizer.rates]));
+  });
+});
+
+describe("differences between groups", () => {
+  const params = { w: { shape: [2, 2], data: [1, -1, 0.5, 2] }, still: { shape: [2], data: [1, -2] } };
+  const grads = [1, 2, 3].map((k) => ({ w: [0.3, -0.2, k, 0.5], still: [0.4, -k] }));
+  const grouped = (group: object, optimizer: optim.Optimizer): optim.Optimizer =>
+    chain(optim.perGroup({ groups: [{ match: "^still", ...group }] }), optimizer);
+  const made = (name: string): optim.Optimizer => rules[name]?.({} as never) as optim.Optimizer;
+  const refusal = (option: string, rule: string) =>
+    expect.objectContaining({ code: "E_CONFIG", message: expect.stringMatching(`"${option}".*${rule}`) });
+
+  it.each(Object.keys(rules).filter((name) => name !== "hypergradientSgd"))(
+    "%s: a group of rate 0 stays, the others move",
+    async (name) => {
+      const found = await applyOptimizer(runtime, grouped({ rateScale: 0 }, made(name)), { params, grads, learningRate: 0.1 });
+      close(found.params.at(-1)?.still, params.still.data);
+      expect(found.params.at(-1)?.w).not.toEqual(Float32Array.from(params.w.data));
+    },
+  );
+
+  it("a rate that sums what all parameters say has no groups; a factor has", async () => {
+    expect(() => grouped({ rateScale: 0.5 }, optim.hypergradientSgd())).toThrow(refusal("rateScale", "hypergradientSgd"));
+    const optimizer = grouped({ rateScale: 0 }, optim.hypergradientSgd({ relative: true }));
+    close((await applyOptimizer(runtime, optimizer, { params, grads, learningRate: 0.1 })).params.at(-1)?.still, params.still.data);
+  });
+
+  it.each(Object.keys(rules))("%s: a decay of its own where the rule has one or another part, else refused", (name) => {
+    const decays = "weightDecay" in made(name).hyper;
+    if (decays) grouped({ weightDecay: 0.5 }, made(name));
+    else expect(() => grouped({ weightDecay: 0.5 }, made(name))).toThrow(refusal("weightDecay", name));
+    chain(optim.decoupledDecay({ weightDecay: 0.1, exclude: ["still"] }), made(name));
+  });
+
+  it("schedule-free rules: a group goes as it would alone at its own rate", async () => {
+    for (const rule of [optim.scheduleFreeSgd({ weightDecay: 0.1, warmup: 2 }), optim.scheduleFreeAdamw({ weightDecay: 0.1, warmup: 2 })]) {
+      const together = await applyOptimizer(runtime, grouped({ rateScale: 0.25 }, rule), { params, grads, learningRate: 0.2 });
+      const alone = await applyOptimizer(runtime, rule, {
+        params: { still: params.still },
+        grads: grads.map(({ still }) => ({ still })),
+        learningRate: 0.05,
+      });
+      close(together.params.at(-1)?.still, Array.from(alone.params.at(-1)?.still as Float32Array));
+      close(together.averaged.at(-1)?.still, Array.from(alone.averaged.at(-1)?.still as Float32Array));
+    }
   });
 });
 
