@@ -1,8 +1,5 @@
 import { Learner, type LearnerOptions, nn, openRuntime, optim, type Runtime, stores } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
-import { layOutState } from "../../src/learner/layout.ts";
-import { stepPlan } from "../../src/learner/programs.ts";
-import { resolveConfig } from "../../src/learner/resolve.ts";
 import { optimizerConfig, optimizerFrom } from "../../src/optim/config.ts";
 import { rules, transforms } from "../../src/optim/rules.ts";
 import { RandomStream } from "../../src/random.ts";
@@ -141,29 +138,6 @@ describe("averaged weights", () => {
   it("are refused where there are none", async () => {
     const learner = await Learner.create(runtime, options(optim.adamw()));
     await expect(learner.predict(batchAt(0).x, { averaged: true })).rejects.toMatchObject({ code: "E_CONFIG" });
-  });
-});
-
-/** Kernels of a step that update its four tensors, beyond those of the gradients. */
-describe("dispatches of an update", () => {
-  const count = async (optimizer: optim.Optimizer): Promise<number> => {
-    const config = await resolveConfig(options(optimizer));
-    return stepPlan(config, layOutState(config, 8)).kernels.length;
-  };
-  it.each([
-    ...["adamw", "classp", "exadam", "lion", "nadamw"].map((name) => [name, 1] as const),
-    ["perGroup before adamw", 1],
-    ["accumulate before adamw", 1],
-    // What is kept and the parameters are each made from the other as it was: one of them is computed before either changes.
-    ["adam", 2],
-    ["adagrad", 2],
-    ["adabelief", 2],
-    ["averageWeights before adamw", 2],
-    ["lookahead before adamw", 2],
-    ["clipByValue before adamw", 1],
-  ] as const)("%s: %i", async (name, expected) => {
-    const none = (await count(optim.sgd())) - 1;
-    expect((await count(optimizers[name] as optim.Optimizer)) - none).toBe(expected);
   });
 });
 
