@@ -384,8 +384,7 @@ const effects: Readonly<Record<string, Row>> = {
     const sequence = draw.shuffle(["target", "other"]);
     const effect = (x: Tensors, graph: Graph): void => {
       const values = record(x);
-      for (const name of sequence)
-        graph.effects.push({ kind: "assign", target: arg(x, name), value: arg(values, name) } satisfies Effect);
+      for (const name of sequence) graph.effects.push({ kind: "assign", target: arg(x, name), value: arg(values, name) } satisfies Effect);
     };
     return told(`of both, by ${showShape(order)}`, args, record, effect);
   },

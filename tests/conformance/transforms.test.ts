@@ -216,38 +216,8 @@ describe("gradients elsewhere", () => {
 });
 
 describe("every rule", () => {
-  /** Rates at which a rule goes down a bowl, where 0.1 does not suit it, and steps. */
-  const rates: Readonly<Record<string, number>> = {
-    ...{ lion: 0.01, lars: 20, tvlars: 20, dadaptAdam: 1, dadaptSgd: 1, prodigy: 1, dog: 1, scheduleFreeAdamw: 0.1, exadam: 0.01 },
-    ...{ lamb: 0.03, adagrad: 0.5, adagradNorm: 2, classp: 0.5, muon: 0.05, adaUpgd: 0.02, sgdSai: 0.05, adafactor: 0.1, adam: 0.05 },
-  };
-  const options: Readonly<Record<string, object>> = {
-    classp: { threshold: 0, power: 2 },
-    muon: { vectorRate: 1 },
-    lars: { skipVectors: false, weightDecay: 0 },
-    tvlars: { weightDecay: 0 },
-    dog: { alpha: 1e-2 },
-    upgd: { weightDecay: 0 },
-    adaUpgd: { weightDecay: 0 },
-    lamb: { weightDecay: 1e-4 },
-  };
-  it.each(Object.keys(rules))("%s goes down a quadratic, and says what depends on rate and decay", async (name) => {
-    const optimizer = rules[name]?.((options[name] ?? {}) as never) as optim.Optimizer;
-    const rate = rates[name] ?? 0.1;
-    const params = { w: { shape: [2, 3], data: [1, -1, 0.5, 2, -0.5, 1] }, b: { shape: [2], data: [1, -2] } };
-    const loss = ({ w, b }: optim.Results): ReturnType<typeof tensor.sum> =>
-      tensor.add(
-        tensor.mul(tensor.sum(tensor.square(tensor.sub(w as never, 0.3))), 0.5),
-        tensor.sum(tensor.square(tensor.add(b as never, 0.2))),
-      );
-    const steps = 400;
-    // Rates fall to 0, as rules of constant step length need.
-    const learningRate = Array.from({ length: steps }, (_, t) => (name.startsWith("scheduleFree") ? rate : rate * (1 - t / steps)));
-    const { metrics, averaged } = await applyOptimizer(runtime, optimizer, { params, loss, steps, learningRate });
-    const losses = metrics.map((step) => step.loss as number);
-    expect(averaged.length).toBe(name.startsWith("scheduleFree") ? steps : 0);
-    expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 100);
-
+  it.each(Object.keys(rules))("%s says which scalars depend on rate and decay", (name) => {
+    const optimizer = rules[name]?.({} as never) as optim.Optimizer;
     const own = optimizer.options as Record<string, number>;
     const base = optimizer.scalars(3, { ...own, learningRate: 0.1 });
     const varied = [
