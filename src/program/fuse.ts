@@ -131,7 +131,8 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
       });
     } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect, ...condition });
   }
-  return { specs: absorbSums(absorbProducts(mergeSiblings(specs, stored), stored, homes), stored), stored, homes };
+  const merged = mergeSiblings(specs, stored, homes);
+  return { specs: absorbSums(absorbProducts(merged, stored, homes), stored, homes), stored, homes };
 }
 
 /** Returns the stored nodes and state leaves that a kernel reads. */
@@ -193,13 +194,21 @@ function overlaps(a: Tensor, b: Tensor): boolean {
 
 const clash = (some: Iterable<Tensor>, others: Iterable<Tensor>): boolean => [...some].some((a) => [...others].some((b) => overlaps(a, b)));
 
-function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+/** Returns what a kernel writes, and the packs that parts of it lie in: who reads these reads them. */
+function placesOf(spec: Spec, homes: Fused["homes"]): Tensor[] {
+  return writesOf(spec).flatMap((node) => {
+    const home = homes.get(node);
+    return home?.kind === "part" ? [node, home.pack] : [node];
+  });
+}
+
+function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: Fused["homes"]): Spec[] {
   const merged: Spec[] = [];
   const [read, written] = [new LastUse(), new LastUse()];
   const readers = new Map<Tensor, number[]>();
   for (const spec of specs) {
     const reads = readsOf(spec, stored);
-    const writes = writesOf(spec);
+    const writes = placesOf(spec, homes);
     // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes; it
     // may join the last of them where each reads what the other sets at its own points alone, as loads come before stores.
     const [behind, before] = [written.of(reads), read.of(writes)];
@@ -278,7 +287,7 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
 }
 
 /** Lets a product that comes later sum the columns of its right operand on its way: a weight's gradient brings its bias's. */
-function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: Fused["homes"]): Spec[] {
   const list: (Spec | undefined)[] = [...specs];
   for (const [i, spec] of specs.entries()) {
     const [root, ...others] = spec.roots;
@@ -289,7 +298,8 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
     const j = list.findIndex((other, at) => at > i && fits(other));
     const product = list[j];
     // Nobody may want the sums before the product comes.
-    if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), writesOf(spec))))
+    const places = placesOf(spec, homes);
+    if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), places)))
       continue;
     list[j] = { ...product, sums: root.destination };
     list[i] = undefined;
