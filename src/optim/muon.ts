@@ -89,14 +89,22 @@ export function muon(options: MuonOptions = {}): Optimizer {
   });
 }
 
-/** Returns a matrix with singular values near 1 and the singular vectors of `a`: X ← aX + (bA + cA²)X, A = XXᵀ, from a/‖a‖. */
+/** Coefficients that bring singular values between about 0.5 and 1.2 the fastest, whatever they are. */
+const QUICK = [3.4445, -4.775, 2.0315] as const;
+
+/** Returns a matrix with singular values near 1 and the singular vectors of `a`. */
 export function orthogonal(a: Tensor, iterations = 5): Tensor {
+  return polar(a, new Array<typeof QUICK>(iterations).fill(QUICK));
+}
+
+/** Returns a matrix with the singular vectors of `a` and values p(…p(σ/‖a‖)): X ← aX + (bA + cA²)X, A = XXᵀ, for each (a, b, c) in turn. */
+export function polar(a: Tensor, polynomials: readonly (readonly [number, number, number])[]): Tensor {
   const [rows, columns] = a.shape as [number, number];
-  if (rows > columns) return transpose(orthogonal(transpose(a), iterations));
+  if (rows > columns) return transpose(polar(transpose(a), polynomials));
   let x = div(a, add(normOf(a), 1e-7));
-  for (let i = 0; i < iterations; i++) {
+  for (const [first, third, fifth] of polynomials) {
     const gram = matmul(x, transpose(x));
-    x = add(mul(x, 3.4445), matmul(add(mul(gram, -4.775), mul(matmul(gram, gram), 2.0315)), x));
+    x = add(mul(x, first), matmul(add(mul(gram, third), mul(matmul(gram, gram), fifth)), x));
   }
   return x;
 }

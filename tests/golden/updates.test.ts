@@ -55,7 +55,8 @@ const costs: Readonly<Record<string, Cost>> = {
   scheduleFreeAdamw: row(rule("scheduleFreeAdamw"), { map: 2 }, 2 * ALL + 2),
   upgd: row(rule("upgd"), { map: 2, reduce: 1 }, ALL),
   "upgd, local": row(upgd({ scope: "local" }), { map: 6, reduce: 4 }, ALL),
-  "upgd, second order": row(upgd({ order: 2 }), { map: 4, reduce: 4, matmul: 5 }, ALL),
+  "upgd, second order": row(upgd({ order: 2 }), { map: 6, reduce: 2, matmul: 3 }, ALL),
+  "upgd, second order, by random directions": row(upgd({ order: 2, curvature: "hutchinson" }), { map: 5, reduce: 4, matmul: 5 }, ALL),
   adaUpgd: row(rule("adaUpgd"), { map: 2, reduce: 1 }, 3 * ALL),
   // Two norms of each matrix, none of vectors; TVLARS' two, of each tensor, are one kernel.
   lars: row(rule("lars"), { map: 4, reduce: 4 }, ALL),
@@ -68,6 +69,8 @@ const costs: Readonly<Record<string, Cost>> = {
   "adafactor with momentum": row(adafactor({ momentum: 0.9 }), { map: 4, reduce: 8 }, 2 * ALL),
   // Three products in each of five iterations for each matrix; vectors take AdamW's step.
   muon: row(rule("muon"), { map: 6, reduce: 2, matmul: 30 }, ALL + VECTORS),
+  // Eight products with the Hessian, each some dozen kernels; then 7 polynomials and 8 pivots of a matrix [8, 8].
+  saddleFreeNewton: row(rule("saddleFreeNewton"), { map: 35, reduce: 31, matmul: 89 }, 0),
   accumulate: before(optim.accumulate({ every: 3 }), one, ALL),
   adaptiveClip: before(optim.adaptiveClip(), { map: 5, reduce: 8 }),
   averageWeights: before(optim.averageWeights(), one, ALL),

@@ -21,10 +21,11 @@ const needed: Readonly<Record<string, object>> = {
   perGroup: { groups: [{ match: "^0", rateScale: 0.5, weightDecay: 0 }] },
 };
 const transform = (name: string): optim.Transform => transforms[name]?.((needed[name] ?? {}) as never) as optim.Transform;
-/** Every rule alone, second-order UPGD, and every transform before AdamW. */
+/** Every rule alone, second-order UPGD in both ways, and every transform before AdamW. */
 const optimizers: Readonly<Record<string, optim.Optimizer>> = {
   ...Object.fromEntries(Object.keys(rules).map((name) => [name, rule(name)])),
   "upgd of second order": optim.upgd({ order: 2 }),
+  "upgd by random directions": optim.upgd({ order: 2, curvature: "hutchinson" }),
   ...Object.fromEntries(Object.keys(transforms).map((name) => [`${name} before adamw`, chain(transform(name), optim.adamw())])),
 };
 
@@ -154,6 +155,8 @@ describe("bad input", () => {
     refused(() => optim.accumulate({ every: 1.5 }));
     refused(() => optim.nadamw({ correction: "torch" as never }));
     refused(() => optim.upgd({ order: 3 as never }));
+    refused(() => optim.upgd({ curvature: "hesscale" }));
+    refused(() => optim.saddleFreeNewton({ damping: 0 }));
     refused(() => optim.scheduleFreeSgd({ beta1: 0 }));
     refused(() => optim.decoupledDecay({ weightDecay: 0.1, exclude: ["("] }));
     refused(() => optim.perGroup({ groups: [{ match: "a", rateScale: -1 }] }));
