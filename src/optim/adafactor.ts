@@ -1,6 +1,8 @@
+import { checkChoice } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, maximum, mean, mul, reshape, sqrt, sub } from "../program/tensor.ts";
-import { numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
+import { blend, numbersOf, type Optimizer, ranges, rule, type SlotTable } from "./optimizer.ts";
+import { matrixOf, type Placed } from "./places.ts";
 import { power } from "./power.ts";
 
 /** Options of {@link adafactor}. */
@@ -11,10 +13,17 @@ export interface AdafactorOptions {
   readonly eps?: number;
   /** The largest root mean square that a step may have before it is scaled. Default 1. */
   readonly clip?: number;
+  /** μ of a mean of steps, rates included, that is not corrected for its start at 0. Default 0: none is kept. */
+  readonly momentum?: number;
   /** λ: w shrinks by 1 − λ in each step, whatever η. Default 0. */
   readonly weightDecay?: number;
   /** Scales the step of each tensor by the root mean square of its elements, at least 1e-3. Default true. */
   readonly scaled?: boolean;
+  /**
+   * What η is multiplied by at step k: nothing (`given`, default), min(0.01, 1/√k) (`relative`), or min(k·1e-6, 1/√k) (`warmup`). For the last
+   * two, leave the learning rate at 1.
+   */
+  readonly rate?: "given" | "relative" | "warmup";
   /** Matrices whose sides are at least this long keep means of rows and columns in place of one for each element. Default 128. */
   readonly least?: number;
 }
@@ -26,43 +35,63 @@ export interface AdafactorOptions {
  * @see Shazeer and Stern 2018, arXiv 1804.04235
  */
 export function adafactor(options: AdafactorOptions = {}): Optimizer {
+  const where = "optim.adafactor";
   const table = {
     exponent: [0.8, ranges.positive],
     eps: [1e-30, ranges.positive],
     clip: [1, ranges.positive],
+    momentum: [0, ranges.decay],
     weightDecay: [0, ranges.natural],
     least: [128, { min: 2, integer: true }],
   } as const;
-  const { values, hyper: all } = numbersOf("optim.adafactor", options, table, ["scaled"]);
+  const { values, hyper: all } = numbersOf(where, options, table, ["scaled", "rate"]);
   const { least: _, ...hyper } = all;
   const { scaled = true } = options;
-  const { least } = values;
+  const rate = checkChoice(where, "rate", options.rate ?? "given", ["given", "relative", "warmup"]);
+  const moving = values.momentum > 0;
+  const isFactored = ({ shape }: Pick<Placed, "shape">): boolean => shape.length > 1 && Math.min(...matrixOf(shape)) >= values.least;
+  const slots = {
+    row: { per: "row", holds: isFactored },
+    column: { per: "column", holds: isFactored },
+    v: { holds: (tensor) => !isFactored(tensor) },
+    ...(moving && { momentum: {} }),
+  } as SlotTable<"row" | "column" | "v" | "momentum">;
   return rule({
     name: "adafactor",
-    options: { ...values, scaled },
-    hyper,
-    slots: { row: { per: "row", least }, column: { per: "column", least } },
-    scalars(k, { learningRate, exponent, eps, clip, weightDecay }) {
+    options: { ...values, scaled, rate },
+    // Without a mean of steps, momentum has nothing to act on.
+    hyper: moving ? hyper : { ...hyper, momentum: { min: 0, max: 0 } },
+    slots,
+    scalars(k, { learningRate, exponent, eps, clip, momentum, weightDecay }) {
       const take = power(k, -exponent);
-      return { learningRate, keep: 1 - take, take, eps, clip, decay: 1 - weightDecay };
+      const most = { given: 1, relative: 0.01, warmup: 1e-6 * k }[rate];
+      const pace = rate === "given" ? 1 : Math.min(most, 1 / Math.sqrt(k));
+      const own = { keep: 1 - take, take, eps, clip, decay: 1 - weightDecay, momentum, oneMinusMomentum: 1 - momentum };
+      return { learningRate: learningRate * pace, ...own };
     },
     rates: ["learningRate", "decay"],
     update({ each }) {
-      const { params, row, column } = each(({ params, grads, slots, scalars: s }) => {
-        const [rows, columns] = [slots.row.shape[0] as number, slots.column.shape[1] as number];
-        const g = reshape(grads, [rows, columns]);
-        const squares = add(mul(g, g), s.eps);
+      const { params, ...kept } = each(({ shape, params, grads, slots, scalars: s }) => {
         const decayed = (old: Tensor, now: Tensor): Tensor => add(mul(s.keep, old), mul(s.take, now));
-        const row = decayed(slots.row, mean(squares, 1, { keepDims: true }));
-        const column = decayed(slots.column, mean(squares, 0, { keepDims: true }));
-        // One column is its own mean. Roots are taken one by one: the product of two numbers near ε is below what f32 holds.
-        const roots = columns === 1 ? sqrt(row) : mul(sqrt(div(row, mean(row))), sqrt(column));
-        const u = reshape(div(g, roots), params.shape);
+        const squares = add(mul(grads, grads), s.eps);
+        let [{ row, column, v }, u] = [slots, grads];
+        if (isFactored({ shape })) {
+          const [g, square] = [grads, squares].map((tensor) => reshape(tensor, matrixOf(shape))) as [Tensor, Tensor];
+          row = decayed(row, mean(square, 1, { keepDims: true }));
+          column = decayed(column, mean(square, 0, { keepDims: true }));
+          // Roots are taken one by one: the product of two numbers near ε is below what f32 holds.
+          u = reshape(div(g, mul(sqrt(div(row, mean(row))), sqrt(column))), shape);
+        } else {
+          v = decayed(v, squares);
+          u = div(grads, sqrt(v));
+        }
         const cut = maximum(1, div(rms(u), s.clip));
         const scale = scaled ? maximum(rms(params), 1e-3) : 1;
-        return { params: sub(mul(params, s.decay), mul(div(mul(s.learningRate, scale), cut), u)), row, column };
+        const step = mul(div(mul(s.learningRate, scale), cut), u);
+        const momentum = moving ? blend(s.momentum, slots.momentum, s.oneMinusMomentum, step) : undefined;
+        return { params: sub(mul(params, s.decay), momentum ?? step), row, column, v, ...(momentum && { momentum }) };
       });
-      return { params, slots: { row, column } };
+      return { params, slots: kept };
     },
   });
 }

@@ -1,5 +1,6 @@
 /** Parts put together: their names, and the numbers they are fed. */
 import { checkNumber, fail, type NumberRange, nearestName } from "../errors.ts";
+import { checkGroups } from "./groups.ts";
 import type { Group, Hyper, Optimizer, Transform } from "./optimizer.ts";
 import type { Placed, SlotSpec } from "./places.ts";
 
@@ -16,7 +17,9 @@ export function chain(...parts: readonly [...Transform[], Optimizer]): Optimizer
       "E_CONFIG",
       `optim.chain: parts in no order; expected transforms and then one optimizer, got ${parts.map(({ name }) => name).join(", ") || "none"}`,
     );
-  return { ...last, transforms: [...before, ...last.transforms] };
+  const transforms = [...before, ...last.transforms];
+  checkGroups(transforms, last);
+  return { ...last, transforms };
 }
 
 /** A part of an optimizer, and the prefix of its names; the rule itself has none. */

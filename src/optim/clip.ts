@@ -80,8 +80,7 @@ export function adaptiveClip(options: AdaptiveClipOptions = {}): Transform {
     scalars: (_, { factor, eps }) => ({ factor, eps }),
     around: ({ each, scalars: { factor, eps } }, rest) => {
       const clipped = each(({ shape, params, grads }) => {
-        const size = shape.length < 2 ? [shape.reduce((a, b) => a * b, 1), 1] : matrixOf(shape, 1);
-        const [w, g] = [params, grads].map((tensor) => reshape(tensor, size)) as [Tensor, Tensor];
+        const [w, g] = [params, grads].map((tensor) => reshape(tensor, matrixOf(shape))) as [Tensor, Tensor];
         const norm = (a: Tensor): Tensor => sqrt(sum(mul(a, a), 0, { keepDims: true }));
         const limit = mul(factor, maximum(norm(w), eps));
         return { grads: mul(g, select(less(norm(g), limit), 1, div(limit, maximum(norm(g), 1e-6)))) };

@@ -1,6 +1,7 @@
+import type { Tensor } from "../program/graph.ts";
 import { add, div, less, maximum, mul, select, sub, sum } from "../program/tensor.ts";
 import { normOf } from "./clip.ts";
-import { numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
+import { numbersOf, type Optimizer, ranges, rule, settled } from "./optimizer.ts";
 
 /** Options of {@link hypergradientSgd}. */
 export interface HypergradientOptions {
@@ -24,17 +25,19 @@ export function hypergradientSgd(options: HypergradientOptions = {}): Optimizer 
     options: { ...values, relative },
     hyper,
     slots: { last: {}, change: { per: "all", initial: relative ? 1 : 0 } },
-    scalars: (_, { learningRate, beta }) => ({ learningRate, beta }),
-    rates: [],
-    update({ params, grads, slots, scalars: { learningRate, beta } }) {
+    scalars: (_, { learningRate, beta }) => ({ learningRate, pace: learningRate, beta }),
+    // A sum of products is added to one rate; a factor that they make multiplies any.
+    rates: relative ? ["pace"] : [],
+    update({ params, grads, slots, scalars: { learningRate, pace, beta } }) {
       const agreement = sum(mul(grads, slots.last));
       const size = mul(normOf(grads), normOf(slots.last));
       const cosine = select(less(0, size), div(agreement, size), 0);
       const change = relative
         ? maximum(0, mul(slots.change, add(1, mul(beta, cosine))))
         : maximum(sub(0, learningRate), add(slots.change, mul(beta, agreement)));
-      const rate = relative ? mul(learningRate, change) : add(learningRate, change);
-      return { params: sub(params, mul(rate, grads)), slots: { last: grads, change }, metrics: { rate } };
+      const rateOf = (base: Tensor): Tensor => (relative ? mul(base, change) : add(base, change));
+      const rate = rateOf(learningRate);
+      return { params: sub(params, mul(rateOf(pace), grads)), slots: { last: settled(grads), change }, metrics: { rate } };
     },
   });
 }

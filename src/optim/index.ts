@@ -20,6 +20,7 @@ export { type LionOptions, lion } from "./lion.ts";
 export { type MuonOptions, muon } from "./muon.ts";
 export { type NadamOptions, nadam } from "./nadam.ts";
 export { type NadamwOptions, nadamw } from "./nadamw.ts";
+export { type SaddleFreeNewtonOptions, saddleFreeNewton } from "./newton.ts";
 export { type GradientNoiseOptions, gradientNoise } from "./noise.ts";
 export type { Group, Optimizer, Results, TensorInputs, Transform, UpdateInputs, UpdateResult } from "./optimizer.ts";
 export { type ProdigyOptions, prodigy } from "./prodigy.ts";

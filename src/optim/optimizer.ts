@@ -1,6 +1,7 @@
 import { checkKeys, checkNumber, type NumberRange } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { abs, add, less, mul, select } from "../program/tensor.ts";
+import type { Estimate } from "./hessian.ts";
 import type { Placed, SlotSpec } from "./places.ts";
 
 /** Numbers by name that an update is made with. */
@@ -24,8 +25,10 @@ export interface UpdateInputs<L extends string = string, S extends string = stri
   normal(stream: string): Tensor;
   /** Returns the gradients [n] that the loss of this step has at other parameters [n]. @throws E_UNSUPPORTED where there is no loss */
   gradientsAt(params: Tensor): Tensor;
+  /** Returns the product [n] of the Hessian of the loss with a vector [n]. @throws E_UNSUPPORTED where there is no loss */
+  hessian(along: Tensor): Tensor;
   /** Returns an estimate [n] of the diagonal of the Hessian. @throws E_UNSUPPORTED where there is no loss */
-  curvature(): Tensor;
+  curvature(estimate: Estimate): Tensor;
 }
 
 /** One tensor of many, as a recipe sees it: vectors in its shape, slots by row or column as [rows, 1] and [1, columns] of its matrix. */

@@ -10,8 +10,8 @@ export interface SlotSpec {
   readonly per: "parameter" | "tensor" | "row" | "column" | "all";
   /** What it holds at first: a number (default 0), or a copy of the parameters. */
   readonly initial?: number | "params";
-  /** By row or column: a tensor with a side shorter than this is one column. Default 2. */
-  readonly least?: number;
+  /** Whether it has a part of a tensor. Default: of each. */
+  readonly holds?: (tensor: Pick<Placed, "path" | "shape">) => boolean;
 }
 
 /** A tensor, and where its elements lie among those of all. */
@@ -57,25 +57,27 @@ export function placeTensors(
   );
 }
 
-/** Returns rows and columns of a tensor as a matrix, whose columns are its last dim; one column where a side is shorter than `least`. */
-export function matrixOf(shape: Shape, least = 2): readonly [rows: number, columns: number] {
-  const columns = shape.at(-1) ?? 1;
-  const rows = sizeOf(shape) / columns;
-  return shape.length < 2 || rows < least || columns < least ? [sizeOf(shape), 1] : [rows, columns];
+/** Returns rows and columns of a tensor as a matrix, whose columns are its last dim; a vector is one column. */
+export function matrixOf(shape: Shape): readonly [rows: number, columns: number] {
+  const columns = shape.length < 2 ? 1 : (shape.at(-1) as number);
+  return [sizeOf(shape) / columns, columns];
 }
 
-/** Returns what a slot holds of each tensor; of all together, under an empty path. */
-export function slotPlaces({ per, least }: SlotSpec, tensors: readonly Placed[]): SlotPlace[] {
+/** Returns what a slot holds of each tensor, no element where that is nothing; of all together, under an empty path. */
+export function slotPlaces({ per, holds = () => true }: SlotSpec, tensors: readonly Placed[]): SlotPlace[] {
   if (per === "all") return [{ path: "", shape: [], offset: 0 }];
   let offset = 0;
   return tensors.map(({ path, shape }) => {
-    const [rows, columns] = matrixOf(shape, least);
-    const own = { parameter: shape, tensor: [], row: [rows, 1], column: [1, columns] }[per];
+    const [rows, columns] = matrixOf(shape);
+    const own = holds({ path, shape }) ? { parameter: shape, tensor: [], row: [rows, 1], column: [1, columns] }[per] : NOTHING;
     const place = { path, shape: own, offset };
     offset += sizeOf(own);
     return place;
   });
 }
+
+/** No rows; what is saved of a tensor may grow by columns, so there is one. */
+const NOTHING: Shape = [0, 1];
 
 /** Returns the elements of a vector from `offset` on, under a shape: where they lie, if they lie somewhere. */
 export function partOf(vector: Tensor, { path, shape, offset }: SlotPlace, index: number, parts: number): Tensor {

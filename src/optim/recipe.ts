@@ -1,8 +1,9 @@
 /** The whole update of a chain as ordinary operations. */
 import { fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
-import { add, cos, less, log, mul, pack, reshape, select, sqrt, sub, uniform } from "../program/tensor.ts";
+import { cos, less, log, mul, pack, reshape, select, sqrt, sub, uniform } from "../program/tensor.ts";
 import { groupCount, type Named, partsOf, scalarName, slotsOf } from "./chain.ts";
+import { productOf, sampleOf, scaleOf } from "./hessian.ts";
 import type { Optimizer, Results, UpdateInputs, UpdateResult } from "./optimizer.ts";
 import { type Placed, partOf, type SlotPlace, slotPlaces } from "./places.ts";
 import type { StepInputs } from "./step.ts";
@@ -23,7 +24,7 @@ export function recordRecipe(optimizer: Optimizer, inputs: StepInputs): Results 
 export function updateOf(optimizer: Optimizer, inputs: StepInputs): UpdateResult {
   const run = ([named, ...rest]: readonly Named[], { params, grads }: Pick<StepInputs, "params" | "grads">): UpdateResult => {
     const { part, prefix } = named as Named;
-    const own = inputsOf(named as Named, { ...inputs, params, grads });
+    const own = inputsOf(named as Named, inputs, { params, grads });
     const qualified = (slots: UpdateResult["slots"]) =>
       Object.fromEntries(Object.entries(slots).map(([name, value]) => [prefix + name, value]));
     if (part.kind === "rule") return part.update(own);
@@ -64,9 +65,10 @@ export function partsOfVector(vector: Tensor, tensors: readonly Placed[]): Resul
   return Object.fromEntries(tensors.map((tensor, i) => [tensor.path, partOf(vector, tensor, i, tensors.length)]));
 }
 
-/** Returns what one part of a chain reads. */
-function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInputs): UpdateInputs {
-  const { params, grads } = step;
+/** Returns what one part of a chain reads: of a step, of which transforms before it may have changed parameters and gradients. */
+function inputsOf({ part, prefix }: Named, step: StepInputs, changed: Pick<StepInputs, "params" | "grads"> = step): UpdateInputs {
+  const { slots, tensors } = step;
+  const { params, grads } = changed;
   const { graph } = params;
   const { scalar = (name: string) => graph.scalar(name) } = step;
   const names = Object.keys(part.scalars(1, { ...(part.options as Record<string, number>), learningRate: 1 }));
@@ -85,8 +87,9 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
   const places = new Map(part.slots.map((slot) => [slot.name, slotPlaces(slot, tensors)]));
   const count = tensors.length;
   const refuse = (): never =>
-    fail("E_UNSUPPORTED", `optim.${part.name}: gradients at other parameters are needed; expected a loss, got gradients alone`);
+    fail("E_UNSUPPORTED", `optim.${part.name}: more than gradients is needed; expected a loss, got gradients alone`);
   const { gradientsAt = refuse } = step;
+  const loss = (): Tensor => step.loss ?? graph.outputs.get("loss") ?? refuse();
   return {
     params,
     grads,
@@ -118,7 +121,12 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
     },
     normal: step.normal ?? ((stream) => normalOf(params, prefix + stream)),
     gradientsAt,
-    curvature: step.curvature ?? (() => diagonalOf(params, grads, gradientsAt, prefix)),
+    hessian: (along) => productOf(loss(), step.params, tensors, along),
+    curvature(estimate) {
+      if (step.curvature !== undefined) return step.curvature();
+      if (estimate === "hesscale") return scaleOf(loss(), step.params, tensors);
+      return sampleOf(step.params, step.grads, gradientsAt, `optim/${prefix}signs`);
+    },
   };
 }
 
@@ -126,14 +134,4 @@ function inputsOf({ part, prefix }: Named, { slots, tensors, ...step }: StepInpu
 function normalOf({ graph, shape }: Tensor, stream: string): Tensor {
   const [u, v] = [`optim/${stream}/radius`, `optim/${stream}/angle`].map((name) => uniform(graph, name, shape)) as [Tensor, Tensor];
   return mul(sqrt(mul(log(sub(1, u)), -2)), cos(mul(v, 2 * Math.PI)));
-}
-
-/** How far a difference of gradients reaches. */
-const REACH = 1e-3;
-
-/** Returns z·(∇L(w + δz) − ∇L(w))/δ for random signs z, whose mean is the diagonal of the Hessian (Hutchinson). */
-function diagonalOf(params: Tensor, grads: Tensor, gradientsAt: (params: Tensor) => Tensor, prefix: string): Tensor {
-  const { graph, shape } = params;
-  const signs = select(less(uniform(graph, `optim/${prefix}signs`, shape), 0.5), -1, graph.constant(1, shape, "f32"));
-  return mul(signs, mul(sub(gradientsAt(add(params, mul(signs, REACH))), grads), 1 / REACH));
 }

@@ -19,6 +19,7 @@ import { lion } from "./lion.ts";
 import { muon } from "./muon.ts";
 import { nadam } from "./nadam.ts";
 import { nadamw } from "./nadamw.ts";
+import { saddleFreeNewton } from "./newton.ts";
 import { gradientNoise } from "./noise.ts";
 import type { Optimizer, Transform } from "./optimizer.ts";
 import { prodigy } from "./prodigy.ts";
@@ -32,7 +33,7 @@ import { adaUpgd, upgd } from "./upgd.ts";
 /** Update rules by name. */
 export const rules: Readonly<Record<string, (options: never) => Optimizer>> = {
   ...{ adabelief, adafactor, adagrad, adagradNorm, adam, adamw, adaUpgd, classp, dadaptAdam, dadaptSgd, dog, exadam, hypergradientSgd },
-  ...{ lamb, lars, lion, muon, nadam, nadamw, prodigy, scheduleFreeAdamw, scheduleFreeSgd, sgd, sgdSai, tvlars, upgd },
+  ...{ lamb, lars, lion, muon, nadam, nadamw, prodigy, saddleFreeNewton, scheduleFreeAdamw, scheduleFreeSgd, sgd, sgdSai, tvlars, upgd },
 };
 
 /** Transforms by name. */

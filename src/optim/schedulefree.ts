@@ -37,10 +37,10 @@ const slots = { z: { initial: "params" }, most: { per: "all" }, weights: { per: 
 
 type Shared = Readonly<Record<keyof typeof shared | "learningRate", number>>;
 
-/** Scalars that both rules have; `correction` multiplies the rate. */
+/** Scalars that both rules have; `correction` multiplies the rate. What steps weigh goes by one rate for all groups: factors of theirs would cancel. */
 function scalarsOf(k: number, { learningRate, beta1, weightDecay, warmup, exponent }: Shared, correction = 1) {
   const rate = learningRate * correction * (warmup === 0 ? 1 : Math.min(1, k / warmup));
-  return { rate, beta1, oneMinusBeta1: 1 - beta1, weightDecay, growth: power(k, exponent) };
+  return { rate, common: rate, beta1, oneMinusBeta1: 1 - beta1, weightDecay, growth: power(k, exponent) };
 }
 
 type Point = UpdateInputs<"z" | "most" | "weights", keyof ReturnType<typeof scalarsOf>>;
@@ -53,12 +53,11 @@ function averageOf({ params, slots, scalars }: Point): Tensor {
 /** Moves z by a step d and averages. */
 function moved(inputs: Point, d: Tensor): { params: Tensor; slots: { z: Tensor; most: Tensor; weights: Tensor } } {
   const { slots, scalars: s } = inputs;
-  const { rate } = s;
-  const most = maximum(slots.most, rate);
+  const most = maximum(slots.most, s.common);
   const weight = mul(s.growth, mul(most, most));
   const weights = add(slots.weights, weight);
   const share = select(less(0, weights), div(weight, weights), 0);
-  const z = sub(slots.z, mul(rate, d));
+  const z = sub(slots.z, mul(s.rate, d));
   const x = averageOf(inputs);
   const average = add(x, mul(share, sub(z, x)));
   return { params: add(mul(s.oneMinusBeta1, z), mul(s.beta1, average)), slots: { z, most, weights } };
@@ -78,7 +77,7 @@ export function scheduleFreeSgd(options: ScheduleFreeOptions = {}): Optimizer {
     hyper,
     slots,
     scalars: (k, hyper) => scalarsOf(k, hyper),
-    rates: ["weightDecay"],
+    rates: ["rate", "weightDecay"],
     averaged: (inputs) => averageOf(inputs),
     update: (inputs) => moved(inputs, add(inputs.grads, mul(inputs.scalars.weightDecay, inputs.params))),
   });
@@ -103,7 +102,7 @@ export function scheduleFreeAdamw(options: ScheduleFreeAdamwOptions = {}): Optim
       const root = Math.sqrt(1 - integerPower(beta2, k));
       return { ...scalarsOf(k, hyper, paper ? root : 1), rootCorrection: paper ? 1 : 1 / root, beta2, oneMinusBeta2: 1 - beta2, eps };
     },
-    rates: ["weightDecay"],
+    rates: ["rate", "weightDecay"],
     averaged: (inputs) => averageOf(inputs),
     update(inputs) {
       const { params, grads, slots, scalars: s } = inputs;

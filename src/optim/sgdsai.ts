@@ -1,6 +1,6 @@
 import type { Tensor } from "../program/graph.ts";
 import { sizeOf } from "../program/shape.ts";
-import { add, div, less, max, mean, mul, reshape, select, slice, sqrt, sub, sum } from "../program/tensor.ts";
+import { add, div, less, max, mean, mul, select, sqrt, sub, sum } from "../program/tensor.ts";
 import { normOf } from "./clip.ts";
 import { blend, numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
 
@@ -41,11 +41,9 @@ export function sgdSai(options: SgdSaiOptions = {}): Optimizer {
     }),
     rates: ["learningRate", "decay"],
     update({ each }) {
-      const found = each(({ grads, scalars }) => ({ ratio: signalOf(grads, scalars.eps) })).ratio;
-      const most = normalise ? max(found) : 1;
-      const { params, m, ratio } = each(({ params, grads, slots, scalars: s, index }) => {
-        const own = reshape(slice(found, [index], [1]), []);
-        const ratio = select(less(0, s.first), div(own, most), slots.ratio);
+      const most = normalise ? max(each(({ grads, scalars }) => ({ ratio: signalOf(grads, scalars.eps) })).ratio) : 1;
+      const { params, m, ratio } = each(({ params, grads, slots, scalars: s }) => {
+        const ratio = select(less(0, s.first), div(signalOf(grads, s.eps), most), slots.ratio);
         const m = blend(s.keep, slots.m, s.take, grads);
         return { params: sub(mul(params, s.decay), mul(mul(s.learningRate, ratio), m)), m, ratio };
       });

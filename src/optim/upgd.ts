@@ -1,7 +1,9 @@
 import { checkChoice } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, exp, less, max, maximum, minimum, mul, neg, select, sqrt, sub, sum } from "../program/tensor.ts";
+import type { Estimate } from "./hessian.ts";
 import { blend, integerPower, numbersOf, type Optimizer, ranges, rule, type UpdateInputs } from "./optimizer.ts";
+import { refuse } from "./words.ts";
 
 /** Options of {@link upgd}. */
 export interface UpgdOptions {
@@ -15,6 +17,11 @@ export interface UpgdOptions {
   readonly scale?: number;
   /** Utility −g·w (1, default), or −g·w + ½h·w² with an estimate of the Hessian's diagonal h (2). */
   readonly order?: 1 | 2;
+  /**
+   * Of order 2, what h is: one more pass backwards (`hesscale`, default), or the mean of a random direction's products (`hutchinson`), of which
+   * each step sees one.
+   */
+  readonly curvature?: Estimate;
   /** What utility is measured against: the largest of all (`global`, default), or the norm along the last dim (`local`). */
   readonly scope?: "global" | "local";
   /** Whether useful weights are spared the gradient as well as the noise. Default true. */
@@ -35,13 +42,15 @@ export function upgd(options: UpgdOptions = {}): Optimizer {
     weightDecay: [0.001, ranges.natural],
     scale: [1, ranges.positive],
   } as const;
-  const { values, hyper } = numbersOf(where, options, table, ["order", "scope", "protect"]);
+  const { values, hyper } = numbersOf(where, options, table, ["order", "curvature", "scope", "protect"]);
   const scope = checkChoice(where, "scope", options.scope ?? "global", ["global", "local"]);
   const order = checkChoice(where, "order", `${options.order ?? 1}`, ["1", "2"]) === "2" ? 2 : 1;
+  if (order === 1) refuse(where, options, ["curvature"], "order 2");
+  const curvature = checkChoice(where, "curvature", options.curvature ?? "hesscale", ["hesscale", "hutchinson"]);
   const { protect = true } = options;
   return rule({
     name: "upgd",
-    options: { ...values, order, scope, protect },
+    options: { ...values, order, ...(order === 2 && { curvature }), scope, protect },
     hyper,
     slots: { utility: {} },
     scalars: (k, { learningRate, betaUtility, sigma, weightDecay, scale }) => ({
@@ -54,7 +63,7 @@ export function upgd(options: UpgdOptions = {}): Optimizer {
     update(inputs) {
       const { params, grads, scalars: s } = inputs;
       const first = neg(mul(grads, params));
-      const utility = utilityOf(inputs, order === 1 ? first : add(first, mul(mul(inputs.curvature(), 0.5), mul(params, params))));
+      const utility = utilityOf(inputs, order === 1 ? first : add(first, mul(mul(inputs.curvature(curvature), 0.5), mul(params, params))));
       const open = openness(inputs, utility, scope);
       const noise = mul(s.sigma, inputs.normal("noise"));
       const step = protect ? mul(add(grads, noise), open) : add(grads, mul(noise, open));
@@ -64,7 +73,7 @@ export function upgd(options: UpgdOptions = {}): Optimizer {
 }
 
 /** Options of {@link adaUpgd}. */
-export interface AdaUpgdOptions extends Omit<UpgdOptions, "scale" | "order" | "scope" | "protect"> {
+export interface AdaUpgdOptions extends Omit<UpgdOptions, "scale" | "order" | "curvature" | "scope" | "protect"> {
   /** c: multiplies the step. Default 2. */
   readonly scale?: number;
   /** Decay of the mean of gradients. Default 0.9. */

@@ -6,10 +6,11 @@
  */
 import { fail } from "../errors.ts";
 import type { Effect, Graph, Tensor } from "./graph.ts";
+import { ops } from "./ops.ts";
 import type { ReduceOp } from "./plan.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
 import { chooseStored } from "./stored.ts";
-import { isView, reachable, underViews } from "./views.ts";
+import { reachable, underViews } from "./views.ts";
 
 /** Where a kernel's value goes: the buffer of a node, an output of the program, or a range of the state. */
 export type Destination =
@@ -130,7 +131,8 @@ function cut(graph: Graph, forced: ReadonlySet<Tensor>): Fused {
       });
     } else specs.push({ family: "optimizer", shape: (effect.tensors.params as Tensor).shape, axes: [], roots: [], effect, ...condition });
   }
-  return { specs: absorbSums(absorbProducts(mergeSiblings(specs, stored), stored, homes), stored), stored, homes };
+  const merged = mergeSiblings(specs, stored, homes);
+  return { specs: absorbSums(absorbProducts(merged, stored, homes), stored, homes), stored, homes };
 }
 
 /** Returns the stored nodes and state leaves that a kernel reads. */
@@ -192,15 +194,25 @@ function overlaps(a: Tensor, b: Tensor): boolean {
 
 const clash = (some: Iterable<Tensor>, others: Iterable<Tensor>): boolean => [...some].some((a) => [...others].some((b) => overlaps(a, b)));
 
-function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+/** Returns what a kernel writes, and the packs that parts of it lie in: who reads these reads them. */
+function placesOf(spec: Spec, homes: Fused["homes"]): Tensor[] {
+  return writesOf(spec).flatMap((node) => {
+    const home = homes.get(node);
+    return home?.kind === "part" ? [node, home.pack] : [node];
+  });
+}
+
+function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: Fused["homes"]): Spec[] {
   const merged: Spec[] = [];
   const [read, written] = [new LastUse(), new LastUse()];
   const readers = new Map<Tensor, number[]>();
   for (const spec of specs) {
     const reads = readsOf(spec, stored);
-    const writes = writesOf(spec);
-    // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes.
-    const floor = Math.max(written.of(reads) + 1, read.of(writes), written.of(writes));
+    const writes = placesOf(spec, homes);
+    // A later kernel may move up to one behind every writer of what it reads, and not before a reader or writer of what it writes; it
+    // may join the last of them where each reads what the other sets at its own points alone, as loads come before stores.
+    const [behind, before] = [written.of(reads), read.of(writes)];
+    const floor = Math.max(behind, before, written.of(writes));
     const candidates = ["map", "reduce"].includes(spec.family) ? [...reads].flatMap((node) => readers.get(node) ?? []) : [];
     const fits = (at: number): boolean => {
       const other = merged[at] as Spec;
@@ -209,7 +221,9 @@ function mergeSiblings(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spe
         other.family === spec.family &&
         other.unless === spec.unless &&
         sameShape(other.shape, spec.shape) &&
-        sameShape(other.axes, spec.axes)
+        sameShape(other.axes, spec.axes) &&
+        (at > behind || readsInPlace(spec, other, stored)) &&
+        (at > before || readsInPlace(other, spec, stored))
       );
     };
     const home = candidates.filter(fits).reduce((a, b) => Math.min(a, b), merged.length);
@@ -263,7 +277,7 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
     if (home?.kind === "part" && (readersOf.get(home.pack) ?? []).some((reader) => reader < first)) continue;
     // The product lies where the first output goes before the rest is computed, so that must not be a range the rest may read.
     if (epilogue.roots.some(({ destination }) => destination.kind === "state")) continue;
-    if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored, true))) continue;
+    if (!epilogue.roots.every((root) => onlyElementwise(root.value, product, stored))) continue;
     const [raw] = spec.roots as [Root];
     const exposed = homes.has(product) || readers.length > 1 || epilogue.roots[0]?.value.dtype !== "f32";
     list[first] = { ...epilogue, family: "matmul", product, roots: exposed ? [raw, ...epilogue.roots] : epilogue.roots };
@@ -273,7 +287,7 @@ function absorbProducts(specs: readonly Spec[], stored: ReadonlySet<Tensor>, hom
 }
 
 /** Lets a product that comes later sum the columns of its right operand on its way: a weight's gradient brings its bias's. */
-function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[] {
+function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>, homes: Fused["homes"]): Spec[] {
   const list: (Spec | undefined)[] = [...specs];
   for (const [i, spec] of specs.entries()) {
     const [root, ...others] = spec.roots;
@@ -284,7 +298,8 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
     const j = list.findIndex((other, at) => at > i && fits(other));
     const product = list[j];
     // Nobody may want the sums before the product comes.
-    if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), writesOf(spec))))
+    const places = placesOf(spec, homes);
+    if (product === undefined || list.slice(i + 1, j).some((other) => other !== undefined && clash(readsOf(other, stored), places)))
       continue;
     list[j] = { ...product, sums: root.destination };
     list[i] = undefined;
@@ -292,20 +307,29 @@ function absorbSums(specs: readonly Spec[], stored: ReadonlySet<Tensor>): Spec[]
   return list.filter((spec) => spec !== undefined);
 }
 
-/** Returns whether every way from `node` to `product` inside one kernel goes through elementwise operations only. */
-function onlyElementwise(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>, asRoot: boolean): boolean {
-  if (node === product) return true;
-  if (!asRoot && stored.has(node)) return true;
-  if (isView(node) && underViews(node) !== underViews(product))
-    return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
-  if (isView(node)) return false;
-  return node.inputs.every((input) => onlyElementwise(input, product, stored, false));
+/** Returns whether a kernel reads of what another sets only ranges of the state, each at its own points. */
+function readsInPlace(reader: Spec, writer: Spec, stored: ReadonlySet<Tensor>): boolean {
+  const reads = [...readsOf(reader, stored)];
+  return writesOf(writer).every((set) =>
+    reads.every(
+      (node) =>
+        !overlaps(node, set) ||
+        (node === set && node.op === "state" && reader.roots.every((root) => onlyElementwise(root.value, node, stored))),
+    ),
+  );
 }
 
-function onlyElementwiseBelowView(node: Tensor, product: Tensor, stored: ReadonlySet<Tensor>): boolean {
-  if (node === product) return false;
-  if (stored.has(node)) return true;
-  return node.inputs.every((input) => onlyElementwiseBelowView(input, product, stored));
+/** Returns whether every way from `root` to `source` inside one kernel goes through elementwise operations only. */
+function onlyElementwise(root: Tensor, source: Tensor, stored: ReadonlySet<Tensor>): boolean {
+  const seen = { straight: new Set<Tensor>(), moved: new Set<Tensor>() };
+  const visit = (node: Tensor, way: keyof typeof seen): boolean => {
+    if (node === source) return way === "straight";
+    if (seen[way].has(node) || (node !== root && stored.has(node))) return true;
+    seen[way].add(node);
+    const next = ops[node.op] === undefined ? "moved" : way;
+    return node.inputs.every((input) => visit(input, next));
+  };
+  return visit(root, "straight");
 }
 
 /** Returns a kernel that would read state after an earlier one changed it; its values must be stored before. */

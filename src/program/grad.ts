@@ -53,7 +53,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
 }
 
 /** Returns the nodes on a path from a member of `sources` to `root`. */
-function reaching(root: Tensor, sources: ReadonlySet<Tensor>): Set<Tensor> {
+export function reaching(root: Tensor, sources: ReadonlySet<Tensor>): Set<Tensor> {
   const known = new Map<Tensor, boolean>();
   const stack: Tensor[] = [root];
   while (stack.length > 0) {
@@ -71,7 +71,7 @@ function reaching(root: Tensor, sources: ReadonlySet<Tensor>): Set<Tensor> {
 }
 
 /** Returns the sum of tensors of one shape: pads that tile it become one pack, and many thin products one product of packs. */
-function sumOf(parts: readonly Tensor[]): Tensor {
+export function sumOf(parts: readonly Tensor[]): Tensor {
   const rest: Tensor[] = [];
   const thin: Tensor[] = [];
   const tiles: Tensor[] = [];

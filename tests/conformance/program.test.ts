@@ -68,6 +68,32 @@ describe.each(machines)("a linear layer on %s", (_, machine) => {
   });
 });
 
+it("column sums that are part of a pack are there when the pack is read, whichever products come later", async () => {
+  const graph = trace((g) => {
+    const [d, a] = [g.input("d", [4, 3], "f32"), g.input("a", [4, 2], "f32")];
+    const whole = t.pack([t.matmul(t.transpose(a), d), t.sum(d, 0)]);
+    const later = t.matmul(t.transpose(t.mul(a, t.sum(t.square(whole)))), d);
+    g.outputs.set("whole", t.mul(whole, 2));
+    g.outputs.set("later", later);
+  });
+  const numbers = { d: draw([4, 3], -1, 1).values, a: draw([4, 2], -1, 1, 2).values };
+  expectClose(await runOn(wasm, graph, numbers), outputsOf(graph, numbers), 1e-5, 1e-6);
+});
+
+it("what reads a pack does not join a kernel before its parts", async () => {
+  const graph = trace((g) => {
+    const [x, w] = [g.input("x", [6], "f32"), g.input("w", [3, 2], "f32")];
+    // All but z have buffers, as products take them; z reads one of them beside the pack.
+    const first = t.exp(x);
+    const second = t.reshape(t.tanh(first), [2, 3]);
+    const whole = t.pack([t.matmul(second, w), t.sum(second, 1)]);
+    g.outputs.set("y", t.matmul(t.reshape(first, [2, 3]), w));
+    g.outputs.set("z", t.add(t.square(whole), first));
+  });
+  const numbers = { x: draw([6], -1, 1).values, w: draw([3, 2], -1, 1).values };
+  expectClose(await runOn(wasm, graph, numbers), outputsOf(graph, numbers), 1e-5, 1e-6);
+});
+
 /** Central differences of a scalar function in f64, on the oracle. */
 function differences(graph: Graph, output: string, inputs: Record<string, Float32Array>, name: string): number[] {
   const h = 1e-4;

@@ -365,21 +365,28 @@ function updated(choose: (draw: Draw) => Optimizer): Row {
 
 const effects: Readonly<Record<string, Row>> = {
   assign(draw, rank) {
-    const shape = draw.shape(rank, MOST);
+    // Two ranges, each made of both as they were; through a turned view, what one holds goes elsewhere in the other.
+    const isTurned = rank > 1 && draw.chance(0.4);
+    const shape = isTurned ? draw.shape(rank, MOST).fill(draw.pick([1, 2, 3, 4])) : draw.shape(rank, MOST);
+    const order = isTurned ? draw.shuffle([...shape.keys()]) : [...shape.keys()];
     const { leaf, view } = draw.spread(shape);
-    const rowStride = sizeOf(shape.slice(1)) + draw.below(4);
-    const kept = {
-      arena: draw.pick(["state", "rows"] as const),
-      storage: "f32" as const,
-      ...(rank > 0 && draw.chance(0.3) && { rowStride }),
+    const kept = (): NonNullable<Operand["kept"]> => {
+      const rowStride = sizeOf(shape.slice(1)) + draw.below(4);
+      return { arena: draw.pick(["state", "rows"]), storage: "f32", ...(rank > 0 && draw.chance(0.3) && { rowStride }) };
     };
-    const args = { target: { ...draw.f32(shape, -2, 2), kept }, x: draw.f32(leaf, -2, 2) };
-    const record = (x: Tensors): Tensors => ({ target: t.sub(t.mul(arg(x, "target"), 0.5), view(arg(x, "x"))) });
+    const range = (): Operand => ({ ...draw.f32(shape, -2, 2), kept: kept() });
+    const args = { target: range(), other: range(), x: draw.f32(leaf, -2, 2) };
+    const record = (x: Tensors): Tensors => {
+      const [target, other] = [arg(x, "target"), arg(x, "other")];
+      const next = t.sub(t.mul(target, 0.5), view(arg(x, "x")));
+      return { target: t.add(next, t.permute(other, order)), other: t.add(t.mul(next, other), target) };
+    };
+    const sequence = draw.shuffle(["target", "other"]);
     const effect = (x: Tensors, graph: Graph): void => {
-      const { target } = x as { target: Tensor };
-      graph.effects.push({ kind: "assign", target, value: arg(record(x), "target") } satisfies Effect);
+      const values = record(x);
+      for (const name of sequence) graph.effects.push({ kind: "assign", target: arg(x, name), value: arg(values, name) } satisfies Effect);
     };
-    return told("half of it less x", args, record, effect);
+    return told(`of both, by ${showShape(order)}`, args, record, effect);
   },
   detach(draw, rank) {
     const shape = draw.shape(rank, MOST);

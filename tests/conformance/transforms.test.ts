@@ -216,38 +216,8 @@ describe("gradients elsewhere", () => {
 });
 
 describe("every rule", () => {
-  /** Rates at which a rule goes down a bowl, where 0.1 does not suit it, and steps. */
-  const rates: Readonly<Record<string, number>> = {
-    ...{ lion: 0.01, lars: 20, tvlars: 20, dadaptAdam: 1, dadaptSgd: 1, prodigy: 1, dog: 1, scheduleFreeAdamw: 0.1, exadam: 0.01 },
-    ...{ lamb: 0.03, adagrad: 0.5, adagradNorm: 2, classp: 0.5, muon: 0.05, adaUpgd: 0.02, sgdSai: 0.05, adafactor: 0.1, adam: 0.05 },
-  };
-  const options: Readonly<Record<string, object>> = {
-    classp: { threshold: 0, power: 2 },
-    muon: { vectorRate: 1 },
-    lars: { skipVectors: false, weightDecay: 0 },
-    tvlars: { weightDecay: 0 },
-    dog: { alpha: 1e-2 },
-    upgd: { weightDecay: 0 },
-    adaUpgd: { weightDecay: 0 },
-    lamb: { weightDecay: 1e-4 },
-  };
-  it.each(Object.keys(rules))("%s goes down a quadratic, and says what depends on rate and decay", async (name) => {
-    const optimizer = rules[name]?.((options[name] ?? {}) as never) as optim.Optimizer;
-    const rate = rates[name] ?? 0.1;
-    const params = { w: { shape: [2, 3], data: [1, -1, 0.5, 2, -0.5, 1] }, b: { shape: [2], data: [1, -2] } };
-    const loss = ({ w, b }: optim.Results): ReturnType<typeof tensor.sum> =>
-      tensor.add(
-        tensor.mul(tensor.sum(tensor.square(tensor.sub(w as never, 0.3))), 0.5),
-        tensor.sum(tensor.square(tensor.add(b as never, 0.2))),
-      );
-    const steps = 400;
-    // Rates fall to 0, as rules of constant step length need.
-    const learningRate = Array.from({ length: steps }, (_, t) => (name.startsWith("scheduleFree") ? rate : rate * (1 - t / steps)));
-    const { metrics, averaged } = await applyOptimizer(runtime, optimizer, { params, loss, steps, learningRate });
-    const losses = metrics.map((step) => step.loss as number);
-    expect(averaged.length).toBe(name.startsWith("scheduleFree") ? steps : 0);
-    expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 100);
-
+  it.each(Object.keys(rules))("%s says which scalars depend on rate and decay", (name) => {
+    const optimizer = rules[name]?.({} as never) as optim.Optimizer;
     const own = optimizer.options as Record<string, number>;
     const base = optimizer.scalars(3, { ...own, learningRate: 0.1 });
     const varied = [
@@ -256,9 +226,56 @@ describe("every rule", () => {
     ];
     const moved = Object.keys(base).filter((scalar) => varied.some((other) => other[scalar] !== base[scalar]));
     // One rate weighs the steps of all parameters in these; groups do not differ in it.
-    const common = name.startsWith("scheduleFree") ? ["rate"] : name === "hypergradientSgd" ? ["learningRate"] : [];
+    const common = name.startsWith("scheduleFree") ? ["common"] : name === "hypergradientSgd" ? ["learningRate", "pace"] : [];
     expect([...optimizer.rates, ...common].sort()).toEqual(expect.arrayContaining(moved.sort()));
     expect(Object.keys(base)).toEqual(expect.arrayContaining([...optimizer.rates]));
+  });
+});
+
+describe("differences between groups", () => {
+  const params = { w: { shape: [2, 2], data: [1, -1, 0.5, 2] }, still: { shape: [2], data: [1, -2] } };
+  const grads = [1, 2, 3].map((k) => ({ w: [0.3, -0.2, k, 0.5], still: [0.4, -k] }));
+  const grouped = (group: object, optimizer: optim.Optimizer): optim.Optimizer =>
+    chain(optim.perGroup({ groups: [{ match: "^still", ...group }] }), optimizer);
+  const made = (name: string): optim.Optimizer => rules[name]?.({} as never) as optim.Optimizer;
+  const refusal = (option: string, rule: string) =>
+    expect.objectContaining({ code: "E_CONFIG", message: expect.stringMatching(`"${option}".*${rule}`) });
+
+  const loss = ({ w, still }: optim.Results): ReturnType<typeof tensor.sum> =>
+    tensor.add(tensor.sum(tensor.square(tensor.sub(w as never, 3))), tensor.sum(tensor.exp(still as never)));
+  it.each(Object.keys(rules).filter((name) => name !== "hypergradientSgd"))(
+    "%s: a group of rate 0 stays, the others move",
+    async (name) => {
+      const found = await applyOptimizer(runtime, grouped({ rateScale: 0 }, made(name)), { params, loss, steps: 3, learningRate: 0.1 });
+      close(found.params.at(-1)?.still, params.still.data);
+      expect(found.params.at(-1)?.w).not.toEqual(Float32Array.from(params.w.data));
+    },
+  );
+
+  it("a rate that sums what all parameters say has no groups; a factor has", async () => {
+    expect(() => grouped({ rateScale: 0.5 }, optim.hypergradientSgd())).toThrow(refusal("rateScale", "hypergradientSgd"));
+    const optimizer = grouped({ rateScale: 0 }, optim.hypergradientSgd({ relative: true }));
+    close((await applyOptimizer(runtime, optimizer, { params, grads, learningRate: 0.1 })).params.at(-1)?.still, params.still.data);
+  });
+
+  it.each(Object.keys(rules))("%s: a decay of its own where the rule has one or another part, else refused", (name) => {
+    const decays = "weightDecay" in made(name).hyper;
+    if (decays) grouped({ weightDecay: 0.5 }, made(name));
+    else expect(() => grouped({ weightDecay: 0.5 }, made(name))).toThrow(refusal("weightDecay", name));
+    chain(optim.decoupledDecay({ weightDecay: 0.1, exclude: ["still"] }), made(name));
+  });
+
+  it("schedule-free rules: a group goes as it would alone at its own rate", async () => {
+    for (const rule of [optim.scheduleFreeSgd({ weightDecay: 0.1, warmup: 2 }), optim.scheduleFreeAdamw({ weightDecay: 0.1, warmup: 2 })]) {
+      const together = await applyOptimizer(runtime, grouped({ rateScale: 0.25 }, rule), { params, grads, learningRate: 0.2 });
+      const alone = await applyOptimizer(runtime, rule, {
+        params: { still: params.still },
+        grads: grads.map(({ still }) => ({ still })),
+        learningRate: 0.05,
+      });
+      close(together.params.at(-1)?.still, Array.from(alone.params.at(-1)?.still as Float32Array));
+      close(together.averaged.at(-1)?.still, Array.from(alone.averaged.at(-1)?.still as Float32Array));
+    }
   });
 });
 
