@@ -160,6 +160,14 @@ export const families = [
     picture: { title: "loss under steps of matrices", caption: problem },
   },
   {
+    file: "optimizers-curved",
+    title: "Steps by curvature",
+    purpose: "Rules that ask the loss for its second derivatives, by exact products of the Hessian with some directions.",
+    namespace: "optim",
+    makers: { saddleFreeNewton: { code: "optim.saddleFreeNewton({ damping: 0.1 })", rate: 0.5 } },
+    picture: { title: "loss under steps by curvature", caption: problem },
+  },
+  {
     file: "optimizers-ratefree",
     title: "Without a learning rate",
     purpose: "Rules that find the distance to go, and with it the rate; leave the learning rate at 1.",

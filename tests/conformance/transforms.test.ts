@@ -1,4 +1,4 @@
-import { openRuntime, optim, type Runtime, tensor } from "palimpsest";
+import { openRuntime, optim, type Runtime, type Tensor, tensor } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Applied, applyOptimizer } from "../../src/learner/testing.ts";
 import { orthogonal } from "../../src/optim/muon.ts";
@@ -208,6 +208,33 @@ describe("gradients elsewhere", () => {
     const params = { x: { shape: [2], data: [1, -2] } };
     const found = await applyOptimizer(runtime, chain(transform, sgd()), { params, loss: bowl, steps: 3, learningRate: 0.1 });
     for (const [step, values] of expected.entries()) close(found.params[step]?.x, values);
+  });
+
+  it("take the second gradient after all its parts are there, products among them", async () => {
+    const [a, b] = [
+      [1, 2, -1, 0.5],
+      [0.5, -1, 1, 2],
+    ] as const;
+    const product = (x: readonly number[], y: readonly number[]): number[] =>
+      [0, 1, 2, 3].map((i) => (x[i & 2] as number) * (y[i & 1] as number) + (x[(i & 2) + 1] as number) * (y[(i & 1) + 2] as number));
+    const turned = ([p, q, r, s]: readonly number[]): number[] => [p, r, q, s] as number[];
+    // ΣΣ(ab)² has the gradients 2(ab)bᵀ and 2aᵀ(ab).
+    const gradients = (w: readonly number[]): number[] => {
+      const [x, y] = [w.slice(0, 4), w.slice(4)];
+      return [...product(product(x, y), turned(y)), ...product(turned(x), product(x, y))].map((value) => 2 * value);
+    };
+    const begin = [...a, ...b];
+    const first = gradients(begin);
+    const norm = Math.hypot(...first);
+    const second = gradients(begin.map((w, i) => w + (0.5 * (first[i] as number)) / norm));
+    const found = await applyOptimizer(runtime, chain(optim.sharpnessAware({ rho: 0.5 }), sgd()), {
+      params: { a: { shape: [2, 2], data: a }, b: { shape: [2, 2], data: b } },
+      loss: (w) => tensor.sum(tensor.square(tensor.matmul(w.a as Tensor, w.b as Tensor))),
+      steps: 1,
+      learningRate: 0.01,
+    });
+    const after = begin.map((w, i) => w - 0.01 * (second[i] as number));
+    close([...(found.params[0]?.a ?? []), ...(found.params[0]?.b ?? [])], after, 5);
   });
 
   it("are refused where there is no loss", async () => {
