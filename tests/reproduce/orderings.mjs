@@ -9,7 +9,7 @@
  * @typedef {Record<"old" | "fresh" | "both" | "before" | "forgotten" | "early" | "released", (label: string) => Figure>} Figures
  */
 
-/** How far apart losses are at most that the papers call equal, in nats. */
+/** How far apart losses are at most that the papers call equal: 1 % of them, there as here. */
 const NEAR = 0.02;
 
 /** Ways down of a cooldown. @type {readonly ("linear" | "sqrt" | "cosine" | "mirrorCosine" | "square" | "exponential")[]} */

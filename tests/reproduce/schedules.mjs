@@ -9,7 +9,8 @@ import { runAll } from "./crew.mjs";
 import { orderingsOf, shapes } from "./orderings.mjs";
 
 /** @typedef {import("./legs.mjs").Leg} Leg @typedef {import("./legs.mjs").Walked} Walked @typedef {import("./orderings.mjs").Figure} Figure */
-/** A leg that starts under a schedule, or where another of its seed stood: "LABEL, UPDATE". @typedef {Omit<Leg, "start"> & { start: import("palimpsest").Schedule | string }} Planned */
+/** A leg that starts under a schedule, or where another of its seed stood. @typedef {Omit<Leg, "start"> & { start: Schedule | { after: string, at: number } }} Planned */
+/** @typedef {import("palimpsest").Schedule} Schedule */
 
 const PEAK = 8e-3;
 const FINAL = 0.1 * PEAK;
@@ -50,9 +51,14 @@ function plan(steps, seed) {
   // Copies of the trunks as they would be released after the first text.
   const cooldowns = [...shapes.map((shape) => ({ shape, share: 0.2 })), { shape: /** @type {const} */ ("sqrt"), share: 0.1 }];
   const released = [
-    { ...first, label: "infinite, annealed", start: `infinite, ${steps - anneal}`, mark: { name: "anneal", at: steps - anneal } },
+    {
+      ...first,
+      label: "infinite, annealed",
+      start: { after: "infinite", at: steps - anneal },
+      mark: { name: "anneal", at: steps - anneal },
+    },
     ...cooldowns.map(({ shape, share }) => ({
-      ...{ ...first, label: `cooldown ${shape} ${share}`, start: `constant, ${part(1 - share)}` },
+      ...{ ...first, label: `cooldown ${shape} ${share}`, start: { after: "constant", at: part(1 - share) } },
       rates: schedules.cooldown({ peak: PEAK, final: FINAL, start: 0, length: part(share), shape }),
     })),
   ];
@@ -60,18 +66,23 @@ function plan(steps, seed) {
     const leg = { ...second, texts: [OLD, text] };
     const after = Object.entries(shares).flatMap(([policy, all]) =>
       all.map((percent) => ({
-        ...{ ...leg, label: `${policy}, ${percent} %, ${name}`, start: `${policy}, ${steps}`, percent },
+        ...{ ...leg, label: `${policy}, ${percent} %, ${name}`, start: { after: policy, at: steps }, percent },
         ...(policy === "infinite" && { mark: { name: "anneal", at: 2 * steps - anneal } }),
       })),
     );
-    const around = rates.map((rate, i) => ({ ...leg, label: `${detours[i]}, 0 %, ${name}`, start: `re-warmed, ${steps}`, rates: rate }));
+    const around = rates.map((rate, i) => ({
+      ...leg,
+      label: `${detours[i]}, 0 %, ${name}`,
+      start: { after: "re-warmed", at: steps },
+      rates: rate,
+    }));
     return [{ ...leg, label: `union, ${name}`, start: oneCosine, union: true }, ...after, ...around];
   });
-  const unshifted = { ...second, texts: [OLD], label: "re-warmed, 0 %, Melville", start: `re-warmed, ${steps}` };
+  const unshifted = { ...second, texts: [OLD], label: "re-warmed, 0 %, Melville", start: { after: "re-warmed", at: steps } };
   return [...trunks, ...released, ...shifted, unshifted];
 }
 
-/** Walks all legs, those first that start under a schedule, and returns what came of each. @param {readonly Planned[]} legs */
+/** Walks all legs, first those that start under a schedule, and returns what came of each. @param {readonly Planned[]} legs */
 async function walkAll(legs) {
   /** @type {Map<string, Walked>} */
   const walked = new Map();
@@ -80,15 +91,17 @@ async function walkAll(legs) {
     const last = Object.values(found.losses).at(-1) ?? [];
     console.error(`${walked.size} of ${legs.length}: ${label}, seed ${seed}: ${last.map((loss) => loss.toFixed(3)).join(" ")}`);
   };
-  for (const round of ["object", "string"]) {
-    const ready = legs
-      .filter(({ start }) => typeof start === round)
-      .map((leg) => {
-        const [, from = "", step = ""] = /^(.+), (\d+)$/.exec(String(leg.start)) ?? [];
-        return { ...leg, start: walked.get(`${from}, seed ${leg.seed}`)?.states[Number(step)] ?? leg.start };
-      });
-    await runAll(new URL("./legs.mjs", import.meta.url).href, /** @type {Leg[]} */ (ready), tell);
-  }
+  const url = new URL("./legs.mjs", import.meta.url).href;
+  /** @type {(leg: Planned) => Leg} */
+  const ready = ({ start, ...leg }) => {
+    if (!("after" in start)) return { ...leg, start };
+    const state = walked.get(`${start.after}, seed ${leg.seed}`)?.states[start.at];
+    if (state === undefined) throw new Error(`${leg.label}: ${start.after} kept no state of update ${start.at}`);
+    return { ...leg, start: state };
+  };
+  const follows = (/** @type {Planned} */ { start }) => "after" in start;
+  await runAll(url, legs.filter((leg) => !follows(leg)).map(ready), tell);
+  await runAll(url, legs.filter(follows).map(ready), tell);
   return walked;
 }
 
