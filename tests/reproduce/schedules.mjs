@@ -151,7 +151,7 @@ export async function run({ log = console.log, steps = 1200, seeds = [0, 1] } = 
     log(`| one cosine over the union | | | ${atEnd} | | ${other} | ${average} |`);
   }
 
-  log(`\n| published | says | then | here | |\n| --- | --- | --- | --- | --- |`);
+  log(`\n| published | says | then | its figures here | |\n| --- | --- | --- | --- | --- |`);
   for (const { source, claim, shift, relation } of orderingsOf(figures)) {
     const count = seeds.filter(relation.holds).length;
     const verdict = count === seeds.length ? "holds" : count === 0 ? "does not hold" : `holds for ${count} of ${seeds.length} seeds`;
@@ -159,15 +159,14 @@ export async function run({ log = console.log, steps = 1200, seeds = [0, 1] } = 
   }
 
   const finite = [...walked.values()].every(({ losses }) => Object.values(losses).flat().every(Number.isFinite));
-  const policies = ["constant", "one cosine", "re-warmed"];
-  const coarse = Object.keys(shifts).every((name) =>
-    policies.every((policy) => {
-      const [none = 0, some = 0] = [0, 5].map((percent) => mean(forgotten(`${policy}, ${percent} %, ${name}`)));
-      return some < none && Math.abs(mean(both(`${policy}, 50 %, ${name}`)) - mean(both(`union, ${name}`))) < 0.15;
-    }),
-  );
+  const eased = Object.keys(shifts).every((name) => {
+    const at = (/** @type {string} */ policy, /** @type {number} */ percent) => `${policy}, ${percent} %, ${name}`;
+    const keeps = Object.keys(shares).every((policy) => mean(forgotten(at(policy, 5))) < mean(forgotten(at(policy, 0))));
+    const union = mean(both(`union, ${name}`));
+    return keeps && ["one cosine", "re-warmed"].every((policy) => Math.abs(mean(both(at(policy, 50))) - union) < 0.1);
+  });
   const stronger = ["Grimm", "Python"].every(
     (name) => mean(forgotten(`re-warmed, 0 %, ${name}`)) > mean(forgotten("re-warmed, 0 %, Austen")),
   );
-  return finite && coarse && stronger;
+  return finite && eased && stronger;
 }
