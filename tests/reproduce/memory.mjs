@@ -3,9 +3,9 @@
  * et al. 2020 (DER): five tasks of two digits, one pass, 10 + 10 rows a step, 784-100-100-10 without normalisation, SGD at 0.1; memories of 200
  * and 1000 rows, five seeds.
  */
-import { availableParallelism } from "node:os";
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { isMainThread } from "node:worker_threads";
 import { draws, Learner, memory, nn, openRuntime, optim, strategies, streams } from "palimpsest";
+import { runAll, serve } from "./crew.mjs";
 import { images } from "./data.mjs";
 
 /** @typedef {{ keeps: string, draws: string, capacity: number, seed: number }} Cell */
@@ -79,23 +79,7 @@ async function accuracyOf({ keeps, draws: drawn, capacity, seed }, { tasks }) {
 
 if (!isMainThread) {
   const scenario = streams.splitClasses({ train: await images("mnist", "train"), test: await images("mnist", "t10k") }, { tasks: 5 });
-  parentPort?.on("message", async (cell) => parentPort?.postMessage(await accuracyOf(cell, scenario)));
-}
-
-/** Runs the cells, as many at once as there are cores, and hands each accuracy on. @param {readonly Cell[]} cells @param {(cell: Cell, accuracy: number) => void} tell */
-async function runAll(cells, tell) {
-  const left = [...cells];
-  const crew = Array.from({ length: Math.min(availableParallelism(), 8) }, async () => {
-    const worker = new Worker(new URL(import.meta.url));
-    for (let cell = left.shift(); cell !== undefined; cell = left.shift()) {
-      const answer = new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
-      worker.postMessage(cell);
-      tell(cell, await answer);
-      worker.removeAllListeners("error");
-    }
-    await worker.terminate();
-  });
-  await Promise.all(crew);
+  serve((/** @type {Cell} */ cell) => accuracyOf(cell, scenario));
 }
 
 export async function run({ log = console.log } = {}) {
@@ -111,7 +95,7 @@ export async function run({ log = console.log } = {}) {
   const cells = pairs.flatMap(([keeps = "", drawn = ""]) =>
     capacities.flatMap((capacity) => seeds.map((seed) => ({ keeps, draws: drawn, capacity, seed }))),
   );
-  await runAll(cells, (cell, accuracy) => {
+  await runAll(import.meta.url, cells, (/** @type {Cell} */ cell, /** @type {number} */ accuracy) => {
     const values = [...(found.get(nameOf(cell)) ?? []), accuracy];
     found.set(nameOf(cell), values);
     if (values.length === seeds.length) log(`${nameOf(cell)}: ${values.map((value) => value.toFixed(4)).join(" ")}`);
