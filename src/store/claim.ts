@@ -25,7 +25,7 @@ export async function claim(
 ): Promise<{ head: Head; damage: readonly string[] }> {
   for (let waited = 0; ; waited += POLL_MS) {
     const { top, owner, damage } = await findHead(storage);
-    const free = owner === "" || steal || !storage.alive(owner);
+    const free = owner === "" || steal || !(await storage.alive(owner));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
     slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, generations: [] }));

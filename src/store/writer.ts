@@ -135,7 +135,10 @@ export class Writer implements Log {
     if (this.#ledger.over?.code === "E_STATE") return;
     await this.#end(async () => {
       await this.#commit();
-      await this.#ledger.put({ owner: "" });
+      // Whoever waits may claim the store from the moment that it is free; all is committed then.
+      await this.#ledger.put({ owner: "" }).catch((error: PalimpsestError) => {
+        if (error.code !== "E_LOCKED") throw error;
+      });
     });
   }
 
