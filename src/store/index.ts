@@ -8,10 +8,10 @@ import type { Store } from "./store.ts";
 
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 export { sha256Hex } from "./digest.ts";
-export type { FollowingLog, GenerationInfo, Log, LogOptions, LogReader, LogStats } from "./log.ts";
+export type { Log, LogReader } from "./log.ts";
 export { openLog, readLog } from "./open.ts";
 export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
-export type { Mode, Place, Storage } from "./storage.ts";
+export type { Storage } from "./storage.ts";
 export type { Store } from "./store.ts";
 
 /** The places that can keep a model. */

@@ -1,5 +1,5 @@
 import { fail, PalimpsestError } from "../errors.ts";
-import { chunksOf, opening, readParts, readRecords } from "./contents.ts";
+import { chunksOf, joined, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
 import { fresh, type Generation, type Head, headName } from "./head.ts";
@@ -258,11 +258,10 @@ export class Writer implements Log {
 
   /** Writes all that is to be committed to a new segment. */
   async #begin(made: string[]): Promise<Extent> {
-    const { bytes, extent } = opening({ store: this.#ledger.head.store, file: this.#ledger.newName() });
-    const records = encodeFrames(extent, kinds.record, this.#open);
+    const { bytes, extent } = segmentOf({ store: this.#ledger.head.store, file: this.#ledger.newName() }, this.#open);
     made.push(extent.file);
-    await this.#ledger.create(extent.file, joined([bytes, records.bytes]));
-    return records.extent;
+    await this.#ledger.create(extent.file, bytes);
+    return extent;
   }
 
   /** Commits, and has records go to a new segment; returns how many extents the present generation has. */
@@ -300,16 +299,6 @@ export class Writer implements Log {
   #pick(id?: number): Generation {
     return pickGeneration(this.name, this.#ledger.head.generations, id);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /** Node waits for no timer that is let go of, so that a program may end. */

@@ -16,8 +16,8 @@ export interface Tortured {
 }
 
 /**
- * Cuts scenarios off at every change they make to the device, one after another, until there were `points` of them; each time opens what a
- * kill and what losses of power leave, and holds it to what was promised.
+ * Cuts scenarios off at every change they make to the device, one after another, until there were `points` of them; each time opens what is
+ * left in `images` cases, every third time after a kill and else after a loss of power, and holds it to what was promised.
  */
 export function tortureCrashes(points: number, images: number, seed: number): Promise<Tortured> {
   return withQuickDigests(() => torture(points, images, seed));
@@ -37,7 +37,7 @@ async function torture(points: number, images: number, seed: number): Promise<To
       result.points++;
       for (let image = 0; image < images; image++) {
         const random = new RandomStream(scenario, `image ${at} ${image}`);
-        const crash = image === 0 ? "kill" : "power";
+        const crash = result.images % 3 === 0 ? "kill" : "power";
         const left = device.after(crash, random);
         result.images++;
         await hold(left, truth, crash, random, result).catch((error: unknown) => {

@@ -11,6 +11,8 @@ interface Write {
   readonly at: number;
   readonly bytes: Uint8Array;
   readonly end: number;
+  /** When it was written. */
+  readonly order: number;
   /** A flush has failed to keep it: none will. */
   lost?: boolean;
 }
@@ -35,6 +37,8 @@ export function off(device: Device, at: number): Fault {
 
 /** Owners of all devices so far. */
 let opened = 0;
+/** Writes to all devices so far. */
+let writes = 0;
 
 export class Device {
   readonly files = new Map<string, File>();
@@ -108,7 +112,8 @@ export class Device {
   read(file: string, offset = 0, length: number = Number.POSITIVE_INFINITY): Uint8Array {
     const kept = this.files.get(file);
     const bytes = new Uint8Array(kept === undefined ? 0 : Math.max(0, Math.min(length, sizeOf(kept) - offset)));
-    for (const write of [...(kept?.durable ?? []), ...(kept?.pending ?? [])]) {
+    const ordered = [...(kept?.durable ?? []), ...(kept?.pending ?? [])];
+    for (const write of ordered.sort((a, b) => a.order - b.order)) {
       const [from, to] = [Math.max(offset, write.at), Math.min(offset + bytes.length, write.end)];
       if (from >= to) continue;
       const part = write.bytes.subarray(from - write.at, to - write.at);
@@ -135,17 +140,17 @@ export class Device {
   }
 }
 
-/** Some of the writes, in any order, some of them torn. */
+/** Some of the writes, some of them torn. */
 function survivors(pending: readonly Write[], random: RandomStream): Write[] {
   const kept: Write[] = [];
-  for (const { at, bytes, end, lost } of random.shuffle([...pending])) {
+  for (const { at, bytes, end, order, lost } of pending) {
     const fate = random.below(8);
     if (lost === true || fate < 3) continue;
     const cut = random.below(2) === 0 ? random.below(end - at + 1) : Math.min(end - at, 512 * random.below(8));
-    if (fate === 3) kept.push({ at, bytes: bytes.slice(0, cut), end: at + cut });
-    else if (fate === 4) kept.push({ at: at + cut, bytes: bytes.slice(cut), end });
-    else if (fate === 5) kept.push({ at, bytes: bytes.map((byte, i) => (i < cut ? byte : random.u32())), end });
-    else kept.push({ at, bytes, end });
+    if (fate === 3) kept.push({ at, bytes: bytes.slice(0, cut), end: at + cut, order });
+    else if (fate === 4) kept.push({ at: at + cut, bytes: bytes.slice(cut), end, order });
+    else if (fate === 5) kept.push({ at, bytes: bytes.map((byte, i) => (i < cut ? byte : random.u32())), end, order });
+    else kept.push({ at, bytes, end, order });
   }
   return kept;
 }
@@ -160,13 +165,13 @@ function settle(durable: Write[], write: Write): void {
 }
 
 function written(at: number, bytes: Uint8Array): Write {
-  const end = at + bytes.length;
+  const [end, order] = [at + bytes.length, ++writes];
   // Heads are made with room behind them, which would be most of the work.
-  if (bytes.length < slotBytes) return { at, bytes: bytes.slice(), end };
+  if (bytes.length < slotBytes) return { at, bytes: bytes.slice(), end, order };
   const words = new BigUint64Array(bytes.slice(0, slotBytes).buffer);
   let count = words.length;
   while (count > 0 && words[count - 1] === 0n) count--;
-  return { at, bytes: bytes.slice(0, 8 * count), end };
+  return { at, bytes: bytes.slice(0, 8 * count), end, order };
 }
 
 function sizeOf({ durable, pending }: File): number {

@@ -30,7 +30,8 @@ export function recordOf(index: number, black = false): Uint8Array {
   return bytes;
 }
 
-function partsOf(count: number): Map<string, Uint8Array> {
+/** Returns the parts of a snapshot after `count` records. */
+export function partsOf(count: number): Map<string, Uint8Array> {
   const state = new Uint8Array(4);
   new DataView(state.buffer).setUint32(0, count);
   return new Map([
@@ -70,18 +71,6 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
     const keep = [() => false, () => true, ({ id }: { id: number }) => id % 2 === 0][random.below(3)];
     return promise(log.snapshot(partsOf(truth.attempted), keep), truth.attempted);
   };
-  const compact = async (log: Log): Promise<void> => {
-    const [black, modulus, rest, end] = [truth.black, 2 + random.below(3), random.below(2), truth.attempted];
-    truth.blackening = (index) => black(index) || (index < end && index % modulus === rest);
-    const next = truth.blackening;
-    await log.compact((record) => {
-      const index = indexOf(record);
-      return record[4] === 0 && next(index) ? recordOf(index, true) : record;
-    });
-    truth.black = next;
-    truth.blackening = undefined;
-  };
-
   let log: Log | undefined;
   try {
     log = await open();
@@ -92,7 +81,7 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
       else if (choice < 13) await promise(log.commit(), truth.attempted);
       else if (choice < 15) await snapshot(log);
       else if (choice < 17) await Promise.all([append(log, 1), snapshot(log), append(log, 2), append(log, 1)]);
-      else if (choice < 18) await compact(log);
+      else if (choice < 18) await blacken(log, truth, random);
       else if (choice < 19) {
         await promise(log.close(), truth.attempted);
         log = await open();
@@ -105,6 +94,19 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
   } finally {
     await log?.close().catch(() => undefined);
   }
+}
+
+/** Blackens some of the records so far, or what was to be blackened before. */
+export async function blacken(log: Log, truth: Truth, random: RandomStream): Promise<void> {
+  const [before, modulus, rest, end] = [truth.black, 2 + random.below(3), random.below(2), truth.recorded];
+  const black = truth.blackening ?? ((index: number) => before(index) || (index < end && index % modulus === rest));
+  truth.blackening = black;
+  await log.compact((record) => {
+    const index = indexOf(record);
+    return record[4] === 0 && black(index) ? recordOf(index, true) : record;
+  });
+  truth.black = black;
+  truth.blackening = undefined;
 }
 
 /** Returns how many records a log holds, in snapshots or singly. @throws an error that says what does not fit */
