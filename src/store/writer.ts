@@ -25,9 +25,9 @@ interface Batch {
 }
 
 /**
- * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: its segment gets no
- * further bytes, for what a failed write or flush left there nobody knows, and what was acknowledged but not committed is written again to
- * a new one; its slot is written again, never the other.
+ * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: a failed flush may have
+ * dropped what it was to keep, so its segment gets no further bytes, and what was acknowledged but not committed is written again to a new
+ * one; a slot that failed is written again, never the other.
  */
 export class Writer implements Log {
   readonly name: string;
@@ -203,7 +203,6 @@ export class Writer implements Log {
       if (this.#grouping.strict || this.#segment === undefined) await this.#commit();
       else this.#commitSoon(bytes);
     } catch (error) {
-      this.#segment = undefined;
       this.#open.length = before;
       throw error;
     }

@@ -24,16 +24,14 @@ interface File {
   pending: Write[];
 }
 
+/** What ends a program. */
+export type Crash = "kill" | "power";
+
 /** What goes wrong at the next call, if anything, and whether a part of its work may have been done before. */
 export type Fault = (call: string) => { readonly error: Error; readonly halfway: boolean } | undefined;
 
-/** Returns a fault that ends all work at the `at`-th change. */
-export function off(device: Device, at: number): Fault {
-  return (call) => {
-    if (device.changes < at) return undefined;
-    return { error: new Error("the machine is off"), halfway: device.changes === at && ["create", "write", "remove"].includes(call) };
-  };
-}
+/** Does a part of a change to a device. */
+type Part = (device: Device) => unknown;
 
 /** Owners of all devices so far. */
 let opened = 0;
@@ -44,8 +42,8 @@ export class Device {
   readonly files = new Map<string, File>();
   readonly random: RandomStream;
   fault: Fault = () => undefined;
-  /** Calls that change something. */
-  changes = 0;
+  /** Is told of each change before it is made. */
+  watch: (part: Part) => void = () => undefined;
   /** All calls. */
   calls = 0;
   readonly #owners = new Set<string>();
@@ -58,14 +56,22 @@ export class Device {
   open(): Storage {
     const owner = `owner ${++opened}`;
     this.#owners.add(owner);
-    const call = (name: string, halfway: () => void = () => undefined): void => {
+    /** `halfway` does a part of a change to this device, or to one that is as this one is. */
+    const call = (name: string, halfway?: Part): void => {
       this.calls++;
-      if (name !== "list" && name !== "read") this.changes++;
+      if (halfway !== undefined) this.watch(name === "flush" ? () => undefined : halfway);
       const fault = this.fault(name);
       if (fault === undefined) return;
-      if (fault.halfway) halfway();
+      if (fault.halfway) halfway?.(this);
       throw fault.error;
     };
+    const create = (device: Device, file: string, bytes: Uint8Array): void => {
+      device.files.set(file, { named: false, durable: [], pending: [written(0, bytes)] });
+    };
+    const write = (device: Device, file: string, offset: number, bytes: Uint8Array): void => {
+      device.files.get(file)?.pending.push(written(offset, bytes));
+    };
+    const some = ({ random }: Device, bytes: Uint8Array): Uint8Array => bytes.subarray(0, random.below(bytes.length + 1));
     return {
       ...{ name: "device", place: "memory", persistent: true, owner },
       alive: async (other) => this.#owners.has(other),
@@ -78,31 +84,28 @@ export class Device {
         return this.read(file, offset, length);
       },
       create: async (file, bytes) => {
-        const make = (length: number): void =>
-          void this.files.set(file, { named: false, durable: [], pending: [written(0, bytes.slice(0, length))] });
         if (this.files.has(file)) return false;
-        call("create", () => this.random.below(2) === 0 && make(this.random.below(bytes.length + 1)));
-        make(bytes.length);
+        call("create", (device) => device.random.below(2) === 0 && create(device, file, some(device, bytes)));
+        create(this, file, bytes);
         return true;
       },
       write: async (file, offset, bytes) => {
-        const kept = this.files.get(file) ?? gone(file);
-        if (offset > sizeOf(kept)) throw new Error(`a write to ${file} leaves a hole at ${sizeOf(kept)}`);
-        const put = (length: number): void => void kept.pending.push(written(offset, bytes.slice(0, length)));
-        call("write", () => put(this.random.below(bytes.length + 1)));
-        put(bytes.length);
+        const size = sizeOf(this.files.get(file) ?? gone(file));
+        if (offset > size) throw new Error(`a write to ${file} leaves a hole at ${size}`);
+        call("write", (device) => write(device, file, offset, some(device, bytes)));
+        write(this, file, offset, bytes);
       },
       flush: async (file) => {
         const kept = this.files.get(file) ?? gone(file);
-        call("flush", () => {
-          for (const write of kept.pending) write.lost ??= this.random.below(2) === 0;
+        call("flush", ({ random }) => {
+          for (const pending of kept.pending) pending.lost ??= random.below(2) === 0;
         });
         kept.named = true;
-        for (const write of kept.pending) if (write.lost !== true) settle(kept.durable, write);
+        for (const pending of kept.pending) if (pending.lost !== true) settle(kept.durable, pending);
         kept.pending = kept.pending.filter(({ lost }) => lost === true);
       },
       remove: async (file) => {
-        call("remove", () => this.random.below(2) === 0 && this.files.delete(file));
+        call("remove", (device) => device.random.below(2) === 0 && device.files.delete(file));
         this.files.delete(file);
       },
       close: async () => void this.#owners.delete(owner),
@@ -128,13 +131,15 @@ export class Device {
     this.files.set(file, { named: true, durable: [written(0, bytes)], pending: [] });
   }
 
-  /** Returns what is left when every program is killed (all that was written), or when the power fails. */
-  after(crash: "kill" | "power", random: RandomStream): Device {
+  /** Returns what is left after a part of a change, when every program is killed (all that was written), or when the power fails. */
+  after(crash: Crash, random: RandomStream, part: Part = () => undefined): Device {
     const left = new Device(random);
-    for (const [name, { named, durable, pending }] of this.files) {
-      if (crash === "kill") left.files.set(name, { named, durable: durable.slice(), pending: pending.map((write) => ({ ...write })) });
-      else if (named || random.below(2) === 0)
-        left.files.set(name, { named: true, durable: [...durable, ...survivors(pending, random)], pending: [] });
+    for (const [name, { named, durable, pending }] of this.files) left.files.set(name, { named, durable: [...durable], pending: [...pending] });
+    part(left);
+    if (crash === "kill") return left;
+    for (const [name, { named, durable, pending }] of left.files) {
+      if (named || random.below(2) === 0) left.files.set(name, { named: true, durable: [...durable, ...survivors(pending, random)], pending: [] });
+      else left.files.delete(name);
     }
     return left;
   }

@@ -30,7 +30,8 @@ export function tortureFaults(faults: number, seed: number): Promise<Endured> {
     const result: Endured = { faults: 0, problems: [] };
     for (let scenario = seed; result.faults < faults && result.problems.length < 20; scenario++) {
       const whole = new Device(new RandomStream(scenario, "device"));
-      await endure(scenario, whole, () => undefined);
+      const note = (what: string) => (error: unknown) => void result.problems.push(`scenario ${scenario}, ${what}: ${(error as Error).message}`);
+      await endure(scenario, whole).catch(note("no call"));
       for (let at = 1; at <= whole.calls && result.faults < faults; at++) {
         const [code, meaning] = failures[at % failures.length] as (typeof failures)[number];
         const forever = (at + scenario) % 2 === 0;
@@ -38,9 +39,7 @@ export function tortureFaults(faults: number, seed: number): Promise<Endured> {
         const error = Object.assign(new Error(`${code}: injected`), code.startsWith("E") ? { code } : { name: code });
         device.fault = () => (device.calls === at || (forever && device.calls > at) ? { error, halfway: true } : undefined);
         result.faults++;
-        await endure(scenario, device, () => undefined, meaning).catch((problem: unknown) => {
-          result.problems.push(`scenario ${scenario}, call ${at}, ${code} ${forever ? "for ever" : "once"}: ${(problem as Error).message}`);
-        });
+        await endure(scenario, device, meaning).catch(note(`call ${at}, ${code} ${forever ? "for ever" : "once"}`));
       }
     }
     return result;
@@ -48,7 +47,7 @@ export function tortureFaults(faults: number, seed: number): Promise<Endured> {
 }
 
 /** Runs a program that tries again what fails, and holds its log to what it acknowledged. */
-async function endure(seed: number, device: Device, told: () => void, meaning?: ErrorCode): Promise<void> {
+async function endure(seed: number, device: Device, meaning?: ErrorCode): Promise<void> {
   const random = new RandomStream(seed, "endure");
   const strict = random.below(2) === 0;
   const options = { durability: strict ? "strict" : "relaxed", groupBytes: 60 * random.below(12), groupMs: strict ? 0 : 60_000 } as const;
@@ -61,7 +60,6 @@ async function endure(seed: number, device: Device, told: () => void, meaning?: 
       await run(log);
     } catch (error) {
       if (!(error instanceof PalimpsestError) || error.code !== meaning) throw error;
-      told();
     }
   };
   /** What was refused may have been recorded all the same, which a program finds out when it opens its log again. */
@@ -95,7 +93,6 @@ async function endure(seed: number, device: Device, told: () => void, meaning?: 
     else await close();
   }
   device.fault = () => undefined;
-  // Of a log that could not be closed nobody knows what it acknowledged last, but what was relaxed is told by it.
   await attempt((open) => open.commit());
   await append();
   await attempt((open) => open.commit());
