@@ -96,6 +96,7 @@ async function bundle() {
     entryPoints: {
       index: "src/index.ts",
       testing: "src/testing.ts",
+      worker: "src/store/worker.ts",
       ...(existsSync("src/cli/index.ts") ? { cli: "src/cli/index.ts" } : {}),
     },
     outdir: "dist",

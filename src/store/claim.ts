@@ -1,6 +1,6 @@
 /** How a store gets its one writer. */
 import { fail } from "../errors.ts";
-import { withTail } from "./contents.ts";
+import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
 import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
 import type { Storage } from "./storage.ts";
@@ -25,7 +25,7 @@ export async function claim(
 ): Promise<{ head: Head; damage: readonly string[] }> {
   for (let waited = 0; ; waited += POLL_MS) {
     const { top, owner, damage } = await findHead(storage);
-    const free = owner === "" || steal || !storage.alive(owner);
+    const free = owner === "" || steal || !(await storage.alive(owner));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
     slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, generations: [] }));
@@ -41,8 +41,8 @@ async function takeOver(storage: Storage, epoch: number): Promise<Head> {
   let head: Head;
   try {
     const { head: last } = await findHead(storage, epoch);
-    const generations = last === undefined ? fresh : await settle(storage, last.generations);
     const store = last?.store ?? randomName();
+    const generations = last === undefined ? fresh : await settle(storage, store, last.generations, `${epoch}.0`);
     head = { store, epoch, sequence: (last?.sequence ?? 0) + 1, owner: storage.owner, generations };
     await storage.write(file, slotBytes, encodeSlot(head));
     await storage.flush(file);
@@ -58,13 +58,20 @@ async function takeOver(storage: Storage, epoch: number): Promise<Head> {
   return head;
 }
 
-/** Takes in what was written and not committed; it may have reached no further than the page cache, so it is flushed before it counts. */
-async function settle(storage: Storage, generations: readonly Generation[]): Promise<readonly Generation[]> {
-  const { journal, ...rest } = generations.at(-1) as Generation;
-  if (journal.length === 0) return generations;
-  const tail = await withTail(storage, journal.at(-1) as Extent);
-  await storage.flush(tail.file);
-  return [...generations.slice(0, -1), { ...rest, journal: [...journal.slice(0, -1), tail] }];
+/**
+ * Takes in what was written and not committed. It may lie in the page cache alone, and a flush that failed may have left it there for good as
+ * if it were on the device; so it is written anew.
+ */
+async function settle(storage: Storage, store: string, generations: readonly Generation[], file: string): Promise<readonly Generation[]> {
+  const last = generations.at(-1) as Generation;
+  const tail = last.journal.length === 0 ? [] : await tailOf(storage, last.journal.at(-1) as Extent);
+  if (tail.length === 0) return generations;
+  const { bytes, extent } = segmentOf({ store, file }, tail);
+  // A claim of the same epoch may have come as far as this and been lost.
+  await storage.remove(file);
+  await storage.create(file, bytes);
+  await storage.flush(file);
+  return [...generations.slice(0, -1), { ...last, journal: [...last.journal, extent] }];
 }
 
 /** Refuses to go on once another has claimed the store. @throws E_LOCKED */

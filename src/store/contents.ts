@@ -72,14 +72,32 @@ export async function* readRecords(storage: Storage, store: string, journal: rea
   }
 }
 
-/** Returns an extent with what was written behind it and not committed, for as far as that is whole. */
-export async function withTail(storage: Storage, extent: Extent): Promise<Extent> {
-  let { file, length, crc } = extent;
-  for await (const frame of framesBehind(storage, extent, Number.POSITIVE_INFINITY)) {
-    if (frame.kind !== kinds.record) break;
-    ({ file, length, crc } = frame);
+/** Returns the records that were written behind an extent and not committed, for as far as they are whole. */
+export async function tailOf(storage: Storage, extent: Extent): Promise<Uint8Array[]> {
+  const records: Uint8Array[] = [];
+  for await (const { kind, payload } of framesBehind(storage, extent, Number.POSITIVE_INFINITY)) {
+    if (kind !== kinds.record) break;
+    records.push(payload);
   }
-  return { file, length, crc };
+  return records;
+}
+
+/** Returns a segment of records. */
+export function segmentOf(title: Title, records: readonly Uint8Array[]): { bytes: Uint8Array; extent: Extent } {
+  const { bytes: start, extent: before } = opening(title);
+  const { bytes: rest, extent } = encodeFrames(before, kinds.record, records);
+  return { bytes: joined([start, rest]), extent };
+}
+
+/** Returns parts as one. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function titleOf(storage: Storage, store: string, file: string, kind: number, payload: Uint8Array): Title {

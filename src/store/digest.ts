@@ -23,7 +23,7 @@ export async function sha256Hex(bytes: Uint8Array | readonly Uint8Array[]): Prom
 }
 
 /** Returns `bytes`, copied when they lie in memory shared between threads, which browsers refuse in most places. */
-export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 

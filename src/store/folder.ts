@@ -95,7 +95,7 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
 
   return {
     ...{ name: path, owner, place: "files", persistent: true },
-    alive: (other) => isAlive(fs, host, other),
+    alive: async (other) => isAlive(fs, host, other),
     async list() {
       if (isFile(path, fs))
         fail("E_PATH", `${path}: a file lies where the store's folder should; expected a folder or nothing, got a file`, {

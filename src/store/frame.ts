@@ -11,7 +11,7 @@ import type { Storage } from "./storage.ts";
 export const kinds = { title: 1, chunk: 2, record: 3 } as const;
 
 /** Bytes of a frame before its payload. */
-export const frameBytes = 12;
+const frameBytes = 12;
 
 /** Bytes read at a time. */
 const WINDOW = 1 << 20;

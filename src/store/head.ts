@@ -17,7 +17,7 @@ const magic = 0x736c7070;
 const slotHead = 16;
 
 /** Bytes from one slot to the other: a write to one never touches a page of the other. */
-export const slotBytes = 65_536;
+export const slotBytes = 32_768;
 
 /** A snapshot and what was recorded from there to the next. */
 export interface Generation {

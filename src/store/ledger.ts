@@ -16,7 +16,8 @@ export class Ledger {
   #torn = false;
   /** Segments that the head does not speak of. */
   #garbage: string[] = [];
-  #nextSegment = 0;
+  /** Number 0 is what a claim takes over. */
+  #nextSegment = 1;
   #turns: Promise<unknown> = Promise.resolve();
 
   constructor(storage: Storage, head: Head) {

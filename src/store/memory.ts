@@ -29,7 +29,7 @@ function memoryFiles(name: string, files: Map<string, Kept>, owners: Set<string>
   };
   return {
     ...{ name, owner, place: "memory", persistent: false },
-    alive: (other) => owners.has(other),
+    alive: async (other) => owners.has(other),
     list: async () => [...files.keys()],
     async read(file, offset, length) {
       const kept = files.get(file);

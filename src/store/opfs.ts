@@ -1,69 +1,94 @@
 import { fail } from "../errors.ts";
-import { unshared } from "./digest.ts";
-import { queue } from "./failure.ts";
+import { type Files, hasHandles, openHandles } from "./handles.ts";
+import { isOwner, isPersistent, newOwner } from "./owner.ts";
+import type { Mode, Storage } from "./storage.ts";
 import { checkName, type Store } from "./store.ts";
+import { valueStore } from "./value.ts";
+import type { Answer, Question } from "./worker.ts";
 
-const folderName = "palimpsest";
+/** Options of {@link opfsStore}. */
+export interface OpfsOptions {
+  /**
+   * Returns a new worker that runs this package's `palimpsest/worker`; for pages that keep it elsewhere than beside the rest. Not needed in a
+   * dedicated worker, which has the files at hand.
+   */
+  readonly worker?: () => Worker;
+}
 
 /**
- * Returns the store that is the file `name` in the origin's private file system. A write goes to a swap file that takes the old
- * file's place when it is closed.
+ * Returns the store that is the folder `name` in the origin's private file system.
  * @throws E_PATH when `name` cannot name a store; E_INSECURE_CONTEXT or E_STORAGE_UNAVAILABLE where there is no such file system
  */
-export function opfsStore(name: string): Store {
-  const file = checkName("stores.opfs", name);
-  if (globalThis.isSecureContext === false) {
+export function opfsStore(name: string, { worker = newWorker }: OpfsOptions = {}): Store {
+  checkName("stores.opfs", name);
+  if (globalThis.isSecureContext === false)
     fail("E_INSECURE_CONTEXT", "stores.opfs: browsers hide their file system here; expected a secure context, got a page without HTTPS", {
       hint: "Serve the page over HTTPS or from http://localhost.",
     });
-  }
-  if (!offersOpfs()) {
+  if (!offersOpfs())
     fail("E_STORAGE_UNAVAILABLE", "stores.opfs: there is no private file system here; expected a browser that can write to it, got none", {
       hint: "Use stores.auto, which takes what the host has.",
     });
-  }
-  const run = queue(file);
-  return {
-    name: file,
-    read: () =>
-      run("read", async () => {
-        const handle = await whenFound((await folder()).getFileHandle(file));
-        if (handle === undefined) return undefined;
-        const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
-        // A first write that was cut off leaves an empty file.
-        return bytes.byteLength === 0 ? undefined : bytes;
-      }),
-    write: (bytes) =>
-      run("write", async () => {
-        const writable = await (await (await folder()).getFileHandle(file, { create: true })).createWritable();
-        try {
-          await writable.write(unshared(bytes));
-          await writable.close();
-        } catch (error) {
-          await writable.abort().catch(() => undefined);
-          throw error;
-        }
-      }),
-    remove: () => run("remove", async () => whenFound((await folder()).removeEntry(file))),
-  };
+  return valueStore(name, async (mode): Promise<Storage> => {
+    const files = mode === "read" || hasHandles() ? openHandles(name, mode) : await askedOf(worker, name, mode);
+    const owner = mode === "write" ? await newOwner() : undefined;
+    return {
+      ...files,
+      ...{ name, place: "opfs", persistent: await isPersistent(), owner: owner?.name ?? "", alive: isOwner },
+      close: () => files.close().finally(() => owner?.release()),
+    };
+  });
 }
 
-/** Tells whether the browser has a private file system that every thread may write to; it may still refuse to open it. */
+/** Tells whether the browser has a private file system; it may still refuse to open it. */
 export function offersOpfs(): boolean {
-  return (
-    globalThis.navigator?.storage?.getDirectory !== undefined && globalThis.FileSystemFileHandle?.prototype.createWritable !== undefined
-  );
+  return globalThis.navigator?.storage?.getDirectory !== undefined && (hasHandles() || globalThis.Worker !== undefined);
 }
 
-async function folder(): Promise<FileSystemDirectoryHandle> {
-  return (await navigator.storage.getDirectory()).getDirectoryHandle(folderName, { create: true });
+/** This one form is what bundlers know a worker by. */
+function newWorker(): Worker {
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }
 
-async function whenFound<T>(found: Promise<T>): Promise<T | undefined> {
+/** Returns files that a worker holds, which ends with them. */
+async function askedOf(start: () => Worker, name: string, mode: Mode): Promise<Files> {
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  const worker = start();
+  let asked = 0;
+  let over: unknown;
+  const ask = (call: Question["call"], ...given: readonly unknown[]): Promise<never> =>
+    new Promise((resolve, reject) => {
+      if (over !== undefined) return reject(over);
+      waiting.set(++asked, { resolve: resolve as (value: unknown) => void, reject });
+      worker.postMessage({ id: asked, call, given } satisfies Question);
+    });
+  worker.onmessage = ({ data: { id, value, error } }: MessageEvent<Answer>) => {
+    const { resolve, reject } = waiting.get(id) as { resolve(value: unknown): void; reject(error: unknown): void };
+    waiting.delete(id);
+    if (error === undefined) resolve(value);
+    else reject(new DOMException(error.message, error.name));
+  };
+  worker.onerror = (event) => {
+    over = new DOMException(event.message || "the storage worker cannot be loaded", "WorkerError");
+    for (const { reject } of waiting.values()) reject(over);
+    waiting.clear();
+  };
   try {
-    return await found;
-  } catch (error) {
-    if ((error as DOMException).name === "NotFoundError") return undefined;
-    throw error;
+    await ask("open", name, mode);
+  } catch (cause) {
+    worker.terminate();
+    fail("E_STORAGE_UNAVAILABLE", `${name}: the storage worker does not start; expected a script it can run, got ${cause}`, {
+      hint: 'Serve worker.js of the package beside its other files, or pass stores.opfs(name, { worker: () => new Worker(url, { type: "module" }) }).',
+      cause,
+    });
   }
+  return {
+    list: () => ask("list"),
+    read: (file, offset, length) => ask("read", file, offset, length),
+    create: (file, bytes) => ask("create", file, bytes),
+    write: (file, offset, bytes) => ask("write", file, offset, bytes),
+    flush: (file) => ask("flush", file),
+    remove: (file) => ask("remove", file),
+    close: () => (ask("close") as Promise<void>).finally(() => worker.terminate()),
+  };
 }

@@ -18,7 +18,7 @@ export interface Storage {
   /** Who has opened it, as text that {@link Storage.alive} knows again. */
   readonly owner: string;
   /** Tells whether an owner still runs, or may. */
-  alive(owner: string): boolean;
+  alive(owner: string): Promise<boolean>;
   /** Returns the names of all files, in any order. */
   list(): Promise<readonly string[]>;
   /** Returns `length` bytes from `offset`, fewer where the file ends, none where there is no file; the caller may keep and change them. */

@@ -1,5 +1,5 @@
 import { fail, PalimpsestError } from "../errors.ts";
-import { chunksOf, opening, readParts, readRecords } from "./contents.ts";
+import { chunksOf, joined, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
 import { fresh, type Generation, type Head, headName } from "./head.ts";
@@ -25,9 +25,9 @@ interface Batch {
 }
 
 /**
- * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: its segment gets no
- * further bytes, for what a failed write or flush left there nobody knows, and what was acknowledged but not committed is written again to
- * a new one; its slot is written again, never the other.
+ * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: a failed flush may have
+ * dropped what it was to keep, so its segment gets no further bytes, and what was acknowledged but not committed is written again to a new
+ * one; a slot that failed is written again, never the other.
  */
 export class Writer implements Log {
   readonly name: string;
@@ -135,7 +135,10 @@ export class Writer implements Log {
     if (this.#ledger.over?.code === "E_STATE") return;
     await this.#end(async () => {
       await this.#commit();
-      await this.#ledger.put({ owner: "" });
+      // Whoever waits may claim the store from the moment that it is free; all is committed then.
+      await this.#ledger.put({ owner: "" }).catch((error: PalimpsestError) => {
+        if (error.code !== "E_LOCKED") throw error;
+      });
     });
   }
 
@@ -200,7 +203,6 @@ export class Writer implements Log {
       if (this.#grouping.strict || this.#segment === undefined) await this.#commit();
       else this.#commitSoon(bytes);
     } catch (error) {
-      this.#segment = undefined;
       this.#open.length = before;
       throw error;
     }
@@ -255,11 +257,10 @@ export class Writer implements Log {
 
   /** Writes all that is to be committed to a new segment. */
   async #begin(made: string[]): Promise<Extent> {
-    const { bytes, extent } = opening({ store: this.#ledger.head.store, file: this.#ledger.newName() });
-    const records = encodeFrames(extent, kinds.record, this.#open);
+    const { bytes, extent } = segmentOf({ store: this.#ledger.head.store, file: this.#ledger.newName() }, this.#open);
     made.push(extent.file);
-    await this.#ledger.create(extent.file, joined([bytes, records.bytes]));
-    return records.extent;
+    await this.#ledger.create(extent.file, bytes);
+    return extent;
   }
 
   /** Commits, and has records go to a new segment; returns how many extents the present generation has. */
@@ -297,16 +298,6 @@ export class Writer implements Log {
   #pick(id?: number): Generation {
     return pickGeneration(this.name, this.#ledger.head.generations, id);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /** Node waits for no timer that is let go of, so that a program may end. */

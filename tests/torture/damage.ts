@@ -1,0 +1,112 @@
+import { PalimpsestError } from "../../src/errors.ts";
+import { RandomStream } from "../../src/random.ts";
+import { slotBytes } from "../../src/store/head.ts";
+import { openLog, readLog } from "../../src/store/open.ts";
+import { Device } from "./device.ts";
+import { withQuickDigests } from "./digest.ts";
+import { countOf, newTruth, perform, type Truth } from "./scenario.ts";
+
+/** What became of damaged stores. */
+export interface Damaged {
+  /** Stores that were damaged. */
+  tried: number;
+  /** Those that were refused; opened with a report, all of it or an earlier state; opened whole, for the damage was in bytes that say nothing. */
+  refused: number;
+  reported: number;
+  harmless: number;
+  /** What was taken for what it is not. */
+  readonly problems: string[];
+}
+
+type Damage = readonly [what: string, harm: (device: Device) => void];
+
+/** Damages stores in every way below until `count` of them were tried, and opens them to read and to write. */
+export function tortureDamage(count: number, seed: number): Promise<Damaged> {
+  return withQuickDigests(async () => {
+    const result: Damaged = { tried: 0, refused: 0, reported: 0, harmless: 0, problems: [] };
+    for (let scenario = seed; result.tried < count && result.problems.length < 20; scenario++) {
+      const random = new RandomStream(scenario, "damage");
+      const whole = new Device(random);
+      const truth = newTruth();
+      const older: Device[] = [];
+      whole.watch = () => void (random.below(20) === 0 && older.push(whole.after("kill", random)));
+      await perform(scenario, whole, truth);
+      whole.watch = () => undefined;
+      for (const [what, harm] of damages(whole, older.at(-1) ?? whole, random)) {
+        if (result.tried++ >= count) break;
+        const device = whole.after("kill", random);
+        harm(device);
+        await open(`scenario ${scenario}, ${what}`, device, truth, result);
+      }
+    }
+    result.tried = Math.min(result.tried, count);
+    return result;
+  });
+}
+
+/** Every byte of the head that says something, and in turns, some of the others. */
+function* damages(whole: Device, older: Device, random: RandomStream): Generator<Damage> {
+  const files = [...whole.files.keys()];
+  const head = files.find((file) => file.startsWith("head.")) as string;
+  const change = (file: string, edit: (bytes: Uint8Array) => Uint8Array) => (device: Device) => device.damage(file, edit(device.read(file)));
+  const flip = (file: string, at: number): Damage => [
+    `${file}: byte ${at}`,
+    change(file, (bytes) => {
+      bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+      return bytes;
+    }),
+  ];
+  for (const slot of [0, slotBytes]) {
+    const length = 16 + new DataView(whole.read(head, slot, 16).buffer).getUint32(8, true);
+    for (let at = 0; at < length; at++) yield flip(head, slot + at);
+  }
+  for (const file of files) {
+    const { length } = whole.read(file);
+    const zero = (from: number, to: number): Damage => [`${file}: ${from} … ${to} are zeros`, change(file, (bytes) => bytes.fill(0, from, to))];
+    for (let i = 0; i < 12; i++) yield flip(file, random.below(length));
+    for (let i = 0; i < 4; i++) {
+      const cut = random.below(length);
+      yield [`${file}: cut at ${cut}`, change(file, (bytes) => bytes.slice(0, cut))];
+      const from = 64 * random.below(Math.ceil(length / 64));
+      yield zero(from, from + 64);
+      const stale = older.read(file, from, 64);
+      yield [`${file}: ${from} as it was`, change(file, (bytes) => (bytes.set(stale, from), bytes))];
+    }
+    yield zero(0, length);
+    yield [`${file}: gone`, (device) => void device.files.delete(file)];
+    yield [`${file}: more behind it`, change(file, (bytes) => Uint8Array.from([...bytes, ...Array.from({ length: 90 }, () => random.below(256))]))];
+    yield [`${file}: twice`, change(file, (bytes) => Uint8Array.from([...bytes, ...bytes]))];
+    const other = files[random.below(files.length)] as string;
+    yield [
+      `${file} and ${other}: swapped`,
+      (device) => {
+        const [a, b] = [device.read(file), device.read(other)];
+        device.damage(file, b);
+        device.damage(other, a);
+      },
+    ];
+    yield [`${file}: as it was`, (device) => older.files.has(file) && device.damage(file, older.read(file))];
+  }
+  yield ["slots swapped", change(head, (bytes) => Uint8Array.from([...bytes.subarray(slotBytes, 2 * slotBytes), ...bytes.subarray(0, slotBytes)]))];
+  yield ["head renamed", (device) => (device.damage("head.999", device.read(head)), void device.files.delete(head))];
+}
+
+async function open(what: string, device: Device, truth: Truth, result: Damaged): Promise<void> {
+  for (const how of [readLog, openLog]) {
+    try {
+      const log = await how(device.open());
+      const count = await countOf(log, truth, 0, truth.attempted);
+      if (how === readLog) {
+        if (log.damage.length > 0) result.reported++;
+        else result.harmless++;
+      }
+      // A state that is not the last one must be told.
+      if (count !== truth.attempted && log.damage.length === 0) result.problems.push(`${what}: ${count} of ${truth.attempted}, and no word of it`);
+      await log.close();
+    } catch (error) {
+      if (how === readLog) result.refused++;
+      if (!(error instanceof PalimpsestError && error.code === "E_CORRUPT" && error.context.file !== undefined))
+        result.problems.push(`${what}: ${(error as Error).message}`);
+    }
+  }
+}
