@@ -10,9 +10,12 @@ const runtimes: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe.each(Object.keys(runtimes))("a program in %s that is killed again and again", (name) => {
-  it.skipIf(name === "Deno" && !existsSync(deno)).each(["strict", "relaxed"] as const)("ends where one ends that was not: %s", async (durability) => {
-    const { kills, lost } = await torture({ runtime: runtimes[name] as readonly string[], durability, kills: 6, steps: 400, seed: 1 });
-    expect(lost).toEqual([]);
-    expect(kills).toBe(6);
-  });
+  it.skipIf(name === "Deno" && !existsSync(deno)).each(["strict", "relaxed"] as const)(
+    "ends where one ends that was not: %s",
+    async (durability) => {
+      const { kills, lost } = await torture({ runtime: runtimes[name] as readonly string[], durability, kills: 6, steps: 400, seed: 1 });
+      expect(lost).toEqual([]);
+      expect(kills).toBe(6);
+    },
+  );
 });

@@ -4,7 +4,9 @@
  *   node|deno learning.mjs MODULE FOLDER STEPS strict|relaxed
  */
 const [module, folder, steps, durability] = /** @type {[string, string, string, "strict" | "relaxed"]} */ (process.argv.slice(2));
-const { Learner, memory, nn, openRuntime, optim, schedules, stores, strategies } = /** @type {typeof import("palimpsest")} */ (await import(module));
+const { Learner, memory, nn, openRuntime, optim, schedules, stores, strategies } = /** @type {typeof import("palimpsest")} */ (
+  await import(module)
+);
 
 const ROWS = 6;
 const INPUTS = 32;

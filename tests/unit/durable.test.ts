@@ -59,7 +59,7 @@ const CHANGES = 20;
 /** What a program that is killed now leaves: its store without its owner. */
 function killed(store: Store): Store {
   const open = store.open as NonNullable<Store["open"]>;
-  return { ...store, open: async (mode) => ({ ...(await open(mode)), alive: () => false }) };
+  return { ...store, open: async (mode) => ({ ...(await open(mode)), alive: async () => false }) };
 }
 
 describe.each(["strict", "relaxed"] as const)("a learner whose changes are recorded, %s", (durability) => {
