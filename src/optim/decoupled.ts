@@ -34,7 +34,7 @@ export function decoupledDecay(options: DecoupledDecayOptions): Transform {
 
 /**
  * Returns differences between parameters by their paths: rates are multiplied by `rateScale`, decays set to `weightDecay`. Where patterns
- * overlap, scales multiply and the last decay counts.
+ * overlap, scales multiply and the last decay counts. A chain refuses a difference that its rule would not know of.
  * @throws E_CONFIG
  */
 export function perGroup(options: { readonly groups: readonly Group[] }): Transform {
