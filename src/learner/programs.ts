@@ -79,7 +79,7 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
       graph.unless = maximum(graph.unless as Tensor, max(huge(there)));
       return there;
     };
-    const inputs = { params: flat, grads, slots: slotLeaves(graph, layout), tensors: layout.tensors, gradientsAt };
+    const inputs = { params: flat, grads, slots: slotLeaves(graph, layout), tensors: layout.tensors, gradientsAt, loss: total };
     const metrics = recipe === undefined ? recordKernel(config.optimizer, inputs) : recipe.recordRecipe(config.optimizer, inputs);
     graph.outputs.set("broken", graph.unless);
     for (const [name, value] of Object.entries(metrics ?? {})) graph.outputs.set(`optimizer/${name}`, value);

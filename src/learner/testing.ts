@@ -64,7 +64,8 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
       const parts = partsOfVector(at, tensors);
       return pack(grad((loss as NonNullable<typeof loss>)(parts), Object.values(parts)));
     };
-    if (loss !== undefined) graph.outputs.set("loss", lossAt(params));
+    const total = loss === undefined ? undefined : lossAt(params);
+    if (total !== undefined) graph.outputs.set("loss", total);
     const inputs = {
       params,
       grads: loss === undefined ? vector("grads") : gradientsAt(params),
@@ -72,7 +73,7 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
       tensors,
       ...(noise && { normal: () => vector("noise") }),
       ...(curvature && { curvature: () => vector("curvature") }),
-      ...(loss && { gradientsAt }),
+      ...(total && { gradientsAt, loss: total }),
     };
     if (update === "kernel" && hasKernel(optimizer)) recordKernel(optimizer, inputs);
     else for (const [name, value] of Object.entries(recordRecipe(optimizer, inputs))) graph.outputs.set(name, value);

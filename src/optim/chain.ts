@@ -7,7 +7,7 @@ import type { Placed, SlotSpec } from "./places.ts";
 /** Numbers changed while training, by the names of {@link rangesOf}. */
 export type Settings = Readonly<Record<string, number>>;
 
-/** Returns an optimizer with transforms before it: gradients pass them in the order given, results on their way back. */
+/** Returns an optimizer with transforms before it: gradients pass them in the order given, results on their way back. @throws E_CONFIG */
 export function chain(...parts: readonly [...Transform[], Optimizer]): Optimizer {
   const last = parts.at(-1) as Optimizer | undefined;
   const before = parts.slice(0, -1) as readonly Transform[];

@@ -34,7 +34,8 @@ export function decoupledDecay(options: DecoupledDecayOptions): Transform {
 
 /**
  * Returns differences between parameters by their paths: rates are multiplied by `rateScale` and follow the `schedule` they name, decays
- * are set to `weightDecay`. Where patterns overlap, scales multiply, and the last decay and schedule count.
+ * are set to `weightDecay`. Where patterns overlap, scales multiply, and the last decay and schedule count. A chain refuses a difference that
+ * its rule would not know of.
  * @throws E_CONFIG
  */
 export function perGroup(options: { readonly groups: readonly Group[] }): Transform {

@@ -5,9 +5,9 @@ import type { Optimizer, Transform } from "./optimizer.ts";
 /** Refuses differences between groups that no update would know of. @throws E_CONFIG naming option and rule */
 export function checkGroups(before: readonly Transform[], rule: Optimizer): void {
   for (const { name, groups = [] } of before) {
-    const scaled = groups.find(({ rateScale = 1 }) => rateScale !== 1);
-    if (scaled !== undefined && !differs(rule, { learningRate: 0.5 }))
-      refuse(name, "rateScale", scaled.match, rule, "groups share its rate");
+    const paced = groups.find(({ rateScale = 1, schedule }) => rateScale !== 1 || schedule !== undefined);
+    if (paced !== undefined && !differs(rule, { learningRate: 0.5 }))
+      refuse(name, paced.schedule === undefined ? "rateScale" : "schedule", paced.match, rule, "groups share its rate");
     const decayed = groups.find(({ weightDecay }) => weightDecay !== undefined);
     if (decayed !== undefined && ![...before, rule].some((part) => differs(part, { weightDecay: 0.5 })))
       refuse(name, "weightDecay", decayed.match, rule, "no part of the chain decays weights");

@@ -89,7 +89,7 @@ function inputsOf({ part, prefix }: Named, step: StepInputs, changed: Pick<StepI
   const refuse = (): never =>
     fail("E_UNSUPPORTED", `optim.${part.name}: more than gradients is needed; expected a loss, got gradients alone`);
   const { gradientsAt = refuse } = step;
-  const loss = (): Tensor => step.loss ?? graph.outputs.get("loss") ?? refuse();
+  const loss = (): Tensor => step.loss ?? refuse();
   return {
     params,
     grads,

@@ -20,7 +20,7 @@ export interface StepInputs {
   readonly normal?: (stream: string) => Tensor;
   /** Returns the gradients [n] of the loss at other parameters [n]. */
   readonly gradientsAt?: (params: Tensor) => Tensor;
-  /** The loss that the gradients are of. Default: the program's output of this name. */
+  /** The loss that the gradients are of. */
   readonly loss?: Tensor;
   /** Returns the diagonal of the Hessian [n] in place of an estimate. */
   readonly curvature?: () => Tensor;

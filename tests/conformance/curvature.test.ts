@@ -144,6 +144,24 @@ it("the Hessian times a vector is that of the closed form", async () => {
   );
 });
 
+it.each(["hesscale", "hutchinson"] as const)("UPGD by %s sees the loss's own curvature, whatever stands before it", async (curvature) => {
+  // Σ cᵢxᵢ²/2: any random direction has the diagonal itself.
+  const diagonal = [0.5, 3, 8];
+  const bowl = ({ x }: optim.Results): Tensor => diagonal.map((c, i) => mul(sum(square(slice(x as Tensor, [i], [1]))), c / 2)).reduce(add);
+  const before = [
+    optim.clipByGlobalNorm({ maxNorm: 0.1 }),
+    optim.gradientNoise({ eta: 0.01 }),
+    optim.decoupledDecay({ weightDecay: 0.5 }),
+  ] as const;
+  const optimizer = optim.chain(...before, optim.upgd({ order: 2, curvature, sigma: 0, betaUtility: 0.5 }));
+  const options = { params: { x: { shape: [3], data: [1, -2, 0.3] } }, loss: bowl, steps: 4, learningRate: 0.2 };
+  const found = await applyOptimizer(runtime, optimizer, options);
+  const expected = await applyOptimizer(runtime, optimizer, { ...options, curvature: { x: diagonal } });
+  const flat = await applyOptimizer(runtime, optimizer, { ...options, curvature: { x: [0, 0, 0] } });
+  close(Array.from(found.params[3]?.x as Float32Array), Array.from(expected.params[3]?.x as Float32Array));
+  expect(Math.abs((flat.params[3]?.x?.[0] as number) - (expected.params[3]?.x?.[0] as number))).toBeGreaterThan(1e-3);
+});
+
 describe("saddle-free Newton", () => {
   it("follows the published steps from a saddle, on whichever backend", async () => {
     // ½xᵀHx, H = [[2, 1], [1, −1]].

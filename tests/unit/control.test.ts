@@ -119,6 +119,11 @@ describe("a schedule for each group", () => {
     expect(await grouped.weights()).toEqual(await expected.weights());
   });
 
+  it("is refused before a rule whose groups share one rate", () => {
+    const group = optim.perGroup({ groups: [{ match: "^2", schedule: "head" }] });
+    expect(() => optim.chain(group, optim.hypergradientSgd())).toThrow(/option "schedule" of perGroup has no effect on hypergradientSgd/);
+  });
+
   it("is refused where the names of optimizer and schedule differ", async () => {
     const schedule = schedules.perGroup({ head: 0.5, rest: 0.1 });
     await expect(Learner.create(runtime, options({ optimizer: groups("heads"), schedule }))).rejects.toThrow(
