@@ -10,7 +10,6 @@ import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
-import type { Durability } from "./durable.ts";
 import type { MemoryPlan } from "./needs.ts";
 import { type AnyController, isController } from "./rates.ts";
 
@@ -24,6 +23,9 @@ export interface InputSpec {
   /** Default 0. */
   readonly offset?: number;
 }
+
+/** Whether a change is on the device when it is acknowledged, or outlives the program but perhaps not a loss of power a second later. */
+export type Durability = "strict" | "relaxed";
 
 /** Options of a learner. */
 export interface LearnerOptions {

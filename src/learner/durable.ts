@@ -6,14 +6,11 @@ import { fail, PalimpsestError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
-import type { Config } from "./config.ts";
+import type { Config, Durability } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";
-
-/** Whether a change is on the device when it is acknowledged, or outlives the program but perhaps not a loss of power a second later. */
-export type Durability = "strict" | "relaxed";
 
 /** Where a learner's changes are recorded. */
 export interface StorageInfo {

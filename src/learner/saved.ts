@@ -8,8 +8,7 @@ import type { Loss } from "../nn/loss.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom } from "../optim/config.ts";
 import { rateFrom } from "../optim/revive.ts";
 import { strategyFrom } from "../strategy/config.ts";
-import { type Config, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
-import type { Durability } from "./durable.ts";
+import { type Config, type Durability, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
 
 /** The options of a learner as plain data, as a checkpoint keeps them. */
 export interface SavedConfig {

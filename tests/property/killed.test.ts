@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { torture } from "../torture/kill.ts";
+import { torture } from "../torture/relearn.ts";
 
 const deno = fileURLToPath(new URL("../runtimes/node_modules/@deno/linux-x64-glibc/deno", import.meta.url));
 const runtimes: Readonly<Record<string, readonly string[]>> = {

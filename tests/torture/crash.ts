@@ -33,7 +33,13 @@ export function tortureCrashes(points: number, images: number, seed: number): Pr
         for (let image = 0; image < images; image++) {
           const random = new RandomStream(scenario, `image ${change} ${image}`);
           const crash = result.images++ % 3 === 0 ? "kill" : "power";
-          cases.push([`scenario ${scenario}, change ${change}, ${crash} ${image}`, device.after(crash, random, part), { ...truth }, crash, random]);
+          cases.push([
+            `scenario ${scenario}, change ${change}, ${crash} ${image}`,
+            device.after(crash, random, part),
+            { ...truth },
+            crash,
+            random,
+          ]);
         }
       };
       const note = (what: string) => (error: unknown) => void result.problems.push(`${what}: ${(error as Error).message}`);

@@ -48,7 +48,8 @@ export function tortureDamage(count: number, seed: number): Promise<Damaged> {
 function* damages(whole: Device, older: Device, random: RandomStream): Generator<Damage> {
   const files = [...whole.files.keys()];
   const head = files.find((file) => file.startsWith("head.")) as string;
-  const change = (file: string, edit: (bytes: Uint8Array) => Uint8Array) => (device: Device) => device.damage(file, edit(device.read(file)));
+  const change = (file: string, edit: (bytes: Uint8Array) => Uint8Array) => (device: Device) =>
+    device.damage(file, edit(device.read(file)));
   const flip = (file: string, at: number): Damage => [
     `${file}: byte ${at}`,
     change(file, (bytes) => {
@@ -62,7 +63,10 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
   }
   for (const file of files) {
     const { length } = whole.read(file);
-    const zero = (from: number, to: number): Damage => [`${file}: ${from} … ${to} are zeros`, change(file, (bytes) => bytes.fill(0, from, to))];
+    const zero = (from: number, to: number): Damage => [
+      `${file}: ${from} … ${to} are zeros`,
+      change(file, (bytes) => bytes.fill(0, from, to)),
+    ];
     for (let i = 0; i < 12; i++) yield flip(file, random.below(length));
     for (let i = 0; i < 4; i++) {
       const cut = random.below(length);
@@ -74,7 +78,10 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
     }
     yield zero(0, length);
     yield [`${file}: gone`, (device) => void device.files.delete(file)];
-    yield [`${file}: more behind it`, change(file, (bytes) => Uint8Array.from([...bytes, ...Array.from({ length: 90 }, () => random.below(256))]))];
+    yield [
+      `${file}: more behind it`,
+      change(file, (bytes) => Uint8Array.from([...bytes, ...Array.from({ length: 90 }, () => random.below(256))])),
+    ];
     yield [`${file}: twice`, change(file, (bytes) => Uint8Array.from([...bytes, ...bytes]))];
     const other = files[random.below(files.length)] as string;
     yield [
@@ -87,7 +94,10 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
     ];
     yield [`${file}: as it was`, (device) => older.files.has(file) && device.damage(file, older.read(file))];
   }
-  yield ["slots swapped", change(head, (bytes) => Uint8Array.from([...bytes.subarray(slotBytes, 2 * slotBytes), ...bytes.subarray(0, slotBytes)]))];
+  yield [
+    "slots swapped",
+    change(head, (bytes) => Uint8Array.from([...bytes.subarray(slotBytes, 2 * slotBytes), ...bytes.subarray(0, slotBytes)])),
+  ];
   yield ["head renamed", (device) => (device.damage("head.999", device.read(head)), void device.files.delete(head))];
 }
 
@@ -101,7 +111,8 @@ async function open(what: string, device: Device, truth: Truth, result: Damaged)
         else result.harmless++;
       }
       // A state that is not the last one must be told.
-      if (count !== truth.attempted && log.damage.length === 0) result.problems.push(`${what}: ${count} of ${truth.attempted}, and no word of it`);
+      if (count !== truth.attempted && log.damage.length === 0)
+        result.problems.push(`${what}: ${count} of ${truth.attempted}, and no word of it`);
       await log.close();
     } catch (error) {
       if (how === readLog) result.refused++;

@@ -134,11 +134,13 @@ export class Device {
   /** Returns what is left after a part of a change, when every program is killed (all that was written), or when the power fails. */
   after(crash: Crash, random: RandomStream, part: Part = () => undefined): Device {
     const left = new Device(random);
-    for (const [name, { named, durable, pending }] of this.files) left.files.set(name, { named, durable: [...durable], pending: [...pending] });
+    for (const [name, { named, durable, pending }] of this.files)
+      left.files.set(name, { named, durable: [...durable], pending: [...pending] });
     part(left);
     if (crash === "kill") return left;
     for (const [name, { named, durable, pending }] of left.files) {
-      if (named || random.below(2) === 0) left.files.set(name, { named: true, durable: [...durable, ...survivors(pending, random)], pending: [] });
+      if (named || random.below(2) === 0)
+        left.files.set(name, { named: true, durable: [...durable, ...survivors(pending, random)], pending: [] });
       else left.files.delete(name);
     }
     return left;

@@ -30,7 +30,8 @@ export function tortureFaults(faults: number, seed: number): Promise<Endured> {
     const result: Endured = { faults: 0, problems: [] };
     for (let scenario = seed; result.faults < faults && result.problems.length < 20; scenario++) {
       const whole = new Device(new RandomStream(scenario, "device"));
-      const note = (what: string) => (error: unknown) => void result.problems.push(`scenario ${scenario}, ${what}: ${(error as Error).message}`);
+      const note = (what: string) => (error: unknown) =>
+        void result.problems.push(`scenario ${scenario}, ${what}: ${(error as Error).message}`);
       await endure(scenario, whole).catch(note("no call"));
       for (let at = 1; at <= whole.calls && result.faults < faults; at++) {
         const [code, meaning] = failures[at % failures.length] as (typeof failures)[number];

@@ -1,85 +1,64 @@
-/** Programs that learn are killed at random moments, started again, and must end where one ends that never was. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { RandomStream } from "../../src/random.ts";
+import { folderStore } from "../../src/store/folder.ts";
+import { openLog } from "../../src/store/open.ts";
+import type { Mode, Storage } from "../../src/store/storage.ts";
+import { countOf, newTruth } from "./scenario.ts";
 
-/** What was tried, and what came of it. */
+/** What a run of {@link tortureKills} tried, and what it found wrong. */
 export interface Killed {
-  readonly kills: number;
-  /** Programs that ended elsewhere, or did not come up again: what they said. */
-  readonly lost: readonly string[];
+  kills: number;
+  /** Records that were acknowledged. */
+  records: number;
+  readonly problems: string[];
 }
 
-/** What to kill, and how often. */
-export interface KillOptions {
-  /** The command of a runtime, to which a script's path is added. */
-  readonly runtime: readonly string[];
-  readonly durability: "strict" | "relaxed";
-  readonly kills: number;
-  readonly steps: number;
-  readonly seed: number;
-}
-
-const script = fileURLToPath(new URL("learning.mjs", import.meta.url));
-const module = new URL("../../dist/index.js", import.meta.url).href;
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-/** Runs the program to its end, or for some milliseconds. */
-function run(runtime: readonly string[], folder: string, { steps, durability }: KillOptions, killAfter?: number): Promise<Ended> {
-  const [command = "", ...args] = runtime;
-  const child = spawn(command, [...args, script, module, folder, String(steps), durability], { stdio: ["ignore", "pipe", "pipe"] });
-  const said: Buffer[] = [];
-  child.stdout.on("data", (bytes: Buffer) => said.push(bytes));
-  child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, output: Buffer.concat(said).toString() });
-    });
-  });
-}
-
-const hashOf = ({ output }: Ended): string | undefined => /^hash (\w+)$/m.exec(output)?.[1];
-
-/** Kills a program again and again until there were as many kills as asked for. */
-export async function torture(options: KillOptions): Promise<Killed> {
-  const { runtime, seed } = options;
-  const folder = mkdtempSync(join(tmpdir(), "palimpsest-kill-"));
-  const draw = new RandomStream(seed, `kill ${runtime[0]} ${options.durability}`);
-  const lost: string[] = [];
-  let kills = 0;
+/** Kills a program that keeps a log, started by `command` each time, at any moment, `kills` times, and opens what it leaves. */
+export async function tortureKills(command: readonly string[], kills: number, seed: number): Promise<Killed> {
+  const random = new RandomStream(seed, "kills");
+  const result: Killed = { kills: 0, records: 0, problems: [] };
+  const folder = await mkdtemp(join(tmpdir(), "palimpsest-kill-"));
   try {
-    const began = performance.now();
-    const whole = await run(runtime, join(folder, "whole"), options);
-    const expected = hashOf(whole);
-    if (expected === undefined) return { kills, lost: [whole.output] };
-    // Kills come at any time from before the store is opened to the end, and more often early, when it is being recovered.
-    const longest = performance.now() - began;
-    for (let life = 0; kills < options.kills; life++) {
-      const store = join(folder, `life ${life}`);
-      for (;;) {
-        const after = kills < options.kills ? longest * (0.1 + 0.9 * draw.uniform() ** 2) : undefined;
-        const ended = await run(runtime, store, options, after);
-        if (ended.code === null) {
-          kills += 1;
-          continue;
-        }
-        if (ended.code !== 0 || ended.output.includes("damage") || hashOf(ended) !== expected) lost.push(ended.output);
-        break;
+    const script = join(folder, "child.mjs");
+    const entry = fileURLToPath(new URL("./child.ts", import.meta.url));
+    await build({ entryPoints: [entry], outfile: script, bundle: true, format: "esm", platform: "node", logLevel: "error" });
+    const store = join(folder, "store");
+    while (result.kills < kills && result.problems.length < 20) {
+      const durability = random.below(2) === 0 ? "strict" : "relaxed";
+      const told = await killed([...command, script, store, durability, String(random.u32())], random);
+      result.kills++;
+      result.records = Math.max(result.records, told);
+      try {
+        const log = await openLog(await (folderStore(store).open as (mode: Mode) => Promise<Storage>)("write"));
+        result.records = await countOf(log, newTruth(), result.records, Number.POSITIVE_INFINITY);
+        await log.close();
+      } catch (error) {
+        result.problems.push(`kill ${result.kills}, ${durability}: ${(error as Error).message}`);
       }
-      rmSync(store, { recursive: true, force: true });
     }
-    return { kills, lost };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true });
   }
+  return result;
+}
+
+/** Returns how many records a program says were acknowledged before it was killed, some time after the first word or before it. */
+async function killed([program = "", ...given]: readonly string[], random: RandomStream): Promise<number> {
+  const child = spawn(program, given, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  if (random.below(4) > 0) await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+  const timer = setTimeout(() => child.kill("SIGKILL"), random.below(120));
+  await once(child, "close");
+  clearTimeout(timer);
+  // A line may be cut off; the number before it was told whole.
+  return Number(output.split("\n").at(-2) ?? 0);
 }
