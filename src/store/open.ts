@@ -3,7 +3,7 @@ import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { claim } from "./claim.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
-import { type Found, findHead, fresh, type Generation } from "./head.ts";
+import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
 import { type FollowingLog, infoOf, type Log, type LogOptions, pickGeneration } from "./log.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
@@ -82,6 +82,16 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
     },
     close: () => files.close(),
   };
+}
+
+/** Removes what a store holds that cannot be read. */
+export async function removeAll(storage: Storage): Promise<void> {
+  const files = checked(storage);
+  try {
+    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file)) await files.remove(file);
+  } finally {
+    await files.close();
+  }
 }
 
 function same(a: Found, b: Found): boolean {

@@ -51,7 +51,7 @@ describe("the built package", () => {
       ...Object.values(targets).flatMap((target) => (typeof target === "string" ? target : Object.values(target as object))),
       manifest.bin.palimpsest,
     ];
-    expect(named).toHaveLength(8);
+    expect(named).toHaveLength(9);
     expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
     expect(self).toBe("./package.json");
   });
