@@ -21,7 +21,7 @@ export async function openLog(storage: Storage, options: LogOptions = {}): Promi
     const durability = checkChoice("openLog", "durability", options.durability ?? "strict", ["strict", "relaxed"]);
     const strict = durability === "strict";
     const groupMs = checkNumber("openLog", "groupMs", options.groupMs ?? (strict ? 0 : 1000), { min: 0, max: 60_000 });
-    const groupBytes = checkNumber("openLog", "groupBytes", options.groupBytes ?? 1 << 20, { min: 0 });
+    const groupBytes = checkNumber("openLog", "groupBytes", options.groupBytes ?? (strict ? 1 << 20 : 1 << 23), { min: 0 });
     checkNumber("openLog", "waitMs", options.waitMs ?? 0, { min: 0 });
     const { head, damage } = await claim(files, options);
     return new Writer(files, head, damage, { strict, groupMs, groupBytes });
