@@ -2,7 +2,7 @@ import { fail, PalimpsestError } from "../errors.ts";
 import { chunksOf, joined, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
-import { fresh, type Generation, type Head, headName } from "./head.ts";
+import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
 import { type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
 import { Meter } from "./meter.ts";
@@ -153,7 +153,9 @@ export class Writer implements Log {
       this.#segment = undefined;
       await this.#settled();
       await this.#ledger.replace(fresh);
-      await this.#ledger.storage.remove(headName(this.epoch));
+      const { storage } = this.#ledger;
+      const heads = (await storage.list()).filter((file) => epochOf(file) > 0);
+      for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
   }
 
