@@ -1,5 +1,5 @@
 /** How a store gets its one writer. */
-import { fail } from "../errors.ts";
+import { fail, type PalimpsestError } from "../errors.ts";
 import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
 import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
@@ -54,7 +54,11 @@ async function takeOver(storage: Storage, epoch: number): Promise<Head> {
   const needed = new Set([file, ...segmentsOf(head)]);
   const ours = (await storage.list()).filter((name) => epochOf(name) > 0 || isSegment(name));
   // Heads first: a crash in between leaves segments that nobody speaks of, which is well.
-  for (const name of ours.filter((other) => !needed.has(other)).sort((a, b) => epochOf(b) - epochOf(a))) await storage.remove(name);
+  for (const name of ours.filter((other) => !needed.has(other)).sort((a, b) => epochOf(b) - epochOf(a)))
+    await storage.remove(name).catch((error: PalimpsestError) => {
+      // A browser keeps the files of a thread that was stolen from as long as it runs; the head above them makes them harmless.
+      if (error.code !== "E_LOCKED") throw error;
+    });
   return head;
 }
 

@@ -13,7 +13,7 @@ export interface LogOptions extends ClaimOptions {
   readonly durability?: "strict" | "relaxed";
   /** For how long records wait to be committed together, in milliseconds. Default 0 (`strict`), 1000 (`relaxed`). */
   readonly groupMs?: number;
-  /** Bytes of records at which they wait no longer. Default 1 MiB. */
+  /** Bytes of records at which they wait no longer. Default 1 MiB (`strict`), 8 MiB (`relaxed`). */
   readonly groupBytes?: number;
 }
 

@@ -10,8 +10,6 @@ export class Meter {
   #commits = 0;
   #times: number[] = [];
   #failure: PalimpsestError | undefined;
-  /** Bytes written since the last commit. */
-  pending = 0;
 
   wrote(records: readonly Uint8Array[]): void {
     this.#records += records.length;
@@ -21,7 +19,6 @@ export class Meter {
   committed(timeMs: number): void {
     this.#times[this.#commits++ % KEPT] = timeMs;
     this.#failure = undefined;
-    this.pending = 0;
   }
 
   failed(failure: PalimpsestError): void {

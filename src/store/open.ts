@@ -3,7 +3,7 @@ import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { claim } from "./claim.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
-import { type Found, findHead, fresh, type Generation } from "./head.ts";
+import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
 import { type FollowingLog, infoOf, type Log, type LogOptions, pickGeneration } from "./log.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
@@ -21,7 +21,7 @@ export async function openLog(storage: Storage, options: LogOptions = {}): Promi
     const durability = checkChoice("openLog", "durability", options.durability ?? "strict", ["strict", "relaxed"]);
     const strict = durability === "strict";
     const groupMs = checkNumber("openLog", "groupMs", options.groupMs ?? (strict ? 0 : 1000), { min: 0, max: 60_000 });
-    const groupBytes = checkNumber("openLog", "groupBytes", options.groupBytes ?? 1 << 20, { min: 0 });
+    const groupBytes = checkNumber("openLog", "groupBytes", options.groupBytes ?? (strict ? 1 << 20 : 1 << 23), { min: 0 });
     checkNumber("openLog", "waitMs", options.waitMs ?? 0, { min: 0 });
     const { head, damage } = await claim(files, options);
     return new Writer(files, head, damage, { strict, groupMs, groupBytes });
@@ -82,6 +82,16 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
     },
     close: () => files.close(),
   };
+}
+
+/** Removes what a store holds that cannot be read. */
+export async function removeAll(storage: Storage): Promise<void> {
+  const files = checked(storage);
+  try {
+    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file)) await files.remove(file);
+  } finally {
+    await files.close();
+  }
 }
 
 function same(a: Found, b: Found): boolean {

@@ -1,4 +1,3 @@
-/** The files of one store, whatever keeps them. */
 /** Where a store lies. */
 export type Place = "files" | "opfs" | "indexeddb" | "memory";
 
@@ -6,8 +5,8 @@ export type Place = "files" | "opfs" | "indexeddb" | "memory";
 export type Mode = "read" | "write";
 
 /**
- * Named files of one store: flat, each a run of bytes. A call is made once the one before it has settled. What is written lasts when the
- * program is killed; what is flushed lasts when the power fails.
+ * Named files of one store: flat, each a run of bytes. A call is made once the one before it has settled; only while a flush is under way may
+ * files be written and read. What is written lasts when the program is killed; what is flushed lasts when the power fails.
  */
 export interface Storage {
   /** What messages call the store. */

@@ -1,12 +1,13 @@
 import { PalimpsestError } from "../errors.ts";
 import { queue } from "./failure.ts";
-import { epochOf, isSegment } from "./head.ts";
-import { openLog, readLog } from "./open.ts";
 import type { Mode, Storage } from "./storage.ts";
 import type { Store } from "./store.ts";
 
 /** The part of a snapshot that is a whole checkpoint. */
 const part = "checkpoint";
+
+/** What reads and writes logs, fetched when it is first needed. */
+const logs = (): Promise<typeof import("./open.ts")> => import("./open.ts");
 
 /** How long an operation waits for another owner that reads or writes the value. */
 const PATIENCE_MS = 5000;
@@ -15,6 +16,7 @@ const PATIENCE_MS = 5000;
 export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>): Store {
   const run = queue(name);
   const write = async (bytes: Uint8Array): Promise<void> => {
+    const { openLog } = await logs();
     const log = await openLog(await open("write"), { waitMs: PATIENCE_MS });
     try {
       await log.snapshot(new Map([[part, bytes]]));
@@ -23,6 +25,7 @@ export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>)
     }
   };
   const remove = async (): Promise<void> => {
+    const { openLog, removeAll } = await logs();
     const storage = await open("write");
     if ((await storage.list()).length === 0) return storage.close();
     try {
@@ -37,6 +40,7 @@ export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>)
     open,
     read: () =>
       run("read", async () => {
+        const { readLog } = await logs();
         const log = await readLog(await open("read"));
         try {
           return (await log.parts()).get(part);
@@ -47,13 +51,4 @@ export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>)
     write: (bytes) => run("write", () => (bytes.length === 0 ? remove() : write(bytes))),
     remove: () => run("remove", remove),
   };
-}
-
-/** Removes a store that cannot be read. */
-async function removeAll(storage: Storage): Promise<void> {
-  try {
-    for (const file of await storage.list()) if (epochOf(file) > 0 || isSegment(file)) await storage.remove(file);
-  } finally {
-    await storage.close();
-  }
 }

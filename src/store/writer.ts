@@ -2,7 +2,7 @@ import { fail, PalimpsestError } from "../errors.ts";
 import { chunksOf, joined, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
-import { fresh, type Generation, type Head, headName } from "./head.ts";
+import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
 import { type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
 import { Meter } from "./meter.ts";
@@ -43,6 +43,10 @@ export class Writer implements Log {
   /** Records since the last commit: acknowledged, or about to be. */
   #open: Uint8Array[] = [];
   #batch: Batch | undefined;
+  /** Bytes recorded since the last commit began. */
+  #pending = 0;
+  /** A flush beside which records are written. */
+  #flushing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy: string | undefined;
 
@@ -135,6 +139,7 @@ export class Writer implements Log {
     if (this.#ledger.over?.code === "E_STATE") return;
     await this.#end(async () => {
       await this.#commit();
+      await this.#settled();
       // Whoever waits may claim the store from the moment that it is free; all is committed then.
       await this.#ledger.put({ owner: "" }).catch((error: PalimpsestError) => {
         if (error.code !== "E_LOCKED") throw error;
@@ -146,8 +151,11 @@ export class Writer implements Log {
     await this.#end(async () => {
       this.#open = [];
       this.#segment = undefined;
+      await this.#settled();
       await this.#ledger.replace(fresh);
-      await this.#ledger.storage.remove(headName(this.epoch));
+      const { storage } = this.#ledger;
+      const heads = (await storage.list()).filter((file) => epochOf(file) > 0);
+      for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
   }
 
@@ -189,6 +197,11 @@ export class Writer implements Log {
     return { records, bytes: 0, hurry, done };
   }
 
+  /** Resolves once no flush is under way, before files are removed or closed. */
+  async #settled(): Promise<void> {
+    await this.#flushing?.catch(() => undefined);
+  }
+
   #closeBatch(): void {
     this.#batch?.hurry();
     this.#batch = undefined;
@@ -221,15 +234,45 @@ export class Writer implements Log {
   }
 
   #commitSoon(bytes: number): void {
-    const commit = (): void => {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      // What fails here is told by stats() and tried again by the next call.
-      this.#ledger.turn(() => this.#commit()).catch(() => undefined);
+    this.#pending += bytes;
+    if (this.#pending >= this.#grouping.groupBytes) this.#commitBehind();
+    else this.#timer ??= unreferenced(setTimeout(() => this.#commitBehind(), this.#grouping.groupMs));
+  }
+
+  /**
+   * Commits what was recorded so far while more is recorded: records of 25 kB, as fast as they come, take 0.15 ms so, and 0.32 ms where they
+   * wait for the device (Node). What fails here is told by stats() and tried again by the next call.
+   */
+  #commitBehind(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const [segment, open] = [this.#segment, this.#open];
+    const count = open.length;
+    if (segment === undefined || this.#flushing !== undefined) return;
+    this.#pending = 0;
+    const start = performance.now();
+    this.#flushing = this.#ledger.storage.flush(segment.file).finally(() => {
+      this.#flushing = undefined;
+    });
+    const flushed = this.#flushing.then(
+      () => undefined,
+      (error: PalimpsestError) => error,
+    );
+    const commit = async (): Promise<void> => {
+      const failure = await flushed;
+      // Another commit may have had all this done meanwhile, or have failed, which gives the segment up.
+      if (this.#open !== open || this.#segment?.file !== segment.file) return;
+      try {
+        if (failure !== undefined) throw failure;
+        await this.#list(segment);
+        open.splice(0, count);
+        this.#meter.committed(performance.now() - start);
+      } catch (error) {
+        this.#segment = undefined;
+        this.#meter.failed(error as PalimpsestError);
+      }
     };
-    this.#meter.pending += bytes;
-    if (this.#meter.pending >= this.#grouping.groupBytes) commit();
-    else this.#timer ??= unreferenced(setTimeout(commit, this.#grouping.groupMs));
+    flushed.then(() => this.#ledger.turn(commit)).catch(() => undefined);
   }
 
   /** Makes what was recorded durable. On a failure, what was acknowledged of it is still to be committed. */
@@ -241,9 +284,7 @@ export class Writer implements Log {
       await this.#ledger.making(made, async () => {
         const segment = this.#segment ?? (await this.#begin(made));
         await this.#ledger.storage.flush(segment.file);
-        const last = this.#ledger.last();
-        const journal = [...last.journal.filter(({ file }) => file !== segment.file), segment];
-        await this.#ledger.put({ generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] });
+        await this.#list(segment);
         this.#segment = segment;
       });
     } catch (error) {
@@ -252,7 +293,15 @@ export class Writer implements Log {
       throw error;
     }
     this.#open = [];
+    this.#pending = 0;
     this.#meter.committed(performance.now() - start);
+  }
+
+  /** Commits that records are up to an extent. */
+  #list(segment: Extent): Promise<void> {
+    const last = this.#ledger.last();
+    const journal = [...last.journal.filter(({ file }) => file !== segment.file), segment];
+    return this.#ledger.put({ generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] });
   }
 
   /** Writes all that is to be committed to a new segment. */
@@ -266,6 +315,7 @@ export class Writer implements Log {
   /** Commits, and has records go to a new segment; returns how many extents the present generation has. */
   async #cut(): Promise<number> {
     await this.#commit();
+    await this.#settled();
     this.#segment = undefined;
     return this.#ledger.last().journal.length;
   }

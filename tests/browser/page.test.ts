@@ -35,6 +35,25 @@ worker.onmessage = ({ data }) => {
 worker.onerror = (event) => (document.title = JSON.stringify({ error: event.message }));
 </script>`;
 
+/** All that a page may do under a strict policy: nothing inline, no blob, no eval. */
+const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+const storing = `
+import { stores } from "/dist/index.js";
+const told = {};
+try {
+  const store = stores.auto("strict page");
+  await store.write(Uint8Array.of(1, 2, 3));
+  const storage = await store.open("write");
+  told.place = storage.place;
+  await storage.close();
+  told.value = [...(await stores.auto("strict page").read())];
+  await store.remove();
+} catch (error) {
+  told.error = error.message;
+}
+document.title = JSON.stringify(told);
+`;
+
 describe.each([
   ["chromium", () => chromium.launch(launch.chromium)],
   ["firefox", () => firefox.launch(launch.firefox)],
@@ -54,6 +73,18 @@ describe.each([
     await tab.goto(new URL("plain.html", site.url).href);
     await tab.waitForFunction("document.title !== ''");
     expect(await tab.title()).toBe("wasm");
+    await tab.close();
+  });
+
+  it("keeps a store by the built worker under a strict policy", async () => {
+    const tab = await browser.newPage();
+    const body = '<!doctype html><script type="module" src="/storing.js"></script>';
+    const headers = { "Content-Security-Policy": policy };
+    await tab.route("**/strict.html", (route) => route.fulfill({ contentType: "text/html", headers, body }));
+    await tab.route("**/storing.js", (route) => route.fulfill({ contentType: "text/javascript", body: storing }));
+    await tab.goto(new URL("strict.html", site.url).href);
+    await expect.poll(() => tab.title(), { timeout: 20_000 }).not.toBe("");
+    expect(JSON.parse(await tab.title())).toEqual({ place: "opfs", value: [1, 2, 3] });
     await tab.close();
   });
 

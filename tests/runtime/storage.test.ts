@@ -159,6 +159,24 @@ describe.each(places)("%s", (place, make) => {
     await reader.close();
   });
 
+  it("can be taken from a writer, which then finds out", async () => {
+    const log = await write({ durability: "relaxed" });
+    await log.append(bytes(1));
+    await log.append(bytes(2));
+    const thief = await write({ steal: true });
+    expect(await recordsOf(thief)).toEqual([[1], [2]]);
+    await log.append(bytes(3)).catch(() => undefined);
+    await expect(log.commit()).rejects.toMatchObject({ code: "E_LOCKED" });
+    await thief.append(bytes(4));
+    await expect(log.snapshot(new Map())).rejects.toMatchObject({ code: "E_LOCKED" });
+    await expect(log.close()).rejects.toMatchObject({ code: "E_LOCKED" });
+    await thief.close();
+    const next = await write();
+    expect(await recordsOf(next)).toEqual([[1], [2], [4]]);
+    expect(next.damage).toEqual([]);
+    await next.close();
+  });
+
   it("forgets what is compacted away", async () => {
     const log = await write();
     const secret = Uint8Array.from({ length: 32 }, (_, i) => 200 - i);

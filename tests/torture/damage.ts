@@ -74,7 +74,7 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
       const from = 64 * random.below(Math.ceil(length / 64));
       yield zero(from, from + 64);
       const stale = older.read(file, from, 64);
-      yield [`${file}: ${from} as it was`, change(file, (bytes) => (bytes.set(stale, from), bytes))];
+      yield [`${file}: ${from} as it was`, change(file, (bytes) => bytes.map((byte, at) => stale[at - from] ?? byte))];
     }
     yield zero(0, length);
     yield [`${file}: gone`, (device) => void device.files.delete(file)];
@@ -98,7 +98,13 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
     "slots swapped",
     change(head, (bytes) => Uint8Array.from([...bytes.subarray(slotBytes, 2 * slotBytes), ...bytes.subarray(0, slotBytes)])),
   ];
-  yield ["head renamed", (device) => (device.damage("head.999", device.read(head)), void device.files.delete(head))];
+  yield [
+    "head renamed",
+    (device) => {
+      device.damage("head.999", device.read(head));
+      device.files.delete(head);
+    },
+  ];
 }
 
 async function open(what: string, device: Device, truth: Truth, result: Damaged): Promise<void> {

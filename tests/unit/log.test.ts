@@ -212,6 +212,37 @@ describe("when records are durable", () => {
 });
 
 describe("what fails", () => {
+  it("is the flush after one beside which records were written: they are written again", async () => {
+    const flushes: ((error: Error | null) => void)[] = [];
+    let held = false;
+    const fdatasync: FolderSystem["fdatasync"] = (file, done) => (held ? void flushes.push(done) : nodeFiles.fdatasync(file, done));
+    const log = await write(
+      { durability: "relaxed", groupBytes: 10, groupMs: 60_000 },
+      folderStore(join(folder, "m"), { ...nodeFiles, fdatasync } as unknown as FolderSystem),
+    );
+    await log.append(text("first"));
+    held = true;
+    await log.append(text("flushed"));
+    await log.append(text("beside"));
+    expect(flushes).toHaveLength(1);
+    held = false;
+    flushes[0]?.(null);
+    await expect.poll(() => log.stats().commits).toBe(2);
+    expect(await textsOf(await read())).toEqual(["first", "flushed"]);
+    held = true;
+    const refused = log.commit().catch((error: unknown) => error);
+    await expect.poll(() => flushes.length).toBe(2);
+    flushes[1]?.(Object.assign(new Error("EIO: injected"), { code: "EIO" }));
+    expect(await refused).toMatchObject({ code: "E_STORAGE_UNAVAILABLE" });
+    expect(log.stats().failure).toBe(await refused);
+    held = false;
+    await log.commit();
+    expect(log.stats().failure).toBeUndefined();
+    expect(await textsOf(await read())).toEqual(["first", "flushed", "beside"]);
+    expect(await readFile(join(folder, "m", "1.2"), "latin1")).toContain("beside");
+    await log.close();
+  });
+
   it.each<[string, ErrorCode, RegExp]>([
     ["ENOSPC", "E_QUOTA", /no room left/],
     ["EDQUOT", "E_QUOTA", /no room left/],
