@@ -80,15 +80,12 @@ export class Engine {
   #keep: Program | undefined;
   #inference = new Map<string, Program>();
   readonly #inferring = new Set<Promise<Inferred>>();
-  /** State to put into the arenas when they are made. */
-  #initial: StateBytes;
 
   private constructor(
     runtime: Runtime,
     config: Config,
     wasm: Wasm,
     memory: Remembered | undefined,
-    initial: StateBytes,
     counters: Counters,
     saved: SavedState | undefined,
   ) {
@@ -97,7 +94,6 @@ export class Engine {
     this.counters = counters;
     this.settings = { ...saved?.settings };
     this.#wasm = wasm;
-    this.#initial = initial;
     this.memory = memory;
     this.rates = new Rates(wasm, config.schedule, saved?.rates);
   }
@@ -108,43 +104,50 @@ export class Engine {
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
     const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
-    const engine = new Engine(runtime, config, wasm, memory, initial, counters, saved);
-    await engine.#build(Math.max(1, counters.batchSize));
+    const engine = new Engine(runtime, config, wasm, memory, counters, saved);
+    await engine.#build(Math.max(1, counters.batchSize), initial).catch((error: unknown) => {
+      engine.#free();
+      throw error;
+    });
     return engine;
   }
 
-  /** Makes the arenas and the step program for batches of up to `staging` rows; the state comes along. */
-  async #build(staging: number): Promise<void> {
+  /** Makes the arenas and the step program for batches of up to `staging` rows, with a state; where that fails, all stays as it was. */
+  async #build(staging: number, initial: StateBytes): Promise<void> {
     const layout = layOutState(this.config, staging);
     const plan = stepPlan(this.config, layout);
     const machine = await this.#runtime.open({ state: layout.stateBytes, rows: layout.rowsBytes }, this.#wasm, plan);
-    machine.write("state", 0, this.#initial.state);
-    const put = (name: string, byteOffset: number, most?: number): void => {
-      const bytes = this.#initial.rows.get(name)?.subarray(0, most);
-      if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
-    };
-    for (const column of [layout.x, layout.y]) {
-      let from = 0;
-      for (const [first, rows] of this.#storedRanges()) {
-        const bytes = this.#initial.rows.get(column.name)?.subarray(from, from + rows * column.rowBytes);
-        if (bytes !== undefined && bytes.length > 0) machine.write("rows", column.byteOffset + first * column.rowBytes, bytes);
-        from += rows * column.rowBytes;
+    try {
+      machine.write("state", 0, initial.state);
+      const put = (byteOffset: number, bytes: Uint8Array | undefined): void => {
+        if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
+      };
+      for (const { name, byteOffset, rowBytes } of [layout.x, layout.y]) {
+        let from = 0;
+        for (const [first, rows] of this.#storedRanges()) {
+          put(byteOffset + first * rowBytes, initial.rows.get(name)?.subarray(from, from + rows * rowBytes));
+          from += rows * rowBytes;
+        }
       }
+      for (const { name, placement, byteLength } of layout.carried.values())
+        put(placement.byteOffset, initial.rows.get(name)?.subarray(0, byteLength));
+      const step = await this.#load(plan, machine);
+      const keep = this.memory?.spec.measured ? await this.#load(keepPlan(layout), machine) : undefined;
+      await this.settled();
+      this.#machine?.close();
+      this.#machine = machine;
+      this.#layout = layout;
+      this.#groups = placeGroups(this.config, staging).groups;
+      this.#inference.clear();
+      [this.#step, this.#keep] = [step, keep];
+    } catch (error) {
+      machine.close();
+      throw error;
     }
-    for (const { name, placement, byteLength } of layout.carried.values()) put(name, placement.byteOffset, byteLength);
-    await this.settled();
-    this.#machine?.close();
-    this.#machine = machine;
-    this.#layout = layout;
-    this.#groups = placeGroups(this.config, staging).groups;
-    this.#inference.clear();
-    this.#step = await this.#load(plan);
-    this.#keep = this.memory?.spec.measured ? await this.#load(keepPlan(layout)) : undefined;
-    this.#initial = { state: new Uint8Array(0), rows: new Map() };
   }
 
-  async #load(plan: Parameters<Machine["compile"]>[0]): Promise<Program> {
-    return { executable: await this.machine.compile(plan), io: new ProgramIo(plan, this.config.seed) };
+  async #load(plan: Parameters<Machine["compile"]>[0], machine: Machine = this.machine): Promise<Program> {
+    return { executable: await machine.compile(plan), io: new ProgramIo(plan, this.config.seed) };
   }
 
   get machine(): Machine {
@@ -179,9 +182,8 @@ export class Engine {
 
   /** Makes room for batches of up to `rows`; the state stays. */
   async #resize(rows: number): Promise<void> {
-    this.#initial = await this.stateBytes();
+    await this.#build(Math.max(1, rows), await this.stateBytes());
     this.counters.batchSize = rows;
-    await this.#build(Math.max(1, rows));
   }
 
   /** Runs one step on a sound batch. One whose numbers are not finite changes nothing. */
@@ -375,6 +377,10 @@ export class Engine {
 
   close(): void {
     this.machine.close();
+    this.#free();
+  }
+
+  #free(): void {
     this.memory?.close();
     this.rates.close();
   }

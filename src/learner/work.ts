@@ -58,7 +58,14 @@ export class Work {
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
     await this.durable?.append(operation);
-    const result = await this.#perform(operation);
+    let result: StepOutputs | undefined;
+    try {
+      result = await this.#perform(operation);
+    } catch (error) {
+      // What was recorded and cannot be done must not be tried again by whoever opens the store.
+      await this.safely(async (engine) => this.durable?.trySnapshot(engine));
+      throw error;
+    }
     if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
     return result;
   }

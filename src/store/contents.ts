@@ -1,5 +1,5 @@
 /** What segments hold: the parts of a snapshot, and records. */
-import { sha256Hex } from "./digest.ts";
+import { joined, sha256Hex } from "./digest.ts";
 import { corrupt, type Extent, encodeFrames, framesBehind, framesOf, kinds } from "./frame.ts";
 import type { Generation } from "./head.ts";
 import type { Storage } from "./storage.ts";
@@ -87,17 +87,6 @@ export function segmentOf(title: Title, records: readonly Uint8Array[]): { bytes
   const { bytes: start, extent: before } = opening(title);
   const { bytes: rest, extent } = encodeFrames(before, kinds.record, records);
   return { bytes: joined([start, rest]), extent };
-}
-
-/** Returns parts as one. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function titleOf(storage: Storage, store: string, file: string, kind: number, payload: Uint8Array): Title {

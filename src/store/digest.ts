@@ -19,7 +19,7 @@ export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>
  * @throws E_INSECURE_CONTEXT in a page that is not served over HTTPS or from localhost
  */
 export async function sha256Hex(bytes: Uint8Array | readonly Uint8Array[]): Promise<string> {
-  return hex(await sha256(bytes instanceof Uint8Array ? bytes : join(bytes)));
+  return hex(await sha256(bytes instanceof Uint8Array ? bytes : joined(bytes)));
 }
 
 /** Returns `bytes`, copied when they lie in memory shared between threads, which browsers refuse in most places. */
@@ -27,14 +27,15 @@ function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0));
+/** Returns parts as one. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    joined.set(part, at);
-    at += part.byteLength;
+    bytes.set(part, at);
+    at += part.length;
   }
-  return joined;
+  return bytes;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -9,6 +9,7 @@ const meanings: Readonly<Record<string, readonly [code: ErrorCode, meaning: stri
   ...named(["EISDIR", "ENAMETOOLONG", "ELOOP"], "E_PATH", "the path cannot be that of a file", "Give the path of a file."),
   ...named(["EACCES", "EPERM", "EROFS", "NotCapable"], "E_STORAGE_UNAVAILABLE", "access is refused", "Choose a place that may be written."),
   ...named(["SecurityError", "NotAllowedError"], "E_STORAGE_UNAVAILABLE", "the browser refuses storage", "Allow this site to keep data."),
+  ...named(["TypeMismatchError"], "E_PATH", "a file lies where the store's folder should", "Take another name, or remove the file."),
   ...named(["NoModificationAllowedError"], "E_LOCKED", "another owner holds it", "Close the other tab or worker."),
 };
 

@@ -1,6 +1,6 @@
 import { fail, PalimpsestError } from "../errors.ts";
-import { chunksOf, joined, opening, readParts, readRecords, segmentOf } from "./contents.ts";
-import { sha256Hex } from "./digest.ts";
+import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
+import { joined, sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
 import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";

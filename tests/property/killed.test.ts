@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { torture } from "../torture/relearn.ts";
+import { tortureLearners } from "../torture/relearn.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const deno = join(root, "tests/runtimes/node_modules/@deno/linux-x64-glibc/deno");
@@ -16,8 +16,14 @@ describe.each(Object.keys(runtimes))("a program in %s that is killed again and a
   it.skipIf(name === "Deno" && !existsSync(deno)).each(["strict", "relaxed"] as const)(
     "ends where one ends that was not: %s",
     async (durability) => {
-      const { kills, lost } = await torture({ runtime: runtimes[name] as readonly string[], durability, kills: 6, steps: 400, seed: 1 });
-      expect(lost).toEqual([]);
+      const { kills, problems } = await tortureLearners({
+        runtime: runtimes[name] as readonly string[],
+        durability,
+        kills: 6,
+        steps: 400,
+        seed: 1,
+      });
+      expect(problems).toEqual([]);
       expect(kills).toBe(6);
     },
   );

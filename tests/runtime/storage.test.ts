@@ -205,3 +205,12 @@ describe.each(places)("%s", (place, make) => {
     await storage.close();
   });
 });
+
+it.runIf(globalThis.indexedDB !== undefined)("says what is in the way of a folder in OPFS", async () => {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("palimpsest", { create: true });
+  await folder.getFileHandle("in the way", { create: true });
+  const expected = { code: "E_PATH", hint: "Take another name, or remove the file." };
+  await expect(stores.opfs("in the way").read()).rejects.toMatchObject(expected);
+  await expect(stores.auto("in the way").write(bytes(1))).rejects.toMatchObject(expected);
+  await folder.removeEntry("in the way");
+});

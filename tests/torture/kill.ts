@@ -19,14 +19,16 @@ export interface Killed {
   readonly problems: string[];
 }
 
+/** The program that is killed. */
+const program = fileURLToPath(new URL("./child.ts", import.meta.url));
+
 /** Kills a program that keeps a log, started by `command` each time, at any moment, `kills` times, and opens what it leaves. */
-export async function tortureKills(command: readonly string[], kills: number, seed: number): Promise<Killed> {
+export async function tortureKills(command: readonly string[], kills: number, seed: number, entry: string = program): Promise<Killed> {
   const random = new RandomStream(seed, "kills");
   const result: Killed = { kills: 0, records: 0, problems: [] };
   const folder = await mkdtemp(join(tmpdir(), "palimpsest-kill-"));
   try {
     const script = join(folder, "child.mjs");
-    const entry = fileURLToPath(new URL("./child.ts", import.meta.url));
     await build({ entryPoints: [entry], outfile: script, bundle: true, format: "esm", platform: "node", logLevel: "error" });
     const store = join(folder, "store");
     while (result.kills < kills && result.problems.length < 20) {
@@ -49,8 +51,8 @@ export async function tortureKills(command: readonly string[], kills: number, se
 }
 
 /** Returns how many records a program says were acknowledged before it was killed, some time after the first word or before it. */
-async function killed([program = "", ...given]: readonly string[], random: RandomStream): Promise<number> {
-  const child = spawn(program, given, { stdio: ["ignore", "pipe", "inherit"] });
+async function killed([file = "", ...given]: readonly string[], random: RandomStream): Promise<number> {
+  const child = spawn(file, given, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.on("data", (chunk) => {
     output += chunk;

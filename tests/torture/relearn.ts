@@ -10,7 +10,7 @@ import { RandomStream } from "../../src/random.ts";
 export interface Killed {
   readonly kills: number;
   /** Programs that ended elsewhere, or did not come up again: what they said. */
-  readonly lost: readonly string[];
+  readonly problems: readonly string[];
 }
 
 /** What to kill, and how often. */
@@ -21,10 +21,9 @@ export interface KillOptions {
   readonly kills: number;
   readonly steps: number;
   readonly seed: number;
+  /** The address of this folder, where the code lies elsewhere. */
+  readonly here?: string;
 }
-
-const script = fileURLToPath(new URL("learning.mjs", import.meta.url));
-const module = new URL("../../dist/index.js", import.meta.url).href;
 
 interface Ended {
   readonly code: number | null;
@@ -32,7 +31,10 @@ interface Ended {
 }
 
 /** Runs the program to its end, or for some milliseconds. */
-function run(runtime: readonly string[], folder: string, { steps, durability }: KillOptions, killAfter?: number): Promise<Ended> {
+function run(folder: string, options: KillOptions, killAfter?: number): Promise<Ended> {
+  const { runtime, steps, durability, here = import.meta.url } = options;
+  const script = fileURLToPath(new URL("learning.mjs", here));
+  const module = new URL("../../dist/index.js", here).href;
   const [command = "", ...args] = runtime;
   const child = spawn(command, [...args, script, module, folder, String(steps), durability], { stdio: ["ignore", "pipe", "pipe"] });
   const said: Buffer[] = [];
@@ -51,34 +53,34 @@ function run(runtime: readonly string[], folder: string, { steps, durability }: 
 const hashOf = ({ output }: Ended): string | undefined => /^hash (\w+)$/m.exec(output)?.[1];
 
 /** Kills a program again and again until there were as many kills as asked for. */
-export async function torture(options: KillOptions): Promise<Killed> {
+export async function tortureLearners(options: KillOptions): Promise<Killed> {
   const { runtime, seed } = options;
   const folder = mkdtempSync(join(tmpdir(), "palimpsest-kill-"));
   const draw = new RandomStream(seed, `kill ${runtime[0]} ${options.durability}`);
-  const lost: string[] = [];
+  const problems: string[] = [];
   let kills = 0;
   try {
     const began = performance.now();
-    const whole = await run(runtime, join(folder, "whole"), options);
+    const whole = await run(join(folder, "whole"), options);
     const expected = hashOf(whole);
-    if (expected === undefined) return { kills, lost: [whole.output] };
+    if (expected === undefined) return { kills, problems: [whole.output] };
     // Kills come at any time from before the store is opened to the end, and more often early, when it is being recovered.
     const longest = performance.now() - began;
     for (let life = 0; kills < options.kills; life++) {
       const store = join(folder, `life ${life}`);
       for (;;) {
         const after = kills < options.kills ? longest * (0.1 + 0.9 * draw.uniform() ** 2) : undefined;
-        const ended = await run(runtime, store, options, after);
+        const ended = await run(store, options, after);
         if (ended.code === null) {
           kills += 1;
           continue;
         }
-        if (ended.code !== 0 || ended.output.includes("damage") || hashOf(ended) !== expected) lost.push(ended.output);
+        if (ended.code !== 0 || ended.output.includes("damage") || hashOf(ended) !== expected) problems.push(ended.output);
         break;
       }
       rmSync(store, { recursive: true, force: true });
     }
-    return { kills, lost };
+    return { kills, problems };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,0 +1,59 @@
+/**
+ * Puts the log of a store, and learners that keep one, to the torture, and prints what was tried and what was lost.
+ *
+ *   npm run torture                          the counts of an ordinary run, kills on Node and Deno
+ *   npm run torture -- --full                a million crashes, ten thousand kills each: hours
+ *   npm run torture -- --only faults --seed 7
+ */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const outfile = `${root}build/torture.mjs`;
+const deno = `${root}tests/runtimes/node_modules/@deno/linux-x64-glibc/deno`;
+const child = fileURLToPath(new URL("./child.ts", import.meta.url));
+
+const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
+const seed = Number(values.seed);
+
+const contents = ["crash", "faults", "damage", "kill", "relearn"].map((name) => `export * from "./${name}.ts";`).join("\n");
+const stdin = { contents, resolveDir: `${root}tests/torture` };
+await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
+const { tortureCrashes, tortureFaults, tortureDamage, tortureKills, tortureLearners } = await import(outfile);
+
+/** @param {readonly string[]} runtime */
+const learners = (runtime) => async (/** @type {number} */ count) => {
+  const [strict, relaxed] = await Promise.all(
+    ["strict", "relaxed"].map((durability) =>
+      tortureLearners({ runtime, durability, kills: count / 2, steps: 400, seed, here: import.meta.url }),
+    ),
+  );
+  return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };
+};
+
+/** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
+const tortures = {
+  crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
+  faults: [1500, 100_000, (count) => tortureFaults(count, seed)],
+  damage: [2000, 10_000, (count) => tortureDamage(count, seed)],
+  kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
+  learners: [100, 10_000, learners([process.execPath])],
+  ...(existsSync(deno)
+    ? {
+        kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
+        learners_deno: [100, 10_000, learners([deno, "run", "--no-config", "-A"])],
+      }
+    : {}),
+};
+for (const [name, [few, full, run]] of Object.entries(tortures)) {
+  if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
+  const start = performance.now();
+  const { problems, ...tried } = await run(values.full ? full : few);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`);
+  console.log(`${name.padEnd(12)} ${counts.join(", ")}; ${problems.length} problems, ${seconds} s`);
+  for (const problem of problems) console.log(`  ${problem}`);
+  if (problems.length > 0) process.exitCode = 1;
+}
