@@ -44,7 +44,8 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
     return { checkpoint, saved: checkpoint.meta.config as SavedConfig };
   };
   const found = await read(await store.read());
-  const durability = given?.durability ?? found.saved.durability;
+  // A checkpoint may have come to a store of one file, where it is saved as any is.
+  const durability = given?.durability ?? (store.open === undefined ? undefined : found.saved.durability);
   const durable = durability === undefined ? undefined : await Durable.open(store, durability);
   return orClose(durable, async () => {
     // The store is ours from here on, and may hold more than it did.

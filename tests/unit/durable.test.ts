@@ -129,6 +129,15 @@ describe("a store in use", () => {
     expect(after.step).toBe(2);
   });
 
+  it("is not needed to open a copy of what it holds", async () => {
+    const learner = await Learner.create(runtime, options({ store: stores.memory(), durability: "relaxed" }));
+    await learner.observe(batchAt(0));
+    const { open: _, ...single } = stores.memory();
+    await single.write(await learner.checkpoint());
+    const copy = await Learner.open(runtime, single);
+    expect([await copy.stateHash(), copy.storage]).toEqual([await learner.stateHash(), undefined]);
+  });
+
   it("that cannot record is refused, and so is durability without a store", async () => {
     const { open: _, ...single } = stores.memory();
     await expect(Learner.create(runtime, options({ store: single, durability: "strict" }))).rejects.toThrow(/this store keeps one file/);
