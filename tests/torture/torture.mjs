@@ -18,16 +18,17 @@ const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "kill"].map((name) => `export * from "./${name}.ts";`).join("\n");
+const contents = ["crash", "faults", "damage", "fuzz", "kill"].map((name) => `export * from "./${name}.ts";`).join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
 await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureKills } = await import(outfile);
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills } = await import(outfile);
 
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
   crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
   faults: [1500, 100_000, (count) => tortureFaults(count, seed)],
   damage: [2000, 10_000, (count) => tortureDamage(count, seed)],
+  forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   ...(existsSync(deno)
     ? { kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)] }
