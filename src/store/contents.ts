@@ -1,6 +1,6 @@
 /** What segments hold: the parts of a snapshot, and records. */
 import { joined, sha256Hex } from "./digest.ts";
-import { corrupt, type Extent, encodeFrames, framesBehind, framesOf, kinds } from "./frame.ts";
+import { chunkBytes, corrupt, type Extent, encodeFrames, framesBehind, framesOf, kinds } from "./frame.ts";
 import type { Generation } from "./head.ts";
 import type { Storage } from "./storage.ts";
 
@@ -12,9 +12,6 @@ interface Title {
   readonly parts?: readonly { readonly name: string; readonly length: number; readonly sha256: string }[];
 }
 
-/** Bytes of a part that one frame holds. */
-const CHUNK = 1 << 20;
-
 /** Returns the start of a segment, and the text of it. */
 export function opening(title: Title): { text: Uint8Array; bytes: Uint8Array; extent: Extent } {
   const text = new TextEncoder().encode(JSON.stringify(title));
@@ -23,7 +20,7 @@ export function opening(title: Title): { text: Uint8Array; bytes: Uint8Array; ex
 
 /** Yields the bytes of parts as they go into frames. */
 export function* chunksOf(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
-  for (const part of parts) for (let at = 0; at < part.length; at += CHUNK) yield part.subarray(at, at + CHUNK);
+  for (const part of parts) for (let at = 0; at < part.length; at += chunkBytes) yield part.subarray(at, at + chunkBytes);
 }
 
 /** Returns the parts of a generation's snapshot, none before the first. @throws E_CORRUPT */

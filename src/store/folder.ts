@@ -19,7 +19,7 @@ export interface FolderSystem {
   readSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
   writeSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
   fdatasync(file: number, done: (error: Error | null) => void): void;
-  fsyncSync(file: number): void;
+  fsync(file: number, done: (error: Error | null) => void): void;
   closeSync(file: number): void;
   unlinkSync(path: string): void;
   rmdirSync(path: string): void;
@@ -61,8 +61,7 @@ export function isFile(path: string, fs: Pick<FolderSystem, "statSync"> = builti
 }
 
 function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): Storage {
-  const host = (globalThis as unknown as { process: Host }).process;
-  const owner = `${globalThis.crypto.randomUUID()} process ${host.pid} ${startOf(fs, host.pid)}`.trim();
+  const owner = `${globalThis.crypto.randomUUID()} ${here()} ${startOf(fs, hostOf().pid)}`.trim();
   const handles = new Map<string, number>();
   const at = (file: string): string => paths.join(path, file);
   let made = false;
@@ -79,11 +78,11 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
     for (let done = 0; done < bytes.length; ) done += fs.writeSync(handle, bytes, done, bytes.length - done, offset + done);
   };
   /** What is new or gone in a folder is so for good once the folder is flushed. */
-  const syncFolder = (folder: string): void => {
+  const syncFolder = async (folder: string): Promise<void> => {
     try {
       const handle = fs.openSync(folder, "r");
       try {
-        fs.fsyncSync(handle);
+        await settled((done) => fs.fsync(handle, done));
       } finally {
         fs.closeSync(handle);
       }
@@ -95,7 +94,7 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
 
   return {
     ...{ name: path, owner, place: "files", persistent: true },
-    alive: async (other) => isAlive(fs, host, other),
+    alive: async (other) => isAlive(fs, other),
     async list() {
       if (isFile(path, fs))
         fail("E_PATH", `${path}: a file lies where the store's folder should; expected a folder or nothing, got a file`, {
@@ -117,7 +116,7 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
     async create(file, bytes) {
       if (!made) {
         fs.mkdirSync(path, { recursive: true });
-        syncFolder(paths.dirname(path));
+        await syncFolder(paths.dirname(path));
         made = true;
       }
       let handle: number;
@@ -134,17 +133,17 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
     },
     write: async (file, offset, bytes) => writeAll(handleOf(file), bytes, offset),
     async flush(file) {
-      await new Promise<void>((resolve, reject) => fs.fdatasync(handleOf(file), (error) => (error === null ? resolve() : reject(error))));
+      await settled((done) => fs.fdatasync(handleOf(file), done));
       if (!fresh.has(file)) return;
-      syncFolder(path);
+      await syncFolder(path);
       fresh.delete(file);
     },
     async remove(file) {
       const handle = handles.get(file);
       if (handle !== undefined) fs.closeSync(handle);
       handles.delete(file);
-      await patiently(async () => orNone(() => fs.unlinkSync(at(file))));
-      orNone(() => syncFolder(path));
+      const removed = await patiently(async () => orNone(() => [fs.unlinkSync(at(file))]));
+      if (removed) await syncFolder(path);
     },
     async close() {
       openings.delete(owner);
@@ -156,16 +155,26 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
   };
 }
 
+/** The thread that this is. */
+function here(): string {
+  const threads = builtin("node:worker_threads") as { readonly threadId: number } | undefined;
+  return `process ${hostOf().pid} thread ${threads?.threadId ?? 0}`;
+}
+
+function hostOf(): Host {
+  return (globalThis as unknown as { process: Host }).process;
+}
+
 /**
  * Tells whether the process that an owner names still runs. Numbers of processes come round again, in a container at once: then the time
  * at which it was started is another one, where that can be told.
  */
-function isAlive(fs: FolderSystem, host: Host, owner: string): boolean {
-  const [, number, start] = /^\S+ process (\d+) ?(.*)$/.exec(owner) ?? [];
+function isAlive(fs: FolderSystem, owner: string): boolean {
+  const [, place, number, start] = /^\S+ (process (\d+) thread \d+) ?(.*)$/.exec(owner) ?? [];
+  if (place === here()) return openings.has(owner);
   const pid = Number(number);
-  if (pid === host.pid) return openings.has(owner);
   try {
-    host.kill(pid, 0);
+    hostOf().kill(pid, 0);
   } catch (error) {
     if (hasCode(error, ["ESRCH"])) return false;
   }
@@ -183,6 +192,10 @@ function startOf(fs: FolderSystem, pid: number): string {
   } catch {
     return "";
   }
+}
+
+function settled(start: (done: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
 }
 
 function orNone<T>(run: () => T): T | undefined {

@@ -16,6 +16,9 @@ const frameBytes = 12;
 /** Bytes read at a time. */
 const WINDOW = 1 << 20;
 
+/** Bytes of a payload whose frame is read at once. */
+export const chunkBytes: number = WINDOW - frameBytes;
+
 /** Bytes of a file up to where it is known, and the checksum that stands there. */
 export interface Extent {
   readonly file: string;

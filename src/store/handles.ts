@@ -73,11 +73,11 @@ export function openHandles(name: string, mode: Mode): Files {
         const place = (await look(true)) as Folder;
         if ((await entry(file)) !== undefined) return false;
         await place.getFileHandle(file, { create: true });
-        (await handleOf(file)).write(bytes, { at: 0 });
+        writeAll(await handleOf(file), bytes, 0);
         return true;
       }),
     async write(file, offset, bytes) {
-      (await handleOf(file)).write(bytes, { at: offset });
+      writeAll(await handleOf(file), bytes, offset);
     },
     async flush(file) {
       (await handleOf(file)).flush();
@@ -97,6 +97,11 @@ export function openHandles(name: string, mode: Mode): Files {
       await whenFound(async () => (await root.getDirectoryHandle(folderName)).removeEntry(name));
     },
   };
+}
+
+function writeAll(handle: SyncHandle, bytes: Uint8Array, at: number): void {
+  const written = handle.write(bytes, { at });
+  if (written < bytes.length) throw new DOMException(`${written} of ${bytes.length} bytes were written`, "QuotaExceededError");
 }
 
 async function whenFound<T>(find: () => Promise<T>): Promise<T | undefined> {

@@ -40,7 +40,7 @@ export interface LogReader {
   readonly generations: readonly GenerationInfo[];
   /** Returns the parts of a generation's snapshot, of the present one by default. @throws E_CORRUPT */
   parts(id?: number): Promise<Map<string, Uint8Array>>;
-  /** Yields what was recorded from a generation's snapshot to the next, oldest first. @throws E_CORRUPT where the first damaged one begins */
+  /** Yields what was recorded from a generation's snapshot to the next and committed, oldest first. @throws E_CORRUPT where the first damaged one begins */
   records(id?: number): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }

@@ -49,6 +49,7 @@ export class Writer implements Log {
   #flushing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy: string | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(storage: Storage, head: Head, damage: readonly string[], grouping: Grouping) {
     this.name = storage.name;
@@ -136,8 +137,7 @@ export class Writer implements Log {
   }
 
   async close(): Promise<void> {
-    if (this.#ledger.over?.code === "E_STATE") return;
-    await this.#end(async () => {
+    this.#closing ??= this.#end(async () => {
       await this.#commit();
       await this.#settled();
       // Whoever waits may claim the store from the moment that it is free; all is committed then.
@@ -145,10 +145,11 @@ export class Writer implements Log {
         if (error.code !== "E_LOCKED") throw error;
       });
     });
+    await this.#closing;
   }
 
   async erase(): Promise<void> {
-    await this.#end(async () => {
+    this.#closing = this.#end(async () => {
       this.#open = [];
       this.#segment = undefined;
       await this.#settled();
@@ -157,6 +158,7 @@ export class Writer implements Log {
       const heads = (await storage.list()).filter((file) => epochOf(file) > 0);
       for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
+    await this.#closing;
   }
 
   async #alone(what: string, run: () => Promise<void>): Promise<void> {

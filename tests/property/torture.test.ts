@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { tortureCrashes } from "../torture/crash.ts";
 import { tortureDamage } from "../torture/damage.ts";
 import { tortureFaults } from "../torture/faults.ts";
+import { tortureForgery } from "../torture/fuzz.ts";
 import { tortureKills } from "../torture/kill.ts";
 
 it("holds what was promised after a crash at any change", async () => {
@@ -18,6 +19,12 @@ it("takes no damaged store for a whole one", async () => {
   expect(rest).toEqual({ tried: 2000, problems: [] });
   expect(refused + reported + harmless).toBe(2000);
   expect(refused).toBeGreaterThan(500);
+});
+
+it("reads or refuses a forged store, and does no more", async () => {
+  const { refused, ...rest } = await tortureForgery(5000, 1);
+  expect(rest).toEqual({ tried: 5000, slowest: expect.any(Number), problems: [] });
+  expect(refused).toBeGreaterThan(1000);
 });
 
 it("loses nothing that was acknowledged when the program is killed", async () => {
