@@ -2,8 +2,8 @@ import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from
 import type { MemoryPolicy } from "../memory/policy.ts";
 import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { crossEntropy, type Loss } from "../nn/loss.ts";
-import { groupsOf } from "../optim/chain.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { groupsOf } from "../optim/parts.ts";
 import { asSchedule } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { UpdateForm } from "../optim/step.ts";

@@ -2,7 +2,7 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { ParamSpec } from "../nn/layer.ts";
-import { scalarsOf } from "../optim/chain.ts";
+import { scalarsOf } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Range } from "../state/arena.ts";

@@ -1,5 +1,5 @@
-import { groupsOf, slotsOf } from "../optim/chain.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { groupsOf, slotsOf } from "../optim/parts.ts";
 import { type Placed, placeTensors, type SlotSpec, slotPlaces } from "../optim/places.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { Arena, addColumn, type Column, type Range } from "../state/arena.ts";

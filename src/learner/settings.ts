@@ -1,7 +1,7 @@
 /** Numbers of the optimizer that are read and changed while it trains. */
 import { fail } from "../errors.ts";
-import { checkSetting, initialOf, partsOf } from "../optim/chain.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { checkSetting, initialOf, partsOf } from "../optim/parts.ts";
 
 /** What a program puts out, by name. */
 type Outputs = Readonly<Record<string, ArrayLike<number>>>;

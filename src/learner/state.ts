@@ -1,5 +1,5 @@
 /** What a learner goes on from, beside its options. */
-import type { Settings } from "../optim/chain.ts";
+import type { Settings } from "../optim/parts.ts";
 import type { SavedRates } from "./rates.ts";
 import type { SavedMemory } from "./remember.ts";
 

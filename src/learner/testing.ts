@@ -1,8 +1,8 @@
 /** Optimizers by themselves, for tests: given parameters and gradients, or a loss, in place of a model and a stream. */
 import { ProgramIo } from "../backend/io.ts";
 import type { Runtime } from "../backend/runtime.ts";
-import { scalarsOf } from "../optim/chain.ts";
 import type { Optimizer, Results } from "../optim/optimizer.ts";
+import { scalarsOf } from "../optim/parts.ts";
 import type { Placed } from "../optim/places.ts";
 import { averagedOf, partsOfVector, recordRecipe } from "../optim/recipe.ts";
 import { hasKernel, recordKernel, type UpdateForm } from "../optim/step.ts";

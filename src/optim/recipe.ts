@@ -2,9 +2,9 @@
 import { fail } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { cos, less, log, mul, pack, reshape, select, sqrt, sub, uniform } from "../program/tensor.ts";
-import { groupCount, type Named, partsOf, scalarName, slotsOf } from "./chain.ts";
 import { productOf, sampleOf, scaleOf } from "./hessian.ts";
 import type { Optimizer, Results, UpdateInputs, UpdateResult } from "./optimizer.ts";
+import { groupCount, type Named, partsOf, scalarName, slotsOf } from "./parts.ts";
 import { type Placed, partOf, type SlotPlace, slotPlaces } from "./places.ts";
 import type { StepInputs } from "./step.ts";
 

@@ -1,7 +1,7 @@
 import type { Tensor } from "../program/graph.ts";
 import { mul } from "../program/tensor.ts";
-import { partsOf } from "./chain.ts";
 import type { Optimizer, Results } from "./optimizer.ts";
+import { partsOf } from "./parts.ts";
 import type { Placed } from "./places.ts";
 
 /** How an update is computed: by the hand-written kernel, where there is one, or by the traced recipe. They give the same numbers. */
