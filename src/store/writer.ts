@@ -43,8 +43,9 @@ export class Writer implements Log {
   /** Records since the last commit: acknowledged, or about to be. */
   #open: Uint8Array[] = [];
   #batch: Batch | undefined;
-  /** Bytes recorded since the last commit began. */
-  #pending = 0;
+  /** Their bytes, and the time of the first, where they wait for others. */
+  #bytes = 0;
+  #since = 0;
   /** A flush beside which records are written. */
   #flushing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -213,10 +214,11 @@ export class Writer implements Log {
     const before = this.#open.length;
     this.#open.push(...records);
     try {
-      const bytes = this.#segment === undefined ? 0 : await this.#extend(this.#segment, records);
+      const waits = !this.#grouping.strict && this.#segment !== undefined;
+      if (this.#segment !== undefined) await this.#extend(this.#segment, records);
       // A segment is of use from when a head speaks of it.
-      if (this.#grouping.strict || this.#segment === undefined) await this.#commit();
-      else this.#commitSoon(bytes);
+      if (!waits || this.#isLate(before === 0, sizeOf(records))) await this.#commit();
+      else this.#commitSoon(sizeOf(records));
     } catch (error) {
       this.#open.length = before;
       throw error;
@@ -224,20 +226,26 @@ export class Writer implements Log {
     this.#meter.wrote(records);
   }
 
-  async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<number> {
+  async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<void> {
     const { bytes, extent } = encodeFrames(segment, kinds.record, records);
     await this.#write(segment, bytes);
     this.#segment = extent;
-    return bytes.length;
   }
 
   #write({ file, length }: Extent, bytes: Uint8Array): Promise<void> {
     return this.#ledger.storage.write(file, length, bytes);
   }
 
+  /** Tells whether what was to be committed behind is not: a program that only computes lets no timer fire and no flush end. */
+  #isLate(first: boolean, bytes: number): boolean {
+    const now = performance.now();
+    if (first) this.#since = now;
+    return now - this.#since >= this.#grouping.groupMs || this.#bytes + bytes >= 2 * this.#grouping.groupBytes;
+  }
+
   #commitSoon(bytes: number): void {
-    this.#pending += bytes;
-    if (this.#pending >= this.#grouping.groupBytes) this.#commitBehind();
+    this.#bytes += bytes;
+    if (this.#bytes >= this.#grouping.groupBytes) this.#commitBehind();
     else this.#timer ??= unreferenced(setTimeout(() => this.#commitBehind(), this.#grouping.groupMs));
   }
 
@@ -250,8 +258,7 @@ export class Writer implements Log {
     this.#timer = undefined;
     const [segment, open] = [this.#segment, this.#open];
     const count = open.length;
-    if (segment === undefined || this.#flushing !== undefined) return;
-    this.#pending = 0;
+    if (segment === undefined || count === 0 || this.#flushing !== undefined) return;
     const start = performance.now();
     this.#flushing = this.#ledger.storage.flush(segment.file).finally(() => {
       this.#flushing = undefined;
@@ -267,7 +274,8 @@ export class Writer implements Log {
       try {
         if (failure !== undefined) throw failure;
         await this.#list(segment);
-        open.splice(0, count);
+        this.#bytes -= sizeOf(open.splice(0, count));
+        this.#since = start;
         this.#meter.committed(performance.now() - start);
       } catch (error) {
         this.#segment = undefined;
@@ -295,7 +303,7 @@ export class Writer implements Log {
       throw error;
     }
     this.#open = [];
-    this.#pending = 0;
+    this.#bytes = 0;
     this.#meter.committed(performance.now() - start);
   }
 
@@ -350,6 +358,10 @@ export class Writer implements Log {
   #pick(id?: number): Generation {
     return pickGeneration(this.name, this.#ledger.head.generations, id);
   }
+}
+
+function sizeOf(records: readonly Uint8Array[]): number {
+  return records.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Node waits for no timer that is let go of, so that a program may end. */

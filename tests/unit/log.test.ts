@@ -222,13 +222,30 @@ describe("when records are durable", () => {
   });
 });
 
+describe("a program that lets no timer fire", () => {
+  it.each([
+    ["time", 20, 1 << 20, 30],
+    ["bytes", 60_000, 50, 0],
+  ])("has its records committed all the same, by %s", async (_, groupMs, groupBytes, computes) => {
+    const log = await write({ durability: "relaxed", groupMs, groupBytes });
+    for (let i = 0; i < 12; i++) {
+      const start = performance.now();
+      while (performance.now() - start < computes);
+      await log.append(new Uint8Array(10));
+    }
+    expect(log.stats().commits).toBeGreaterThan(1);
+    expect((await textsOf(await read())).length).toBeGreaterThan(1);
+    await log.close();
+  });
+});
+
 describe("what fails", () => {
   it("is the flush after one beside which records were written: they are written again", async () => {
     const flushes: ((error: Error | null) => void)[] = [];
     let held = false;
     const fdatasync: FolderSystem["fdatasync"] = (file, done) => (held ? void flushes.push(done) : nodeFiles.fdatasync(file, done));
     const log = await write(
-      { durability: "relaxed", groupBytes: 10, groupMs: 60_000 },
+      { durability: "relaxed", groupBytes: 7, groupMs: 60_000 },
       folderStore(join(folder, "m"), { ...nodeFiles, fdatasync } as unknown as FolderSystem),
     );
     await log.append(text("first"));
