@@ -3,13 +3,21 @@ import { doctor } from "./doctor.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { learn } from "./learn.ts";
 import { schedule } from "./schedule.ts";
+import { exportStore, forget, importStore, status, verify } from "./store.ts";
 
-const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = { learn, schedule, doctor };
+const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = {
+  ...{ learn, schedule, doctor, status, verify, export: exportStore, import: importStore, forget },
+};
 
 const usage = `Usage: palimpsest <command> [options]
 
   learn        learns tasks one after another and tells what was kept of each
   schedule     tells the learning rates of a schedule, and draws them
+  status       tells what a store holds
+  verify       reads every byte of a store against its checksums
+  export       writes the learner of a store to one file
+  import       makes a store of such a file
+  forget       takes rows out of a store
   doctor       tells what this machine offers and what would be used of it
 
   --help       tells this; after a command, its options

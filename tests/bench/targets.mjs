@@ -22,6 +22,8 @@ export const titles = {
   flatDraw: "draw 256 rows of 10,000 and of 1,000,000",
   flatOffer: "offer 128 rows in the first task and in the hundredth, quota by task",
   overhead: "bytes of a stored row beyond its columns",
+  recorded: "replay 784-512-10, SGD, 10 + 10 rows of bytes, recorded in a folder",
+  opening: "opening a recorded learner of 10 MB",
 };
 
 /** Whom a speed is compared with: the fastest of those who. */
@@ -92,6 +94,8 @@ export const targets = [
     unit: "bytes",
     atMost: 24,
   })),
+  { workload: titles.recorded, variant: "relaxed", unit: "×", atMost: 1.05 },
+  { workload: titles.opening, variant: "folder", unit: "ms", atMost: 200 },
 ];
 
 /** Returns how many times as fast a row is as the fastest of those, if any was measured. @param {readonly Row[]} rows @param {Row} row @param {Other} other */

@@ -1,0 +1,172 @@
+/** What lies in a folder that a learner recorded its changes in: told, checked, taken out and put in. */
+import { openRuntime } from "../backend/runtime.ts";
+import { fail } from "../errors.ts";
+import { Learner } from "../learner/learner.ts";
+import { decodeCheckpoint, readLog, type Store, stores } from "../store/index.ts";
+import type { LogReader } from "../store/log.ts";
+import { type Io, paint, writeJson } from "./io.ts";
+import { describeOptions, flag, type Options, parse } from "./options.ts";
+
+interface StoreSettings {
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+const options: Options<StoreSettings> = { json: flag("write one line of JSON"), help: flag("tell this") };
+
+/** What a command was asked for: its words in their order, and its settings. */
+interface Asked {
+  readonly words: readonly string[];
+  readonly json: boolean;
+}
+
+/** Takes the words behind its name; resolves to the exit code. */
+type Command = (given: readonly string[], io: Io) => Promise<number>;
+
+/** Returns a command of so many words. */
+function command(name: string, places: readonly string[], text: string, run: (asked: Asked, io: Io) => Promise<number>): Command {
+  const usage = `Usage: palimpsest ${name} ${places.join(" ")} [options]\n\n${text}\n\n`;
+  return async (given: readonly string[], io: Io): Promise<number> => {
+    const words = given.filter((word) => !word.startsWith("-"));
+    const { json, help } = parse(
+      name,
+      options,
+      given.filter((word) => word.startsWith("-")),
+    );
+    if (help) {
+      io.out.write(usage + describeOptions(options));
+      return 0;
+    }
+    if (words.length !== places.length)
+      fail("E_CONFIG", `${name}: the words do not fit; expected ${places.join(" ")}, got ${words.join(" ") || "nothing"}`, {
+        hint: `palimpsest ${name} --help tells what they are.`,
+      });
+    return run({ words, json }, io);
+  };
+}
+
+/** Runs `palimpsest status`: what a store holds, while a learner may be at work on it. */
+export const status: Command = command(
+  "status",
+  ["FOLDER"],
+  "Tells what a store holds; a learner may be at work on it meanwhile.",
+  async (asked, io) => {
+    const [path = ""] = asked.words;
+    const found = await reading(path, describe);
+    if (asked.json) writeJson(io.out, { type: "status", store: path, ...found });
+    else {
+      const { snapshot, records, owners, damage } = found;
+      io.out.write(`${path}: ${snapshot.step} steps, ${snapshot.samples} rows, in a snapshot of ${snapshot.bytes} bytes\n`);
+      io.out.write(`  ${records.count} changes since, ${records.bytes} bytes; owner ${owners}\n`);
+      for (const line of damage) io.out.write(`  ${paint(io.out, "red", "damaged:")} ${line}\n`);
+    }
+    return 0;
+  },
+);
+
+/** Runs `palimpsest verify`: reads every byte against its checksum. */
+export const verify: Command = command(
+  "verify",
+  ["FOLDER"],
+  "Reads every byte of a store against its checksums; ends with 6 where one is wrong.",
+  async (asked, io) => {
+    const [path = ""] = asked.words;
+    const { damage, ...found } = await reading(path, describe);
+    if (asked.json) writeJson(io.out, { type: "verify", store: path, sound: damage.length === 0, damage, ...found });
+    else io.out.write(`${path}: ${damage.length === 0 ? paint(io.out, "green", "sound") : `usable, though ${damage.join("; ")}`}\n`);
+    return damage.length === 0 ? 0 : 6;
+  },
+);
+
+/** Runs `palimpsest export`: all that a store holds, as one file. */
+export const exportStore: Command = command(
+  "export",
+  ["FOLDER", "FILE"],
+  "Writes the learner of a store, as it is now, to one file.",
+  async ({ words, json }, io) => {
+    const [path = "", file = ""] = words;
+    const bytes = await opening(path, (learner) => learner.checkpoint());
+    await stores.file(file).write(bytes);
+    if (json) writeJson(io.out, { type: "export", store: path, file, bytes: bytes.length });
+    else io.out.write(`${file}: ${bytes.length} bytes\n`);
+    return 0;
+  },
+);
+
+/** Runs `palimpsest import`: a file that was exported or saved becomes a store. */
+export const importStore: Command = command(
+  "import",
+  ["FILE", "FOLDER"],
+  "Makes a store of a file that was exported or saved.",
+  async ({ words, json }, io) => {
+    const [file = "", path = ""] = words;
+    const bytes = await stores.file(file).read();
+    if (bytes === undefined) fail("E_PATH", `import: there is no file ${file}; expected a checkpoint, got nothing`);
+    await decodeCheckpoint(bytes, file);
+    const store = stores.folder(path);
+    if ((await store.read()) !== undefined)
+      fail("E_STATE", `import: ${path} holds a learner; expected an empty store, got a saved state`, { hint: "Choose another folder." });
+    await store.write(bytes);
+    if (json) writeJson(io.out, { type: "import", store: path, file, bytes: bytes.length });
+    else io.out.write(`${path}: ${bytes.length} bytes\n`);
+    return 0;
+  },
+);
+
+/** Runs `palimpsest forget`: rows leave memory, snapshot and records. */
+export const forget: Command = command(
+  "forget",
+  ["FOLDER", "ID,ID…"],
+  "Takes rows out of a store by their identities; what the weights learned of them stays.",
+  async ({ words, json }, io) => {
+    const [path = "", list = ""] = words;
+    const ids = list.split(",").map(Number);
+    const { forgotten } = await opening(path, (learner) => learner.forget(ids));
+    if (json) writeJson(io.out, { type: "forget", store: path, forgotten });
+    else io.out.write(`${path}: ${forgotten} rows forgotten\n`);
+    return 0;
+  },
+);
+
+/** Reads a store that others may write meanwhile. */
+async function reading<T>(path: string, read: (log: LogReader) => Promise<T>): Promise<T> {
+  const log = await readLog(await filesOf(stores.folder(path), "read"));
+  try {
+    return await read(log);
+  } finally {
+    await log.close();
+  }
+}
+
+async function filesOf(store: Store, mode: "read" | "write") {
+  return (store.open as NonNullable<Store["open"]>)(mode);
+}
+
+/** Opens the learner of a store, alone. */
+async function opening<T>(path: string, use: (learner: Learner) => Promise<T>): Promise<T> {
+  const runtime = await openRuntime({ backend: "wasm" });
+  try {
+    const learner = await Learner.open(runtime, stores.folder(path));
+    try {
+      return await use(learner);
+    } finally {
+      await learner.close();
+    }
+  } finally {
+    runtime.close();
+  }
+}
+
+/** Returns what a log holds, every byte of it read. @throws E_CORRUPT; E_STATE where it holds nothing */
+async function describe(log: LogReader) {
+  const bytes = (await log.parts()).get("checkpoint");
+  if (bytes === undefined) fail("E_STATE", `${log.name}: nothing was saved here; expected a learner, got nothing`);
+  const { meta } = await decodeCheckpoint(bytes, log.name);
+  const records = { count: 0, bytes: 0 };
+  for await (const record of log.records()) {
+    records.count += 1;
+    records.bytes += record.length;
+  }
+  const { step = 0, samples = 0 } = meta.counters;
+  return { place: log.place, owners: log.epoch, snapshot: { step, samples, bytes: bytes.length }, records, damage: log.damage };
+}

@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Learner, memory, nn, openRuntime, optim, stores, strategies } from "palimpsest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "./stage.ts";
+
+let folder = "";
+let path = "";
+let hash = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "palimpsest-"));
+  path = join(folder, "model");
+  const learner = await Learner.create(await openRuntime({ backend: "wasm" }), {
+    ...{ model: nn.sequential(nn.linear(5), nn.classifier({ capacity: 2 })), input: [3], optimizer: optim.adamw(), schedule: 0.01 },
+    ...{ memory: memory.reservoir({ capacity: 8 }), strategies: [strategies.replay({ batchSize: 2 })] },
+    ...{ store: stores.folder(path), durability: "relaxed" },
+  });
+  for (let step = 0; step < 3; step++)
+    await learner.observe({ x: Float32Array.from({ length: 6 }, (_, i) => 1000 * step + i * i), y: [0, 1], id: [2 * step, 2 * step + 1] });
+  hash = await learner.stateHash();
+  await learner.close();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const hashOf = async (folder: string): Promise<string> => {
+  const learner = await Learner.open(await openRuntime({ backend: "wasm" }), stores.folder(folder));
+  const found = await learner.stateHash();
+  await learner.close();
+  return found;
+};
+
+describe("palimpsest status and verify", () => {
+  it("tell what a store holds", async () => {
+    const [line] = (await run(["status", path, "--json"])).lines();
+    expect(line).toMatchObject({ type: "status", place: "files", snapshot: { step: 0 }, records: { count: 3 }, damage: [] });
+    expect((await run(["status", path])).out).toMatch(/0 steps, 0 rows, in a snapshot of \d+ bytes\n {2}3 changes since/);
+    expect(await run(["verify", path])).toMatchObject({ code: 0, out: expect.stringContaining("sound") });
+  });
+
+  it("end with 6 where a byte is wrong, whichever it is", async () => {
+    const copy = join(folder, "damaged");
+    await run(["export", path, join(folder, "whole")]);
+    await run(["import", join(folder, "whole"), copy]);
+    expect((await run(["verify", copy])).code).toBe(0);
+    for (const name of await readdir(copy)) {
+      const bytes = await readFile(join(copy, name));
+      const wrong = Uint8Array.from(bytes);
+      const at = Math.floor(bytes.length / 3);
+      wrong[at] = (wrong[at] as number) ^ 0x40;
+      await writeFile(join(copy, name), wrong);
+      // Bytes of a head between its slots mean nothing.
+      if (!name.startsWith("head")) expect((await run(["verify", copy])).code, name).toBe(6);
+      await writeFile(join(copy, name), bytes);
+    }
+    expect((await run(["verify", copy])).code).toBe(0);
+  });
+});
+
+describe("palimpsest export and import", () => {
+  it("carry the whole state", async () => {
+    const [file, other] = [join(folder, "model.safetensors"), join(folder, "other")];
+    expect((await run(["export", path, file])).code).toBe(0);
+    expect((await run(["import", file, other, "--json"])).lines()[0]).toMatchObject({ type: "import", file });
+    expect(await hashOf(other)).toBe(hash);
+    expect(await run(["import", file, other])).toMatchObject({ code: 1, err: expect.stringContaining("holds a learner") });
+    expect(await run(["import", join(folder, "none"), other])).toMatchObject({ code: 3, err: expect.stringContaining("there is no file") });
+  });
+});
+
+describe("palimpsest forget", () => {
+  it("leaves no byte of a row", async () => {
+    const store = join(folder, "forgetful");
+    await run(["export", path, join(folder, "before")]);
+    await run(["import", join(folder, "before"), store]);
+    // The first of step 1, whose id is 2.
+    const row = new Uint8Array(Float32Array.of(1000, 1001, 1004).buffer);
+    const holds = async (): Promise<boolean[]> =>
+      Promise.all((await readdir(store)).map(async (name) => (await readFile(join(store, name))).includes(row)));
+    expect(await holds()).toContain(true);
+    const [line] = (await run(["forget", store, "2,5", "--json"])).lines();
+    expect(line).toMatchObject({ type: "forget", forgotten: 2 });
+    expect(await holds()).not.toContain(true);
+  });
+
+  it.each<[string[], RegExp]>([
+    [["status"], /the words do not fit; expected FOLDER, got nothing/],
+    [["export", "a"], /expected FOLDER FILE, got a/],
+    [["verify", "nowhere"], /nothing was saved here/],
+    [["forget", "nowhere", "1"], /nothing was saved in/],
+    [["status", "x", "--jsn"], /--json/],
+  ])("refuses %j", async (words, message) => {
+    const { code, out, err } = await run(words);
+    expect([code > 0, out]).toEqual([true, ""]);
+    expect(err).toMatch(message);
+  });
+});
