@@ -76,7 +76,7 @@ describe("palimpsest forget", () => {
     // The first of step 1, whose id is 2.
     const row = new Uint8Array(Float32Array.of(1000, 1001, 1004).buffer);
     const holds = async (): Promise<boolean[]> =>
-      Promise.all((await readdir(store)).map(async (name) => (await readFile(join(store, name))).includes(row)));
+      Promise.all((await readdir(store)).map(async (name) => (await readFile(join(store, name))).includes(Buffer.from(row))));
     expect(await holds()).toContain(true);
     const [line] = (await run(["forget", store, "2,5", "--json"])).lines();
     expect(line).toMatchObject({ type: "forget", forgotten: 2 });
