@@ -22,7 +22,11 @@ afterEach(() => {
 
 describe("a command line that means nothing", () => {
   it.each<[string[], string, string]>([
-    [["lern"], 'there is no command "lern"; expected learn, schedule, doctor, got "lern"', 'Did you mean "learn"?'],
+    [
+      ["lern"],
+      'there is no command "lern"; expected learn, schedule, doctor, status, verify, export, import, forget, got "lern"',
+      'Did you mean "learn"?',
+    ],
     [["constructor"], 'there is no command "constructor"', "palimpsest --help"],
     [["--versoin"], 'palimpsest: unknown option "--versoin"', 'Did you mean "--version"?'],
     [["learn", "--memory-polcy", "reservoir"], 'learn: unknown option "--memory-polcy"', 'Did you mean "--memory-policy"?'],

@@ -18,7 +18,6 @@ const options = {
   ...{ memory: memory.reservoir({ capacity: 64 }), strategies: [strategies.replay({ batchSize: 4 })], store, durability },
 };
 const learner = (await store.read()) === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, store);
-if (learner.storage === undefined || learner.storage.damage.length > 0) console.error("damage", learner.storage?.damage);
 console.log("open", learner.step);
 while (learner.step < Number(steps)) {
   // Rows are a function of the step, so that a run that goes on sees what one that never stopped does.

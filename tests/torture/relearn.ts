@@ -75,7 +75,8 @@ export async function tortureLearners(options: KillOptions): Promise<Killed> {
           kills += 1;
           continue;
         }
-        if (ended.code !== 0 || ended.output.includes("damage") || hashOf(ended) !== expected) problems.push(ended.output);
+        // A slot that was cut off while it was written may be told of; the other one counts, and nothing is lost.
+        if (ended.code !== 0 || hashOf(ended) !== expected) problems.push(ended.output);
         break;
       }
       rmSync(store, { recursive: true, force: true });
