@@ -121,6 +121,11 @@ export function checkNumber(where: string, option: string, value: unknown, range
   });
 }
 
+/** Returns whether an error is of this package and has one of some codes. */
+export function isError(error: unknown, ...codes: readonly ErrorCode[]): error is PalimpsestError {
+  return error instanceof PalimpsestError && codes.includes(error.code);
+}
+
 /**
  * Returns `value` when it is one of `choices`.
  * @throws E_CONFIG naming the nearest choice

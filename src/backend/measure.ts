@@ -1,5 +1,5 @@
 /** Which of two backends runs a program faster: found out by running it. */
-import { PalimpsestError } from "../errors.ts";
+import { isError } from "../errors.ts";
 import { printPlan } from "../program/describe.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
@@ -58,7 +58,7 @@ async function runMs(plan: Plan, open: () => Promise<Machine>): Promise<number> 
       best = Math.min(best, performance.now() - start);
     }
   } catch (error) {
-    if (!(error instanceof PalimpsestError && error.code === "E_OOM")) throw error;
+    if (!isError(error, "E_OOM")) throw error;
   } finally {
     machine?.close();
   }

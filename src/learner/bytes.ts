@@ -16,18 +16,6 @@ export function normalise(weight: Float32Array): void {
   for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) / total;
 }
 
-/** Returns parts one after another. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** Returns the bytes of numbers, where they lie. */
 export function bytesOf(values: Float64Array | Float32Array | Uint32Array | Uint8Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

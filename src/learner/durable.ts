@@ -2,7 +2,7 @@
  * A learner's store while it learns: each change is recorded before it is done, and a snapshot is taken whenever changes since the last one took
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
-import { fail, PalimpsestError } from "../errors.ts";
+import { fail, isError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
@@ -35,7 +35,8 @@ const PART = "checkpoint";
 export class Durable {
   readonly #log: Log;
   readonly #durability: Durability;
-  #since = performance.now();
+  /** Milliseconds that changes took since the last snapshot. */
+  #worked = 0;
   #snapshotMs = 0;
   #bytes = 0;
   /** Why what was recorded without waiting failed. */
@@ -98,9 +99,14 @@ export class Durable {
       });
   }
 
+  /** Notes how long a change took; to repeat it would take as long. */
+  worked(milliseconds: number): void {
+    this.#worked += milliseconds;
+  }
+
   /** Returns whether it is time for a snapshot. */
   get due(): boolean {
-    return this.#bytes > MOST_BYTES || performance.now() - this.#since > Math.max(SPACING * this.#snapshotMs, LEAST_MS);
+    return this.#bytes > MOST_BYTES || this.#worked > Math.max(SPACING * this.#snapshotMs, LEAST_MS);
   }
 
   /** Starts anew from the state as it is: what was recorded before is gone. */
@@ -110,8 +116,8 @@ export class Durable {
     const bytes = await encodeState(engine);
     await this.#log.snapshot(new Map([[PART, bytes]]));
     this.#bytes = 0;
-    this.#since = performance.now();
-    this.#snapshotMs = this.#since - began;
+    this.#worked = 0;
+    this.#snapshotMs = performance.now() - began;
     return bytes.length;
   }
 
@@ -120,8 +126,8 @@ export class Durable {
     try {
       await this.snapshot(engine);
     } catch (error) {
-      if (error instanceof PalimpsestError && error.code === "E_DEVICE_LOST") throw error;
-      this.#since = performance.now();
+      if (isError(error, "E_DEVICE_LOST")) throw error;
+      this.#worked = 0;
     }
   }
 

@@ -1,6 +1,7 @@
 import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
+import { joined } from "../bytes.ts";
 import type { ParamSpec } from "../nn/layer.ts";
 import { scalarsOf } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
@@ -9,7 +10,7 @@ import type { Range } from "../state/arena.ts";
 import type { HostContext } from "../strategy/strategy.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
-import { bytesOf, decodeInto, joined, normalise, rowBytesOf } from "./bytes.ts";
+import { bytesOf, decodeInto, normalise, rowBytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";

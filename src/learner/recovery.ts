@@ -3,7 +3,7 @@
  * whenever the steps since the last one took twenty times as long as copying does, so that copies cost a twentieth of the time.
  */
 import type { Runtime } from "../backend/runtime.ts";
-import { PalimpsestError } from "../errors.ts";
+import { isError } from "../errors.ts";
 import type { Config } from "./config.ts";
 import { Engine } from "./engine.ts";
 import { type Operation, perform } from "./operation.ts";
@@ -23,7 +23,8 @@ export class Recovery {
   #bytes = 0;
   /** Operations that were repeated last. */
   #repeated = 0;
-  #since = performance.now();
+  /** Milliseconds that changes took since the last copy. */
+  #worked = 0;
   #copyMs = 0;
 
   constructor(begin: SavedState | undefined) {
@@ -35,8 +36,9 @@ export class Recovery {
     return this.#operations.length;
   }
 
-  /** Keeps what was done; rows are copied, since they are the caller's. */
-  note(operation: Operation): void {
+  /** Keeps what was done, and how long it took; rows are copied, since they are the caller's. */
+  note(operation: Operation, milliseconds = 0): void {
+    this.#worked += milliseconds;
     if (operation.kind !== "observe") return void this.#operations.push(operation);
     const { x, targets, labels, weight, id, ...more } = operation.batch;
     const own = { x: x.slice(), targets: targets.slice(), labels: labels.slice(), weight: weight?.slice(), id: id?.slice() };
@@ -46,7 +48,7 @@ export class Recovery {
 
   /** Returns whether it is time for a copy. */
   get due(): boolean {
-    return this.#bytes > MOST_BYTES || performance.now() - this.#since > SPACING * Math.max(this.#copyMs, 50);
+    return this.#bytes > MOST_BYTES || this.#worked > SPACING * Math.max(this.#copyMs, 50);
   }
 
   /** Takes a copy of the state; what came before is not needed any more. @throws E_DEVICE_LOST, keeping the copy before */
@@ -55,8 +57,8 @@ export class Recovery {
     this.#state = restoreState(await takeState(engine), engine.config, "the copy kept against loss of the device");
     this.#operations = [];
     this.#bytes = 0;
-    this.#since = performance.now();
-    this.#copyMs = this.#since - began;
+    this.#worked = 0;
+    this.#copyMs = performance.now() - began;
   }
 
   /** Returns an engine in the state of the one that was lost, on what device the runtime has now. */
@@ -85,5 +87,5 @@ export class Recovery {
 }
 
 function lost(error: unknown): undefined {
-  if (!(error instanceof PalimpsestError) || error.code !== "E_DEVICE_LOST") throw error;
+  if (!isError(error, "E_DEVICE_LOST")) throw error;
 }

@@ -3,7 +3,7 @@
  * place and repeats what was lost with it.
  */
 import type { Runtime } from "../backend/runtime.ts";
-import { PalimpsestError } from "../errors.ts";
+import { isError } from "../errors.ts";
 import type { Config } from "./config.ts";
 import type { Durable } from "./durable.ts";
 import { Engine, type StepOutputs } from "./engine.ts";
@@ -58,6 +58,7 @@ export class Work {
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
     await this.durable?.append(operation);
+    const began = performance.now();
     let result: StepOutputs | undefined;
     try {
       result = await this.#perform(operation);
@@ -66,23 +67,27 @@ export class Work {
       await this.safely(async (engine) => this.durable?.trySnapshot(engine));
       throw error;
     }
+    this.durable?.worked(performance.now() - began);
     if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
     return result;
   }
 
   /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
   async redo(): Promise<void> {
+    const began = performance.now();
     for await (const operation of this.durable?.operations(this.#engine.config) ?? []) {
       checkOperation(this.#engine, operation);
       await this.#perform(operation);
     }
+    this.durable?.worked(performance.now() - began);
   }
 
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
     const result = await this.safely(async (engine) => {
       const done = (async () => {
+        const began = performance.now();
         const outputs = await perform(engine, operation);
-        this.#recovery?.note(operation);
+        this.#recovery?.note(operation, performance.now() - began);
         return outputs;
       })();
       this.#changing = done;
@@ -107,7 +112,7 @@ export class Work {
       try {
         return await action(engine);
       } catch (error) {
-        if (this.#recovery === undefined || !(error instanceof PalimpsestError) || error.code !== "E_DEVICE_LOST") throw error;
+        if (this.#recovery === undefined || !isError(error, "E_DEVICE_LOST")) throw error;
         await this.#restore(engine);
       }
     }

@@ -1,9 +1,9 @@
 import { checkChoice } from "../errors.ts";
+import { power } from "../natural.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, maximum, mean, mul, reshape, sqrt, sub } from "../program/tensor.ts";
 import { blend, numbersOf, type Optimizer, ranges, rule, type SlotTable } from "./optimizer.ts";
 import { matrixOf, type Placed } from "./places.ts";
-import { power } from "./power.ts";
 
 /** Options of {@link adafactor}. */
 export interface AdafactorOptions {

@@ -1,7 +1,7 @@
 import { checkChoice } from "../errors.ts";
+import { power } from "../natural.ts";
 import { add, less, mul, select, sub } from "../program/tensor.ts";
 import { integerPower, numbersOf, ranges, type Transform, transform } from "./optimizer.ts";
-import { power } from "./power.ts";
 
 /** Options of {@link averageWeights}. */
 export interface AverageOptions {

@@ -1,6 +1,6 @@
+import { ln } from "../natural.ts";
 import { add, div, mul, sqrt, sub } from "../program/tensor.ts";
 import { blend, integerPower, numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
-import { log } from "./power.ts";
 
 /** Options of {@link exadam}. */
 export interface ExadamOptions {
@@ -40,7 +40,7 @@ export function exadam(options: ExadamOptions = {}): Optimizer {
       const [power1, power2] = [integerPower(beta1, k), integerPower(beta2, k)];
       return {
         decay: 1 - learningRate * weightDecay,
-        rate: (learningRate * (logStep ? log(2 * (k + 1)) / 2 : 1)) / (1 - power1),
+        rate: (learningRate * (logStep ? ln(2 * (k + 1)) / 2 : 1)) / (1 - power1),
         squareCorrection: 1 / (1 - power2),
         power1,
         power2,

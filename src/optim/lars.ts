@@ -1,9 +1,9 @@
 import { checkChoice } from "../errors.ts";
+import { exp } from "../natural.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, equal, less, minimum, mul, select, sub } from "../program/tensor.ts";
 import { normOf } from "./clip.ts";
 import { numbersOf, type Optimizer, ranges, rule, settled } from "./optimizer.ts";
-import { exp } from "./power.ts";
 
 /** Options of {@link lars}. */
 export interface LarsOptions {

@@ -1,6 +1,6 @@
+import { power } from "../natural.ts";
 import { add, div, mul, sqrt, sub } from "../program/tensor.ts";
 import { blend, integerPower, numbersOf, type Optimizer, ranges, rule } from "./optimizer.ts";
-import { power } from "./power.ts";
 
 /** Options of {@link nadam}. */
 export interface NadamOptions {

@@ -1,6 +1,6 @@
+import { power } from "../natural.ts";
 import { add, mul } from "../program/tensor.ts";
 import { numbersOf, ranges, type Transform, transform } from "./optimizer.ts";
-import { power } from "./power.ts";
 
 /** Options of {@link gradientNoise}. */
 export interface GradientNoiseOptions {

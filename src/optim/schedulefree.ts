@@ -1,7 +1,7 @@
+import { power } from "../natural.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, less, maximum, mul, select, sqrt, sub } from "../program/tensor.ts";
 import { blend, integerPower, numbersOf, type Optimizer, ranges, rule, type UpdateInputs } from "./optimizer.ts";
-import { power } from "./power.ts";
 
 /** Options of {@link scheduleFreeSgd}. */
 export interface ScheduleFreeOptions {

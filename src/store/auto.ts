@@ -1,4 +1,4 @@
-import { fail, PalimpsestError } from "../errors.ts";
+import { fail, isError } from "../errors.ts";
 import { folderStore, isFile } from "./folder.ts";
 import { fileStore, hasFiles } from "./fs.ts";
 import { folderOf } from "./handles.ts";
@@ -31,7 +31,7 @@ async function openBrowser(name: string, mode: Mode): Promise<Storage> {
     return await (opfsStore(name).open as (mode: Mode) => Promise<Storage>)(mode);
   } catch (error) {
     const refused = (error as DOMException).name === "SecurityError";
-    const unavailable = error instanceof PalimpsestError && error.code === "E_STORAGE_UNAVAILABLE";
+    const unavailable = isError(error, "E_STORAGE_UNAVAILABLE");
     if (!refused && !(unavailable && (await folderOf(name, false)) === undefined)) throw error;
   }
   return (lastChoice(name).open as (mode: Mode) => Promise<Storage>)(mode);

@@ -1,5 +1,6 @@
 /** What segments hold: the parts of a snapshot, and records. */
-import { joined, sha256Hex } from "./digest.ts";
+import { joined } from "../bytes.ts";
+import { sha256Hex } from "./digest.ts";
 import { chunkBytes, corrupt, type Extent, encodeFrames, framesBehind, framesOf, kinds } from "./frame.ts";
 import type { Generation } from "./head.ts";
 import type { Storage } from "./storage.ts";

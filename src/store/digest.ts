@@ -1,3 +1,4 @@
+import { joined } from "../bytes.ts";
 import { fail } from "../errors.ts";
 
 /**
@@ -25,17 +26,6 @@ export async function sha256Hex(bytes: Uint8Array | readonly Uint8Array[]): Prom
 /** Returns `bytes`, copied when they lie in memory shared between threads, which browsers refuse in most places. */
 function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-}
-
-/** Returns parts as one. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { PalimpsestError } from "../errors.ts";
+import { isError } from "../errors.ts";
 import { queue } from "./failure.ts";
 import type { Mode, Storage } from "./storage.ts";
 import type { Store } from "./store.ts";
@@ -31,7 +31,7 @@ export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>)
     try {
       return await (await openLog(storage, { waitMs: PATIENCE_MS })).erase();
     } catch (error) {
-      if (!(error instanceof PalimpsestError && ["E_CORRUPT", "E_VERSION"].includes(error.code))) throw error;
+      if (!isError(error, "E_CORRUPT", "E_VERSION")) throw error;
     }
     await removeAll(await open("write"));
   };

@@ -1,6 +1,7 @@
+import { joined } from "../bytes.ts";
 import { fail, PalimpsestError } from "../errors.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
-import { joined, sha256Hex } from "./digest.ts";
+import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
 import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";

@@ -1,8 +1,8 @@
 /** Which source, or how hard a one, comes next: bandit and adaptive difficulty. */
 import { checkKeys, checkNumber, checkState, fail } from "../errors.ts";
+import { exp } from "../natural.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";
-import { exp } from "./natural.ts";
 
 /** Options of {@link bandit}. */
 export interface BanditOptions {

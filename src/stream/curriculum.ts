@@ -1,6 +1,6 @@
 import { checkKeys, checkNumber, checkState, describe, fail } from "../errors.ts";
+import { ln } from "../natural.ts";
 import { RandomStream } from "../random.ts";
-import { ln } from "./natural.ts";
 
 /** Options of {@link cyclical}. */
 export interface CyclicalOptions {

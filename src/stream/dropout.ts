@@ -1,9 +1,9 @@
 /** Progressive data dropout: which rows of a batch are still learned. */
 import { checkChoice, checkKeys, checkNumber, checkState, describe, fail } from "../errors.ts";
+import { ln } from "../natural.ts";
 import { RandomStream } from "../random.ts";
 import { checkFact } from "./curriculum.ts";
 import type { Batch } from "./dataset.ts";
-import { ln } from "./natural.ts";
 
 /** Which rows of a batch are kept, by their published names. */
 export type DropoutRule = "difficult" | "scalar" | "decay" | "inverse" | "log";

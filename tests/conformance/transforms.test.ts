@@ -1,8 +1,8 @@
 import { openRuntime, optim, type Runtime, type Tensor, tensor } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Applied, applyOptimizer } from "../../src/learner/testing.ts";
+import { exp, ln as log, power } from "../../src/natural.ts";
 import { orthogonal } from "../../src/optim/muon.ts";
-import { exp, log, power } from "../../src/optim/power.ts";
 import { averagedOf } from "../../src/optim/recipe.ts";
 import { rules } from "../../src/optim/rules.ts";
 import { Graph } from "../../src/program/graph.ts";

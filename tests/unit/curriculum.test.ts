@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { exp, ln } from "../../src/natural.ts";
 import { RandomStream } from "../../src/random.ts";
 import * as streams from "../../src/stream/index.ts";
-import { exp, ln } from "../../src/stream/natural.ts";
 import { type Compiled, compileAssembly } from "./assembly.ts";
 import { cclSizes, progressiveDataDropout } from "./published.ts";
 

@@ -1,5 +1,5 @@
 /**
- * e^x and ln x with the same bits on every engine, which the host's own lack: the operations of `exp64` and `log64` of `assembly/math.ts`,
+ * e^x, ln x and x^y with the same bits on every engine, which the host's own lack: the operations of `exp64` and `log64` of `assembly/math.ts`,
  * in their order (Cephes; FDLIBM). Errors 1.6 and 0.8 units in the last place; results of exp below 2^-1022 are 0.
  */
 
@@ -39,4 +39,9 @@ export function ln(x: number): number {
   const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373));
   const odd = z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
   return s * (h + even + odd) + k * 1.9082149292705877e-10 - h + f + k * 0.6931471803691238;
+}
+
+/** Returns x^y for a positive x; its error grows with |y·ln x|. */
+export function power(x: number, y: number): number {
+  return exp(y * ln(x));
 }
