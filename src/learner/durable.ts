@@ -28,6 +28,9 @@ const SPACING = 50;
 const LEAST_MS = 1000;
 /** Bytes of records beyond which a snapshot is taken, whatever it costs. */
 const MOST_BYTES = 2 ** 28;
+/** Files of one generation, and of all that are kept, beyond which fewer are made: a head has room for about four hundred. */
+const MOST_SEGMENTS = 64;
+const MOST_KEPT = 200;
 /** The part of a snapshot that stores call their value. */
 const PART = "checkpoint";
 
@@ -35,6 +38,9 @@ const PART = "checkpoint";
 export class Durable {
   readonly #log: Log;
   readonly #durability: Durability;
+  readonly #history: number;
+  /** Whether a change was recorded that could not be done. */
+  #undone = false;
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
   #snapshotMs = 0;
@@ -44,19 +50,20 @@ export class Durable {
   #recording: Promise<void> = Promise.resolve();
   readonly #unwatch: () => void;
 
-  private constructor(log: Log, durability: Durability) {
+  private constructor(log: Log, durability: Durability, history: number) {
     this.#log = log;
     this.#durability = durability;
+    this.#history = history;
     this.#unwatch = onHidden(() => this.commit().catch(() => {}));
   }
 
   /** @throws E_CONFIG where the store has no log; E_LOCKED while another writes; E_CORRUPT E_VERSION */
-  static async open(store: Store, durability: Durability): Promise<Durable> {
+  static async open(store: Store, durability: Durability, history: number): Promise<Durable> {
     if (store.open === undefined)
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability }), durability);
+    return new Durable(await openLog(await store.open("write"), { durability }), durability, history);
   }
 
   get info(): StorageInfo {
@@ -64,17 +71,37 @@ export class Durable {
     return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats() };
   }
 
-  /** Returns the bytes of the snapshot; undefined before the first. */
-  async snapshotBytes(): Promise<Uint8Array | undefined> {
-    return (await this.#log.parts()).get(PART);
+  get name(): string {
+    return this.#log.name;
   }
 
-  /** Yields what was recorded since the snapshot. @throws E_CORRUPT E_DATA */
-  async *operations(config: Config): AsyncGenerator<Operation> {
-    for await (const record of this.#log.records()) {
+  /** Returns the bytes of a snapshot, by default the last; undefined before the first. */
+  async snapshotBytes(generation?: number): Promise<Uint8Array | undefined> {
+    return (await this.#log.parts(generation)).get(PART);
+  }
+
+  /** Snapshots that there are, oldest first, by the numbers of their generations. */
+  get snapshots(): readonly number[] {
+    return this.#log.generations.filter(({ snapshot }) => snapshot).map(({ id }) => id);
+  }
+
+  /** Whether anything was recorded since the last snapshot. */
+  get recorded(): boolean {
+    return (this.#log.generations.at(-1)?.bytes[1] ?? 0) > 0;
+  }
+
+  /** Yields what was recorded from a snapshot to the next, by default since the last. @throws E_CORRUPT */
+  records(generation?: number): AsyncIterable<Uint8Array> {
+    return this.#log.records(generation);
+  }
+
+  /** Yields what was recorded since the last snapshot; `config` tells the options as they are then. @throws E_CORRUPT E_DATA */
+  async *operations(config: () => Config): AsyncGenerator<Operation> {
+    for await (const record of this.records()) {
       this.#bytes += record.length;
-      yield decodeOperation(record, config, this.#log.name);
+      yield decodeOperation(record, config(), this.#log.name);
     }
+    if ((this.#log.generations.at(-1)?.segments ?? 0) > MOST_SEGMENTS) this.#bytes = Number.POSITIVE_INFINITY;
   }
 
   /** Records a change. @throws E_LOCKED E_QUOTA and others of storage: then it is not recorded */
@@ -109,16 +136,43 @@ export class Durable {
     return this.#bytes > MOST_BYTES || this.#worked > Math.max(SPACING * this.#snapshotMs, LEAST_MS);
   }
 
-  /** Starts anew from the state as it is: what was recorded before is gone. */
-  async snapshot(engine: Engine): Promise<number> {
+  /**
+   * Takes a snapshot of the state as it is, from where records begin anew. What was before is kept as far as `history` reaches; where the state is
+   * not what the records lead to, nothing is.
+   */
+  async snapshot(engine: Engine, follows = true): Promise<number> {
     const began = performance.now();
     await this.#recording;
     const bytes = await encodeState(engine);
-    await this.#log.snapshot(new Map([[PART, bytes]]));
+    const parts = new Map([[PART, bytes]]);
+    const from = follows && !this.#undone ? this.#oldest() : undefined;
+    try {
+      await this.#log.snapshot(parts, from);
+    } catch (error) {
+      const last = this.#log.generations.at(-1)?.id;
+      if (!isError(error, "E_QUOTA") || last === undefined) throw error;
+      // What is older makes room.
+      await this.#log.compact({ from: last });
+      await this.#log.snapshot(parts);
+    }
+    this.#undone = false;
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;
     return bytes.length;
+  }
+
+  /** The oldest generation that stays when there is another. */
+  #oldest(): number | undefined {
+    let oldest: number | undefined;
+    let [bytes, files] = [0, 0];
+    for (const { id, snapshot, bytes: parts, segments } of [...this.#log.generations].reverse()) {
+      bytes += parts[0] + parts[1];
+      files += segments;
+      if (!snapshot || (oldest !== undefined && (bytes > this.#history || files > MOST_KEPT))) break;
+      oldest = id;
+    }
+    return oldest;
   }
 
   /** Takes a snapshot if it can: what is recorded is not lost without one, and it is tried again later. */
@@ -129,6 +183,23 @@ export class Durable {
       if (isError(error, "E_DEVICE_LOST")) throw error;
       this.#worked = 0;
     }
+  }
+
+  /** Notes that the last record could not be done: no one may try it again. Until a snapshot is taken, nothing else is recorded. */
+  async undo(engine: Engine): Promise<void> {
+    this.#undone = true;
+    await this.trySnapshot(engine);
+  }
+
+  /** Takes the snapshot without which nothing may be recorded. @throws what storage throws */
+  async ready(engine: Engine): Promise<void> {
+    if (this.#undone) await this.snapshot(engine);
+  }
+
+  /** Goes back to a snapshot: what was recorded since becomes what `edit` returns, and snapshots since are gone. */
+  async rewrite(generation: number, edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void> {
+    await this.#recording;
+    await this.#log.compact({ onto: generation, edit: (record, id) => (id < generation ? record : edit(record)) });
   }
 
   async commit(): Promise<void> {

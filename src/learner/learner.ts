@@ -187,7 +187,8 @@ export class Learner {
   /**
    * Learns from one batch in one step. A batch that is refused changes nothing; nor does a step whose loss, gradients or weights are not
    * finite, which the result and event `skipped` tell.
-   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}; E_STATE when closed or while another call is under way
+   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}, once a learner with durability is back
+   * at the last snapshot before them; E_STATE when closed or while another call is under way
    */
   async observe(batch: Batch): Promise<StepResult> {
     const result = await this.#alone("observe", async () => {
@@ -200,7 +201,13 @@ export class Learner {
     this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
     if (skipped === undefined) this.#events.emit("step", result);
     else this.#events.emit("skipped", skipped);
-    if (this.#skipped >= PATIENCE) this.#diverged(skipped);
+    if (this.#skipped >= PATIENCE) {
+      const from = this.step;
+      if (this.#work.durable !== undefined)
+        await this.#alone("observe", async () => (await import("./history.ts")).rollBack(this.#work, PATIENCE));
+      if (this.step < from) this.#events.emit("rolledBack", { step: this.step, from });
+      this.#diverged(skipped);
+    }
     return result;
   }
 
@@ -283,21 +290,21 @@ export class Learner {
    */
   async grow(capacity: number): Promise<void> {
     await this.#alone("grow", async () => {
-      const { growConfig, restoreState, takeState } = await snapshots();
-      const config = growConfig(this.#engine.config, capacity);
-      await this.#work.safely(async (engine) => this.#work.replace(config, restoreState(await takeState(engine), config, "grow")));
+      (await snapshots()).growConfig(this.#engine.config, capacity);
+      await this.#work.change({ kind: "grow", capacity });
     });
   }
 
   /**
    * Takes rows out of memory, by the ids they came with or by task and label: zeros are written over them, memory counts them no more, and
-   * refuses their ids unless told otherwise. What the weights learned of them stays.
-   * @throws E_CONFIG E_DATA E_STATE
+   * refuses their ids unless told otherwise. What the weights learned of them stays, unless it is to be exact, which takes durability.
+   * @throws E_CONFIG E_DATA; E_STATE, also where the store does not reach back to before they came
    */
   async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
     return this.#alone("forget", async () => {
-      const { forgetRows } = await import("./forget.ts");
       const named = "where" in rows ? rows : checkIds("forget", rows);
+      if (options.exact === true) return (await import("./history.ts")).forgetExactly(this.#work, named, options);
+      const { forgetRows } = await import("./forget.ts");
       return this.#work.safely(async (engine) => {
         const forgotten = await forgetRows(engine, named, options);
         await this.#work.forgetPast(engine);

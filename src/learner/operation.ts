@@ -11,7 +11,8 @@ export type Operation =
   | { readonly kind: "set"; readonly name: string; readonly value: number | undefined }
   | { readonly kind: "control"; readonly observation: unknown }
   | { readonly kind: "consolidate" }
-  | { readonly kind: "resetCarry"; readonly rows: readonly number[] };
+  | { readonly kind: "resetCarry"; readonly rows: readonly number[] }
+  | { readonly kind: "grow"; readonly capacity: number };
 
 /** Refuses what cannot be done; a batch is checked already. @throws E_CONFIG E_DATA */
 export function checkOperation(engine: Engine, operation: Operation): void {
@@ -33,7 +34,7 @@ export function checkOperation(engine: Engine, operation: Operation): void {
   }
 }
 
-/** Does what {@link checkOperation} lets pass; what needs no device is done at once. */
+/** Does what {@link checkOperation} lets pass, but for growth, which takes another engine; what needs no device is done at once. */
 export function perform(engine: Engine, operation: Operation): Promise<StepOutputs> | undefined {
   switch (operation.kind) {
     case "observe":

@@ -8,7 +8,7 @@ import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import type { SavedRates } from "./rates.ts";
-import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import { checkGrows, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
@@ -73,15 +73,7 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
 export function restoreState({ tensors, meta }: Checkpoint, config: Config, file: string): SavedState {
   const counters = { ...(meta.counters as unknown as Counters) };
   const grows = meta.model !== signatureOf(config.model.config, config.input);
-  if (grows && config.memory?.embeds === "gradient") {
-    fail(
-      "E_UNSUPPORTED",
-      `${file}: the rows in memory are known by gradients of as many classes as before; expected equal classes, got more`,
-      {
-        hint: "Keep rows by another policy, such as memory.similarity, which goes by features.",
-      },
-    );
-  }
+  if (grows) checkGrows(config, file);
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);

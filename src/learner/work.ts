@@ -57,14 +57,14 @@ export class Work {
   /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
+    await this.safely(async (engine) => this.durable?.ready(engine));
     await this.durable?.append(operation);
     const began = performance.now();
     let result: StepOutputs | undefined;
     try {
       result = await this.#perform(operation);
     } catch (error) {
-      // What was recorded and cannot be done must not be tried again by whoever opens the store.
-      await this.safely(async (engine) => this.durable?.trySnapshot(engine));
+      await this.safely(async (engine) => this.durable?.undo(engine));
       throw error;
     }
     this.durable?.worked(performance.now() - began);
@@ -75,14 +75,18 @@ export class Work {
   /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
   async redo(): Promise<void> {
     const began = performance.now();
-    for await (const operation of this.durable?.operations(this.#engine.config) ?? []) {
-      checkOperation(this.#engine, operation);
-      await this.#perform(operation);
-    }
+    for await (const operation of this.durable?.operations(() => this.#engine.config) ?? []) await this.repeat(operation);
     this.durable?.worked(performance.now() - began);
   }
 
+  /** Does what is recorded. @throws as {@link checkOperation} */
+  async repeat(operation: Operation): Promise<void> {
+    checkOperation(this.#engine, operation);
+    await this.#perform(operation);
+  }
+
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
+    if (operation.kind === "grow") return this.#grow(operation.capacity);
     const result = await this.safely(async (engine) => {
       const done = (async () => {
         const began = performance.now();
@@ -121,18 +125,29 @@ export class Work {
   /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST; what storage throws */
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
-    await this.durable?.snapshot(engine);
+    await this.durable?.snapshot(engine, false);
   }
 
-  /** Goes on with another config from a state that fits it. */
-  async replace(config: Config, saved: SavedState): Promise<void> {
+  async #grow(capacity: number): Promise<undefined> {
+    const { growConfig, restoreState, takeState } = await import("./snapshot.ts");
+    await this.safely(async (engine) => {
+      const config = growConfig(engine.config, capacity);
+      await this.become(await this.twin(config, restoreState(await takeState(engine), config, "grow")));
+    });
+  }
+
+  /** Returns another work in a state, of which nothing is recorded. */
+  twin(config: Config, saved: SavedState): Promise<Work> {
+    return Work.open(this.#runtime, this.#tell, config, saved);
+  }
+
+  /** Goes on with the engine of another, which is no more. */
+  async become(other: Work): Promise<void> {
     const before = this.#engine;
-    const { engine, recovery } = await openEngine(this.#runtime, config, saved);
-    this.#engine = engine;
-    this.#recovery = recovery;
+    this.#engine = other.#engine;
+    this.#recovery = other.#recovery;
     await before.settled();
     before.close();
-    await this.safely(async (current) => this.durable?.snapshot(current));
   }
 
   async close(): Promise<void> {

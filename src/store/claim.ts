@@ -2,7 +2,19 @@
 import { fail, type PalimpsestError } from "../errors.ts";
 import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
-import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
+import {
+  encodeSlot,
+  epochOf,
+  type Find,
+  findHead,
+  fresh,
+  type Generation,
+  type Head,
+  headName,
+  isSegment,
+  segmentsOf,
+  slotBytes,
+} from "./head.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a claim may do about an owner that still runs. */
@@ -22,25 +34,26 @@ const POLL_MS = 50;
 export async function claim(
   storage: Storage,
   { waitMs = 0, steal = false }: ClaimOptions,
+  find: Find = findHead,
 ): Promise<{ head: Head; damage: readonly string[] }> {
   for (let waited = 0; ; waited += POLL_MS) {
-    const { top, owner, damage } = await findHead(storage);
+    const { top, owner, damage } = await find(storage);
     const free = owner === "" || steal || !(await storage.alive(owner));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
     slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, generations: [] }));
-    if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch), damage };
+    if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch, find), damage };
     if (waited >= waitMs) locked(storage, free ? "another that came first" : owner);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 /** From the claim on, whoever wrote before acknowledges nothing more, so what is read now is the last. */
-async function takeOver(storage: Storage, epoch: number): Promise<Head> {
+async function takeOver(storage: Storage, epoch: number, find: Find): Promise<Head> {
   const file = headName(epoch);
   let head: Head;
   try {
-    const { head: last } = await findHead(storage, epoch);
+    const { head: last } = await find(storage, epoch);
     const store = last?.store ?? randomName();
     const generations = last === undefined ? fresh : await settle(storage, store, last.generations, `${epoch}.0`);
     head = { store, epoch, sequence: (last?.sequence ?? 0) + 1, owner: storage.owner, generations };

@@ -110,11 +110,26 @@ function decodeSlot(bytes: Uint8Array, where: string): Head | undefined {
   }
 }
 
-/**
- * Returns the last state that was committed, of epochs below `below`.
- * @throws E_CORRUPT where there was one but it cannot be told; E_VERSION
- */
-export async function findHead(storage: Storage, below: number = Number.POSITIVE_INFINITY): Promise<Found> {
+/** Finds what to go on from, of epochs below `below`. @throws E_CORRUPT where there was something but it cannot be told; E_VERSION */
+export type Find = (storage: Storage, below?: number) => Promise<Found>;
+
+/** Returns the last state that was committed. @throws as {@link Find} */
+export const findHead: Find = async (storage, below = Number.POSITIVE_INFINITY) => {
+  const found = await findWhole(storage, below);
+  const { head, top, files } = found;
+  if (head === undefined) {
+    const left = files.find(isSegment);
+    if (left !== undefined)
+      corrupt(storage, headName(top || 1), 0, `a head that tells what ${left} is`, top === 0 ? "no head" : "damaged slots");
+    return found;
+  }
+  const missing = segmentsOf(head).find((name) => !files.includes(name));
+  if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${headName(head.epoch)} speaks of`, "no such file");
+  return found;
+};
+
+/** Returns the last whole head, whether or not what it speaks of is there. @throws E_VERSION */
+export async function findWhole(storage: Storage, below: number = Number.POSITIVE_INFINITY): Promise<Found> {
   const files = await storage.list();
   const epochs = files.map(epochOf).filter((epoch) => epoch > 0 && epoch < below);
   epochs.sort((a, b) => b - a);
@@ -132,13 +147,8 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
     owner ??= newest?.owner ?? "";
     if (newest === undefined || newest.generations.length === 0) continue;
-    const missing = segmentsOf(newest).find((name) => !files.includes(name));
-    if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${file} speaks of`, "no such file");
     return { head: newest, top: epochs[0] as number, owner, files, damage };
   }
-  const left = files.find(isSegment);
-  if (left !== undefined)
-    corrupt(storage, headName(epochs[0] ?? 1), 0, `a head that tells what ${left} is`, epochs.length === 0 ? "no head" : "damaged slots");
   return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", files, damage };
 }
 

@@ -5,7 +5,7 @@ import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
 import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
-import { type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
+import { type Compaction, type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
 import { Meter } from "./meter.ts";
 import type { Place, Storage } from "./storage.ts";
 
@@ -95,7 +95,7 @@ export class Writer implements Log {
     return this.#ledger.turn(() => this.#commit());
   }
 
-  async snapshot(parts: ReadonlyMap<string, Uint8Array>, keep: (generation: GenerationInfo) => boolean = () => false): Promise<void> {
+  async snapshot(parts: ReadonlyMap<string, Uint8Array>, from: number = Number.POSITIVE_INFINITY): Promise<void> {
     await this.#alone("snapshot", async () => {
       // The journal is cut at once; what is appended from here on belongs to the new generation.
       const cut = this.#ledger.turn(() => this.#cut());
@@ -117,22 +117,27 @@ export class Writer implements Log {
           const last = this.#ledger.last();
           const before = [...this.#ledger.head.generations.slice(0, -1), { ...last, journal: last.journal.slice(0, place) }];
           const next: Generation = { id: last.id + 1, snapshot: { ...extent, root }, journal: last.journal.slice(place) };
-          await this.#ledger.replace([...before.filter((each) => keep(infoOf(each))), next]);
+          await this.#ledger.replace([...before.filter(({ id }) => id >= from), next]);
         });
       });
     });
   }
 
-  async compact(edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void> {
+  async compact({ from = 0, onto = Number.POSITIVE_INFINITY, edit }: Compaction): Promise<void> {
     await this.#alone("compact", () =>
       this.#ledger.turn(async () => {
         await this.#cut();
+        const { generations } = this.#ledger.head;
         const made: string[] = [];
         await this.#ledger.making(made, async () => {
-          const generations: Generation[] = [];
-          for (const each of this.#ledger.head.generations)
-            generations.push({ ...each, journal: await this.#edited(each.journal, edit, made) });
-          if (made.length > 0) await this.#ledger.replace(generations);
+          const after: Generation[] = [];
+          for (const each of generations.filter(({ id }) => id >= from)) {
+            const { id } = each;
+            const journal = edit === undefined ? each.journal : await this.#edited(each.journal, (record) => edit(record, id), made);
+            const before = id > onto ? after.pop() : undefined;
+            after.push(before === undefined ? { ...each, journal } : { ...before, journal: [...before.journal, ...journal] });
+          }
+          if (after.length < generations.length || made.length > 0) await this.#ledger.replace(after);
         });
       }),
     );

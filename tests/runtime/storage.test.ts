@@ -185,7 +185,7 @@ describe.each(places)("%s", (place, make) => {
     await log.snapshot(new Map(), () => true);
     await log.append(bytes(2), secret);
     await log.append(bytes(3));
-    await log.compact((record) => (record.length < 32 ? record : record.length > 32 ? record.slice(0, 1) : undefined));
+    await log.compact({ edit: (record) => (record.length < 32 ? record : record.length > 32 ? record.slice(0, 1) : undefined) });
     expect([await recordsOf(log, 0), await recordsOf(log, 1)]).toEqual([[[1]], [[2], [3]]]);
     await log.close();
     const storage = await open("read");

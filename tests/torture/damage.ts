@@ -1,7 +1,8 @@
-import { PalimpsestError } from "../../src/errors.ts";
+import { isError, PalimpsestError } from "../../src/errors.ts";
 import { RandomStream } from "../../src/random.ts";
 import { slotBytes } from "../../src/store/head.ts";
 import { openLog, readLog } from "../../src/store/open.ts";
+import { repairLog, type Survey, surveyLog } from "../../src/store/repair.ts";
 import { Device } from "./device.ts";
 import { withQuickDigests } from "./digest.ts";
 import { countOf, newTruth, perform, type Truth } from "./scenario.ts";
@@ -14,6 +15,9 @@ export interface Damaged {
   refused: number;
   reported: number;
   harmless: number;
+  /** Those refused that were mended, without loss and with some; the others hold nothing whole. */
+  mended: number;
+  lossy: number;
   /** What was taken for what it is not. */
   readonly problems: string[];
 }
@@ -23,7 +27,7 @@ type Damage = readonly [what: string, harm: (device: Device) => void];
 /** Damages stores in every way below until `count` of them were tried, and opens them to read and to write. */
 export function tortureDamage(count: number, seed: number): Promise<Damaged> {
   return withQuickDigests(async () => {
-    const result: Damaged = { tried: 0, refused: 0, reported: 0, harmless: 0, problems: [] };
+    const result: Damaged = { tried: 0, refused: 0, reported: 0, harmless: 0, mended: 0, lossy: 0, problems: [] };
     for (let scenario = seed; result.tried < count && result.problems.length < 20; scenario++) {
       const random = new RandomStream(scenario, "damage");
       const whole = new Device(random);
@@ -36,7 +40,10 @@ export function tortureDamage(count: number, seed: number): Promise<Damaged> {
         if (result.tried++ >= count) break;
         const device = whole.after("kill", random);
         harm(device);
-        await open(`scenario ${scenario}, ${what}`, device, truth, result);
+        await open(`scenario ${scenario}, ${what}`, device.after("kill", random), truth, result);
+        await mend(device, truth, result).catch(
+          ({ message }) => void result.problems.push(`scenario ${scenario}, ${what}, mended: ${message}`),
+        );
       }
     }
     result.tried = Math.min(result.tried, count);
@@ -126,4 +133,29 @@ async function open(what: string, device: Device, truth: Truth, result: Damaged)
         result.problems.push(`${what}: ${(error as Error).message}`);
     }
   }
+}
+
+/** Makes a damaged store whole where it can be: then all of it is there, or what is not was told. */
+async function mend(device: Device, truth: Truth, result: Damaged): Promise<void> {
+  const corrupt = (error: unknown): undefined => {
+    if (!isError(error, "E_CORRUPT")) throw error;
+  };
+  const refused = (await readLog(device.open()).catch(corrupt)) === undefined;
+  const before = [...device.files.keys()].join();
+  let told: Survey | undefined = await repairLog(device.open()).catch(corrupt);
+  if (told === undefined) {
+    if ([...device.files.keys()].join() !== before) throw new Error("a repair that was refused changed something");
+    told = await repairLog(device.open(), { discard: true }).catch(corrupt);
+    if (told === undefined) return;
+    if (told.lost.length === 0) throw new Error("refused for want of nothing");
+    result.lossy++;
+  } else if (refused) result.mended++;
+  if (refused && told.damage.length === 0) throw new Error("refused to be opened, and called sound");
+  const again = await surveyLog(device.open());
+  if (again.damage.length > 0) throw new Error(`still ${again.damage}`);
+  const log = await openLog(device.open());
+  const count = await countOf(log, truth, 0, truth.attempted);
+  await log.close();
+  const slots = told.damage.some((line) => /slot|head/.test(line));
+  if (count !== truth.attempted && told.lost.length === 0 && !slots) throw new Error(`${count} of ${truth.attempted}, and no word of it`);
 }

@@ -68,8 +68,8 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
     truth.recorded = Math.max(truth.recorded, count);
   };
   const snapshot = (log: Log): Promise<void> => {
-    const keep = [() => false, () => true, ({ id }: { id: number }) => id % 2 === 0][random.below(3)];
-    return promise(log.snapshot(partsOf(truth.attempted), keep), truth.attempted);
+    const from = [undefined, 0, log.generations.at(-1)?.id][random.below(3)];
+    return promise(log.snapshot(partsOf(truth.attempted), from), truth.attempted);
   };
   let log: Log | undefined;
   try {
@@ -101,10 +101,12 @@ export async function blacken(log: Log, truth: Truth, random: RandomStream): Pro
   const [before, modulus, rest, end] = [truth.black, 2 + random.below(3), random.below(2), truth.recorded];
   const black = truth.blackening ?? ((index: number) => before(index) || (index < end && index % modulus === rest));
   truth.blackening = black;
-  await log.compact((record) => {
+  const edit = (record: Uint8Array): Uint8Array => {
     const index = indexOf(record);
     return record[4] === 0 && black(index) ? recordOf(index, true) : record;
-  });
+  };
+  const one = log.generations[random.below(log.generations.length)]?.id ?? 0;
+  await log.compact({ edit, ...[{}, { from: one }, { onto: one }][random.below(3)] });
   truth.black = black;
   truth.blackening = undefined;
 }
@@ -117,8 +119,7 @@ export async function countOf(log: LogReader, truth: Truth, least: number, most:
     const parts = await log.parts(id);
     const base = snapshot ? indexOf(parts.get("state") as Uint8Array) : 0;
     if (snapshot && !sameParts(parts, partsOf(base))) throw new Error(`generation ${id} holds other parts than those of ${base}`);
-    const follows = id - 1 === log.generations[i - 1]?.id;
-    if (follows && base !== count) throw new Error(`generation ${id} begins at ${base}, the one before ends at ${count}`);
+    if (i > 0 && base !== count) throw new Error(`generation ${id} begins at ${base}, the one before ends at ${count}`);
     count = base;
     for await (const record of log.records(id)) {
       const black = record[4] === 1;
