@@ -32,7 +32,18 @@ export * as planners from "./optim/planners.ts";
 export type { Schedule, ScheduleConfig } from "./optim/schedules.ts";
 export type { Graph, Tensor } from "./program/graph.ts";
 export * as tensor from "./program/tensor.ts";
-export { readSafetensors, type Safetensors, type Store, type StoredTensor, stores, writeSafetensors } from "./store/index.ts";
+export {
+  type RepairOptions,
+  readSafetensors,
+  repairStore,
+  type Safetensors,
+  type Store,
+  type StoredTensor,
+  type Survey,
+  stores,
+  surveyStore,
+  writeSafetensors,
+} from "./store/index.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
 export * as strategies from "./strategy/index.ts";
 export type { Batch, Dataset, Scenario, Stream } from "./stream/index.ts";

@@ -48,8 +48,11 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
   // A copy begins where all columns are aligned.
   const { buffer } = record.slice();
   const [ids, targets, weights] = [columns.id, columns.targets, columns.weight].map(({ at, rowBytes }) => [at, count * rowBytes] as const);
-  const take = <T>(make: (buffer: ArrayBuffer, offset: number, length: number) => T, size: number, [at, bytes]: readonly [number, number] = [0, 0]): T =>
-    make(buffer, at, bytes / size);
+  const take = <T>(
+    make: (buffer: ArrayBuffer, offset: number, length: number) => T,
+    size: number,
+    [at, bytes]: readonly [number, number] = [0, 0],
+  ): T => make(buffer, at, bytes / size);
   const id = take((...place) => new Float64Array(...place), 8, ids);
   const y = take((...place) => (config.loss.targets === "labels" ? new Uint32Array(...place) : new Float32Array(...place)), 4, targets);
   const weight = take((...place) => new Float32Array(...place), 4, weights);

@@ -94,7 +94,7 @@ export async function* framesBehind(storage: Storage, extent: Extent, limit: num
 /** Refuses what is not what was written. */
 export function corrupt(storage: Storage, file: string, offset: number, expected: string, got: string): never {
   fail("E_CORRUPT", `${storage.name}/${file}: damaged at byte ${offset}; expected ${expected}, got ${got}`, {
-    hint: "Nothing was loaded. Restore the store from a copy, or open an older snapshot of it.",
+    hint: "Nothing was loaded. repairStore, or `palimpsest repair`, makes the store whole where what else it holds allows it.",
     context: { store: storage.name, file, offset, expected, got },
   });
 }

@@ -10,6 +10,7 @@ export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoin
 export { sha256Hex } from "./digest.ts";
 export type { Log, LogReader } from "./log.ts";
 export { openLog, readLog } from "./open.ts";
+export { type RepairOptions, repairStore, type Survey, surveyStore } from "./repair.ts";
 export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 export type { Storage } from "./storage.ts";
 export type { Store } from "./store.ts";

@@ -1,12 +1,13 @@
 /** A store of which something is damaged, made whole by what else it holds: what older generations and records tell is not lost. */
-import { fail, isError } from "../errors.ts";
+import { checkKeys, fail, isError } from "../errors.ts";
 import { type ClaimOptions, claim } from "./claim.ts";
 import { reachOf, readParts, snapshotIn } from "./contents.ts";
 import { checked } from "./failure.ts";
 import type { Extent } from "./frame.ts";
 import { type Find, type Found, findWhole, type Generation, type Head, isSegment } from "./head.ts";
 import { Ledger } from "./ledger.ts";
-import type { Storage } from "./storage.ts";
+import type { Mode, Storage } from "./storage.ts";
+import type { Store } from "./store.ts";
 
 /** What was found of a store, every byte of it read. */
 export interface Survey {
@@ -16,32 +17,65 @@ export interface Survey {
   readonly lost: readonly string[];
 }
 
-/** Options of {@link repairLog}. */
+/** Options of {@link repairStore}. */
 export interface RepairOptions extends ClaimOptions {
   /** Whether to go on without what is lost. Default false: then nothing is changed. */
   readonly discard?: boolean;
 }
 
-/** Returns what of a store is damaged, and what would be lost by its repair. @throws E_CORRUPT where nothing whole is left; E_VERSION */
+/**
+ * Returns what of a store is damaged and what its repair would lose, having read every byte of it; nothing is changed.
+ * @throws E_CONFIG for a store of one file; E_CORRUPT where nothing whole is left; E_VERSION
+ */
+export async function surveyStore(store: Store): Promise<Survey> {
+  return surveyLog(await filesOf(store, "surveyStore", "read"));
+}
+
+/**
+ * Makes a store whole by what it holds: a damaged snapshot by the one before and what was recorded since, damaged records by a later snapshot,
+ * and a damaged head by the other or the snapshots. Returns what was damaged, and what is lost.
+ * @throws E_CORRUPT, changing nothing, where something would be lost and `discard` is not given, or nothing whole is left; E_CONFIG for a store of
+ * one file; E_LOCKED while another writes; E_VERSION
+ */
+export async function repairStore(store: Store, options: RepairOptions = {}): Promise<Survey> {
+  checkKeys("repairStore", options, ["discard", "waitMs", "steal"]);
+  return repairLog(await filesOf(store, "repairStore", "write"), options);
+}
+
+async function filesOf(store: Store, where: string, mode: Mode): Promise<Storage> {
+  if (store.open === undefined)
+    fail("E_CONFIG", `${where}: ${store.name} keeps one file; expected a store with a log, got a file store`, {
+      hint: "A file is whole or it is not; restore it from a copy.",
+    });
+  return store.open(mode);
+}
+
+/** Returns what of a log is damaged; it may be written meanwhile. @throws as {@link surveyStore} */
 export async function surveyLog(storage: Storage): Promise<Survey> {
   const files = checked(storage);
   try {
-    return await mend(files, await findWhole(files));
+    for (;;) {
+      const found = await findWhole(files);
+      const survey = await mend(files, found).catch((error: unknown) => error);
+      const sound = !(survey instanceof Error) && (survey as Survey).damage.length === 0;
+      // What seems damaged may be what a writer has removed since.
+      if (!sound && (await findWhole(files)).head?.sequence !== found.head?.sequence) continue;
+      if (survey instanceof Error) throw survey;
+      const { damage, lost } = survey as Survey;
+      return { damage, lost };
+    }
   } finally {
     await files.close();
   }
 }
 
-/**
- * Makes a store whole, and returns what was damaged and what is lost.
- * @throws E_CORRUPT, changing nothing, where something is lost and may not be, or nothing whole is left; E_LOCKED E_VERSION
- */
+/** Makes a log whole. @throws as {@link repairStore} */
 export async function repairLog(storage: Storage, { discard = false, ...how }: RepairOptions = {}): Promise<Survey> {
   const files = checked(storage);
   try {
     const { damage, lost } = await mend(files, await findWhole(files));
     if (lost.length > 0 && !discard)
-      fail("E_CORRUPT", `${storage.name}: cannot be made whole; expected that nothing is lost, got: ${lost.join("; ")}`, {
+      fail("E_CORRUPT", `${storage.name}: cannot be made whole; expected that nothing is lost, got ${lost.join("; ")}`, {
         hint: "Restore the store from a copy, or go on without what is lost with discard.",
         context: { store: storage.name, damage, lost },
       });
