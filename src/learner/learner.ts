@@ -192,7 +192,7 @@ export class Learner {
    */
   async observe(batch: Batch): Promise<StepResult> {
     const result = await this.#alone("observe", async () => {
-      if (this.#skipped >= PATIENCE) this.#diverged();
+      if (this.#skipped >= PATIENCE) await this.#diverged();
       const checked = checkBatch("observe", batch, this.#engine.config);
       const outputs = (await this.#work.change({ kind: "observe", batch: checked })) as StepOutputs;
       return { step: this.#engine.counters.step, ...outputs };
@@ -201,13 +201,7 @@ export class Learner {
     this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
     if (skipped === undefined) this.#events.emit("step", result);
     else this.#events.emit("skipped", skipped);
-    if (this.#skipped >= PATIENCE) {
-      const from = this.step;
-      if (this.#work.durable !== undefined)
-        await this.#alone("observe", async () => (await import("./history.ts")).rollBack(this.#work, PATIENCE));
-      if (this.step < from) this.#events.emit("rolledBack", { step: this.step, from });
-      this.#diverged(skipped);
-    }
+    if (this.#skipped >= PATIENCE) await this.#alone("observe", () => this.#diverged(skipped));
     return result;
   }
 
@@ -216,7 +210,12 @@ export class Learner {
     this.#skipped = 0;
   }
 
-  #diverged(skipped?: SkippedStep): never {
+  async #diverged(skipped?: SkippedStep): Promise<never> {
+    const { step: from } = this;
+    if (skipped !== undefined && this.#work.durable !== undefined) {
+      await (await import("./history.ts")).rollBack(this.#work, PATIENCE);
+      if (this.step < from) this.#events.emit("rolledBack", { from, step: this.step });
+    }
     fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${PATIENCE} skipped steps in a row`, {
       hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
       context: { step: this.step, ...skipped },
@@ -353,7 +352,7 @@ export class Learner {
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
   async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-    return this.#alone("weights", () => this.#work.safely((engine) => engine.weights()));
+    return this.#alone("weights", async () => this.#work.safely((await snapshots()).weightsOf));
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */

@@ -1,6 +1,7 @@
 import { fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
-import { sizeOf } from "../program/shape.ts";
+import type { ParamSpec } from "../nn/layer.ts";
+import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import type { Config } from "./config.ts";
@@ -157,6 +158,20 @@ function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const out = new Uint8Array(rows * to);
   for (let row = 0; row < rows; row++) out.set(bytes.subarray(row * from, row * from + Math.min(from, to)), row * to);
   return out;
+}
+
+/** Returns the numbers of all parameters and layer states by path. */
+export async function weightsOf({ config, layout, machine }: Engine): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
+  const { params, states } = config;
+  const state = await machine.read("state", 0, layout.stateBytes);
+  const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
+    shape: spec.shape,
+    data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
+  });
+  return new Map([
+    ...[...params].map(([path, spec]) => [path, take(spec, layout.params.get(path))] as const),
+    ...[...states].map(([path, spec]) => [path, take(spec, layout.states.get(path))] as const),
+  ]);
 }
 
 /** Returns the SHA-256 of all that decides how the learner goes on, in hex. */

@@ -86,7 +86,7 @@ export class Work {
   }
 
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
-    if (operation.kind === "grow") return this.#grow(operation.capacity);
+    if (operation.kind === "grow") return (await import("./history.ts")).grow(this, operation.capacity);
     const result = await this.safely(async (engine) => {
       const done = (async () => {
         const began = performance.now();
@@ -126,14 +126,6 @@ export class Work {
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
     await this.durable?.snapshot(engine, false);
-  }
-
-  async #grow(capacity: number): Promise<undefined> {
-    const { growConfig, restoreState, takeState } = await import("./snapshot.ts");
-    await this.safely(async (engine) => {
-      const config = growConfig(engine.config, capacity);
-      await this.become(await this.twin(config, restoreState(await takeState(engine), config, "grow")));
-    });
   }
 
   /** Returns another work in a state, of which nothing is recorded. */
