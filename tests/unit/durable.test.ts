@@ -283,7 +283,7 @@ async function holds(store: Store, bytes: Uint8Array): Promise<boolean> {
   const files = await (store.open as NonNullable<Store["open"]>)("read");
   for (const file of await files.list()) {
     const all = Buffer.from(await files.read(file, 0, 2 ** 26));
-    if (all.includes(bytes)) return true;
+    if (all.includes(Buffer.from(bytes))) return true;
   }
   await files.close();
   return false;
