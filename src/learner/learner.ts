@@ -328,16 +328,15 @@ export class Learner {
     this.#events.emit("saved", { step: this.step, bytes });
   }
 
-  /** Resolves once all changes so far are on the device. @throws E_CONFIG without durability; E_STATE; what the store throws */
+  /** Resolves once all changes so far are on the device; others may be made meanwhile. @throws E_CONFIG without durability; E_STATE; what the store throws */
   async commit(): Promise<void> {
-    await this.#alone("commit", async () => {
-      const { durable } = this.#work;
-      if (durable === undefined)
-        fail("E_CONFIG", 'commit: the learner does not record its changes; expected option "durability", got nothing', {
-          hint: 'Pass durability: "relaxed", or call save().',
-        });
-      await durable.commit();
-    });
+    this.#alive("commit");
+    const { durable } = this.#work;
+    if (durable === undefined)
+      fail("E_CONFIG", 'commit: the learner does not record its changes; expected option "durability", got nothing', {
+        hint: 'Pass durability: "relaxed", or call save().',
+      });
+    await durable.commit();
   }
 
   /** Where changes are recorded, and how long that takes; undefined without durability. */

@@ -7,6 +7,7 @@ import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
 import { type Compaction, type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
 import { Meter } from "./meter.ts";
+import { failureOf, macrotask, unreferenced } from "./pause.ts";
 import type { Place, Storage } from "./storage.ts";
 
 /** When records are committed. */
@@ -16,6 +17,8 @@ interface Grouping {
   readonly groupBytes: number;
 }
 
+/** For how much longer than `groupMs` records may wait for the device before further ones wait with them. */
+const PATIENCE_MS = 1000;
 /** Records that are written together. */
 interface Batch {
   readonly records: Uint8Array[];
@@ -47,7 +50,8 @@ export class Writer implements Log {
   /** Their bytes, and the time of the first, where they wait for others. */
   #bytes = 0;
   #since = 0;
-  /** A flush beside which records are written. */
+  /** A commit beside which records are written, and its flush of them. */
+  #committing: Promise<void> | undefined;
   #flushing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy: string | undefined;
@@ -90,9 +94,15 @@ export class Writer implements Log {
     return batch.done;
   }
 
-  commit(): Promise<void> {
+  async commit(): Promise<void> {
     this.#closeBatch();
-    return this.#ledger.turn(() => this.#commit());
+    await this.#ledger.turn(async () => undefined, true);
+    // One that is under way began before these records came.
+    await failureOf(this.#committing);
+    await this.#commitBeside().catch((error: unknown) => {
+      if (this.#closing === undefined) throw error;
+      return this.#closing;
+    });
   }
 
   async snapshot(parts: ReadonlyMap<string, Uint8Array>, from: number = Number.POSITIVE_INFINITY): Promise<void> {
@@ -202,13 +212,13 @@ export class Writer implements Log {
       if (strict && groupMs > 0) await Promise.race([full, new Promise((resolve) => setTimeout(resolve, groupMs))]);
       if (this.#batch?.records === records) this.#batch = undefined;
       await this.#store(records);
-    });
+    }, true);
     return { records, bytes: 0, hurry, done };
   }
 
   /** Resolves once no flush is under way, before files are removed or closed. */
   async #settled(): Promise<void> {
-    await this.#flushing?.catch(() => undefined);
+    await failureOf(this.#flushing);
   }
 
   #closeBatch(): void {
@@ -217,16 +227,16 @@ export class Writer implements Log {
   }
 
   async #store(records: readonly Uint8Array[]): Promise<void> {
-    const before = this.#open.length;
+    const first = this.#open.length === 0;
     this.#open.push(...records);
     try {
       const waits = !this.#grouping.strict && this.#segment !== undefined;
       if (this.#segment !== undefined) await this.#extend(this.#segment, records);
       // A segment is of use from when a head speaks of it.
-      if (!waits || this.#isLate(before === 0, sizeOf(records))) await this.#commit();
-      else this.#commitSoon(sizeOf(records));
+      if (!waits) await this.#commit();
+      else await this.#commitSoon(first, sizeOf(records));
     } catch (error) {
-      this.#open.length = before;
+      this.#open.length -= records.length;
       throw error;
     }
     this.#meter.wrote(records);
@@ -242,57 +252,77 @@ export class Writer implements Log {
     return this.#ledger.storage.write(file, length, bytes);
   }
 
-  /** Tells whether what was to be committed behind is not: a program that only computes lets no timer fire and no flush end. */
-  #isLate(first: boolean, bytes: number): boolean {
+  /** Has records committed in time, though a program that only computes lets no timer fire and no flush end. */
+  async #commitSoon(first: boolean, bytes: number): Promise<void> {
     const now = performance.now();
     if (first) this.#since = now;
-    return now - this.#since >= this.#grouping.groupMs || this.#bytes + bytes >= 2 * this.#grouping.groupBytes;
-  }
-
-  #commitSoon(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= this.#grouping.groupBytes) this.#commitBehind();
-    else this.#timer ??= unreferenced(setTimeout(() => this.#commitBehind(), this.#grouping.groupMs));
+    const { groupMs, groupBytes } = this.#grouping;
+    const late = now - this.#since - groupMs;
+    if (late >= PATIENCE_MS || this.#bytes >= 2 * groupBytes) return this.#commit();
+    if (late >= 0 || this.#bytes >= groupBytes) {
+      this.#commitBeside().catch(() => undefined);
+      await macrotask();
+    } else this.#timer ??= unreferenced(setTimeout(() => void this.#commitBeside().catch(() => undefined), groupMs));
   }
 
   /**
    * Commits what was recorded so far while more is recorded: records of 25 kB, as fast as they come, take 0.15 ms so, and 0.32 ms where they
-   * wait for the device (Node). What fails here is told by stats() and tried again by the next call.
+   * wait for the device (Node). What fails here is told by stats() too, and tried again by the next call.
    */
-  #commitBehind(): void {
+  #commitBeside(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#committing ??= this.#beside().finally(() => {
+      this.#committing = undefined;
+    });
+    return this.#committing;
+  }
+
+  async #beside(): Promise<void> {
     const [segment, open] = [this.#segment, this.#open];
     const count = open.length;
-    if (segment === undefined || count === 0 || this.#flushing !== undefined) return;
+    if (segment === undefined || count === 0) return this.#ledger.turn(() => this.#commit());
     const start = performance.now();
     this.#flushing = this.#ledger.storage.flush(segment.file).finally(() => {
       this.#flushing = undefined;
     });
-    const flushed = this.#flushing.then(
-      () => undefined,
-      (error: PalimpsestError) => error,
-    );
-    const commit = async (): Promise<void> => {
-      const failure = await flushed;
-      // Another commit may have had all this done meanwhile, or have failed, which gives the segment up.
-      if (this.#open !== open || this.#segment?.file !== segment.file) return;
-      try {
-        if (failure !== undefined) throw failure;
-        await this.#list(segment);
+    const failure = await failureOf(this.#flushing);
+    let failed: unknown;
+    const end = (error?: unknown): void => {
+      failed = error;
+      if (error === undefined) {
         this.#bytes -= sizeOf(open.splice(0, count));
         this.#since = start;
         this.#meter.committed(performance.now() - start);
-      } catch (error) {
-        this.#segment = undefined;
-        this.#meter.failed(error as PalimpsestError);
-      }
+      } else this.#giveUp(error);
     };
-    flushed.then(() => this.#ledger.turn(commit)).catch(() => undefined);
+    await this.#ledger.turn(async () => {
+      await this.#ledger.settle();
+      // Another commit may have had all this done meanwhile, or have failed, which gives the segment up.
+      if (this.#open !== open || this.#segment?.file !== segment.file) return this.#commit();
+      try {
+        if (failure !== undefined) throw failure;
+        await this.#ledger.start(this.#listing(segment), end);
+      } catch (error) {
+        this.#giveUp(error);
+        throw error;
+      }
+    }, true);
+    await this.#ledger.arrived();
+    await this.#ledger.turn(async () => undefined);
+    if (failed !== undefined) throw failed;
+  }
+
+  /** What a commit failed to keep is written anew, to another segment. */
+  #giveUp(error: unknown): void {
+    this.#segment = undefined;
+    this.#meter.failed(error as PalimpsestError);
   }
 
   /** Makes what was recorded durable. On a failure, what was acknowledged of it is still to be committed. */
   async #commit(): Promise<void> {
+    await this.#ledger.settle();
     if (this.#open.length === 0) return;
     const start = performance.now();
     const made: string[] = [];
@@ -300,12 +330,11 @@ export class Writer implements Log {
       await this.#ledger.making(made, async () => {
         const segment = this.#segment ?? (await this.#begin(made));
         await this.#ledger.storage.flush(segment.file);
-        await this.#list(segment);
+        await this.#ledger.put(this.#listing(segment));
         this.#segment = segment;
       });
     } catch (error) {
-      this.#segment = undefined;
-      this.#meter.failed(error as PalimpsestError);
+      this.#giveUp(error);
       throw error;
     }
     this.#open = [];
@@ -313,11 +342,11 @@ export class Writer implements Log {
     this.#meter.committed(performance.now() - start);
   }
 
-  /** Commits that records are up to an extent. */
-  #list(segment: Extent): Promise<void> {
+  /** What a head says of records up to an extent. */
+  #listing(segment: Extent): Partial<Head> {
     const last = this.#ledger.last();
     const journal = [...last.journal.filter(({ file }) => file !== segment.file), segment];
-    return this.#ledger.put({ generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] });
+    return { generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] };
   }
 
   /** Writes all that is to be committed to a new segment. */
@@ -368,10 +397,4 @@ export class Writer implements Log {
 
 function sizeOf(records: readonly Uint8Array[]): number {
   return records.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** Node waits for no timer that is let go of, so that a program may end. */
-function unreferenced<T>(timer: T): T {
-  (timer as { unref?: () => void }).unref?.();
-  return timer;
 }

@@ -78,8 +78,11 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
       const choice = random.below(20);
       if (choice < 7) await append(log, 1);
       else if (choice < 11) await append(log, 3);
-      else if (choice < 13) await promise(log.commit(), truth.attempted);
-      else if (choice < 15) await snapshot(log);
+      else if (choice < 12) await promise(log.commit(), truth.attempted);
+      else if (choice < 13) {
+        const commit = (open: Log): Promise<void> => promise(open.commit(), truth.attempted);
+        await Promise.all([append(log, 2), commit(log), append(log, 1), append(log, 1), commit(log), append(log, 1), snapshot(log)]);
+      } else if (choice < 15) await snapshot(log);
       else if (choice < 17) await Promise.all([append(log, 1), snapshot(log), append(log, 2), append(log, 1)]);
       else if (choice < 18) await blacken(log, truth, random);
       else if (choice < 19) {
