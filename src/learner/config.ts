@@ -59,6 +59,10 @@ export interface LearnerOptions {
    * recorded, {@link Learner.save} saves.
    */
   readonly durability?: Durability;
+  /** For how long to wait, with a durability, until another who writes to the store lets go of it, in milliseconds. Default 0. */
+  readonly waitMs?: number;
+  /** Whether to take the store, with a durability, from another who still writes to it: its next change fails with E_LOCKED. Default false. */
+  readonly steal?: boolean;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -108,6 +112,8 @@ const KEYS = [
   "batchSize",
   "store",
   "durability",
+  "waitMs",
+  "steal",
   "update",
 ];
 

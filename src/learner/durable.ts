@@ -3,11 +3,13 @@
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
 import { fail, isError } from "../errors.ts";
+import type { ClaimOptions } from "../store/claim.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config, Durability } from "./config.ts";
 import type { Engine } from "./engine.ts";
+import { Handed } from "./handed.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";
@@ -35,6 +37,8 @@ const PART = "checkpoint";
 export class Durable {
   readonly #log: Log;
   readonly #durability: Durability;
+  /** What followers handed over. */
+  handed: Handed = new Handed();
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
   #snapshotMs = 0;
@@ -51,12 +55,17 @@ export class Durable {
   }
 
   /** @throws E_CONFIG where the store has no log; E_LOCKED while another writes; E_CORRUPT E_VERSION */
-  static async open(store: Store, durability: Durability): Promise<Durable> {
+  static async open(store: Store, durability: Durability, claim: ClaimOptions = {}): Promise<Durable> {
     if (store.open === undefined)
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability }), durability);
+    return new Durable(await openLog(await store.open("write"), { durability, ...claim }), durability);
+  }
+
+  /** What the store is called by everywhere. */
+  get id(): string {
+    return this.#log.id;
   }
 
   get info(): StorageInfo {
@@ -66,14 +75,18 @@ export class Durable {
 
   /** Returns the bytes of the snapshot; undefined before the first. */
   async snapshotBytes(): Promise<Uint8Array | undefined> {
-    return (await this.#log.parts()).get(PART);
+    const parts = await this.#log.parts();
+    this.handed = Handed.of(parts, this.#log.name);
+    return parts.get(PART);
   }
 
   /** Yields what was recorded since the snapshot. @throws E_CORRUPT E_DATA */
   async *operations(config: Config): AsyncGenerator<Operation> {
     for await (const record of this.#log.records()) {
       this.#bytes += record.length;
-      yield decodeOperation(record, config, this.#log.name);
+      const operation = decodeOperation(record, config, this.#log.name);
+      this.handed.note(operation);
+      yield operation;
     }
   }
 
@@ -88,6 +101,7 @@ export class Durable {
     const parts = encodeOperation(operation);
     this.#bytes += parts.reduce((sum, { length }) => sum + length, 0);
     await this.#log.append(...parts);
+    this.handed.note(operation);
   }
 
   /** Records a change that is done already; where that fails, the next call says so. */
@@ -114,7 +128,7 @@ export class Durable {
     const began = performance.now();
     await this.#recording;
     const bytes = await encodeState(engine);
-    await this.#log.snapshot(new Map([[PART, bytes]]));
+    await this.#log.snapshot(new Map([[PART, bytes], ...this.handed.parts()]));
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;
@@ -139,7 +153,10 @@ export class Durable {
   async close(): Promise<void> {
     this.#unwatch();
     await this.#recording;
-    await this.#log.close();
+    await this.#log.close().catch((error: unknown) => {
+      // All that was acknowledged is another's by now.
+      if (!isError(error, "E_LOCKED")) throw error;
+    });
   }
 }
 

@@ -1,23 +1,28 @@
 /**
  * Changes of a learner as records of a log. A batch is u8 1 · u8 flags (1: ids, 2: weights) · u16 0 · u32 rows · f64 task, little-endian, then ids
- * (f64), targets (u32 or f32), weights (f32) and rows (f32 or u8) as the host has them; any other change is u8 2 and JSON.
+ * (f64), targets (u32 or f32), weights (f32) and rows (f32 or u8) as the host has them; any other change is u8 2 and JSON. A batch that a
+ * follower handed over is u8 3 · u8 0 × 7 · f64 follower · f64 sequence, and then a batch.
  */
 import { fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
 import { type CheckedBatch, checkBatch } from "./batch.ts";
 import { bytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation, Sender } from "./operation.ts";
 
 const BATCH = 1;
 const OTHER = 2;
+const HANDED = 3;
 const HEADER = 16;
+const ENVELOPE = 24;
 const IDS = 1;
 const WEIGHTS = 2;
 
 /** Returns the parts of a record, views of what is given where they can be. */
 export function encodeOperation(operation: Operation): Uint8Array[] {
   if (operation.kind !== "observe") return [Uint8Array.of(OTHER), new TextEncoder().encode(JSON.stringify(operation))];
+  const { from, ...plain } = operation;
+  if (from !== undefined) return [envelopeOf(from), ...encodeOperation(plain)];
   const { count, task, id, targets, weight, x } = operation.batch;
   const header = new DataView(new ArrayBuffer(HEADER));
   header.setUint8(0, BATCH);
@@ -39,6 +44,11 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
     } catch {
       return refuse("JSON");
     }
+  }
+  if (record[0] === HANDED) {
+    const from = senderOf(record);
+    const operation = decodeOperation(record.subarray(ENVELOPE), config, where);
+    return from !== undefined && operation.kind === "observe" ? { ...operation, from } : refuse("a batch that was handed over");
   }
   if (record[0] !== BATCH || record.length < HEADER) return refuse("a batch");
   // A copy begins where all columns are aligned.
@@ -62,6 +72,22 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
   const x = config.input.dtype === "u8" ? new Uint8Array(buffer, at) : new Float32Array(buffer, at);
   const batch: CheckedBatch = checkBatch(where, { x, y, task, ...(ids > 0 && { id }), ...(weights > 0 && { weight }) }, config);
   return { kind: "observe", batch };
+}
+
+function envelopeOf({ follower, sequence }: Sender): Uint8Array {
+  const view = new DataView(new ArrayBuffer(ENVELOPE));
+  view.setUint8(0, HANDED);
+  view.setFloat64(8, follower, true);
+  view.setFloat64(16, sequence, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** Returns who handed over the batch that a record holds; undefined where it was the writer's own. */
+export function senderOf(record: Uint8Array): Sender | undefined {
+  if (record[0] !== HANDED || record.length < ENVELOPE) return undefined;
+  const view = new DataView(record.buffer, record.byteOffset);
+  const [follower, sequence] = [view.getFloat64(8, true), view.getFloat64(16, true)];
+  return Number.isSafeInteger(follower) && Number.isSafeInteger(sequence) ? { follower, sequence } : undefined;
 }
 
 /** Holds JSON to what a change can be; whether it suits the learner shows when it is done. */

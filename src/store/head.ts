@@ -36,6 +36,8 @@ export interface Head {
   readonly sequence: number;
   /** Who writes; empty once closed. */
   readonly owner: string;
+  /** When the owner came, for people to read. */
+  readonly since?: string;
   /** Oldest first; the last is the present one. Empty in a claim: a head whose owner has yet to read the one before. */
   readonly generations: readonly Generation[];
 }
@@ -47,9 +49,10 @@ export const fresh: readonly Generation[] = [{ id: 0, snapshot: null, journal: [
 export interface Found {
   /** Undefined where nothing was ever stored. */
   readonly head: Head | undefined;
-  /** The highest epoch that anyone claimed, 0 if nobody did, and who did. */
+  /** The highest epoch that anyone claimed, 0 if nobody did, who did, and when. */
   readonly top: number;
   readonly owner: string;
+  readonly since: string | undefined;
   readonly files: readonly string[];
   /** What is wrong but could be done without. */
   readonly damage: readonly string[];
@@ -120,6 +123,7 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
   epochs.sort((a, b) => b - a);
   const damage: string[] = [];
   let owner: string | undefined;
+  let since: string | undefined;
   for (const epoch of epochs) {
     const file = headName(epoch);
     const bytes = await storage.read(file, 0, 2 * slotBytes);
@@ -130,16 +134,16 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
       else damage.push(`${file}: the slot at byte ${at} is damaged or was cut off`);
     }
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
-    owner ??= newest?.owner ?? "";
+    if (owner === undefined) [owner, since] = [newest?.owner ?? "", newest?.since];
     if (newest === undefined || newest.generations.length === 0) continue;
     const missing = segmentsOf(newest).find((name) => !files.includes(name));
     if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${file} speaks of`, "no such file");
-    return { head: newest, top: epochs[0] as number, owner, files, damage };
+    return { head: newest, top: epochs[0] as number, owner, since, files, damage };
   }
   const left = files.find(isSegment);
   if (left !== undefined)
     corrupt(storage, headName(epochs[0] ?? 1), 0, `a head that tells what ${left} is`, epochs.length === 0 ? "no head" : "damaged slots");
-  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", files, damage };
+  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, files, damage };
 }
 
 /** Holds what a checksum lets through to what can be meant: names lead to segments alone, and numbers are counts. */

@@ -1,8 +1,9 @@
 /** How a log is opened. */
-import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, fail, isError } from "../errors.ts";
 import { claim } from "./claim.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
+import type { Extent } from "./frame.ts";
 import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
 import { type FollowingLog, infoOf, type Log, type LogOptions, pickGeneration } from "./log.ts";
 import type { Storage } from "./storage.ts";
@@ -45,6 +46,14 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
   const generations = (): readonly Generation[] => found.head?.generations ?? fresh;
   const pick = (id?: number): Generation => pickGeneration(storage.name, generations(), id);
 
+  async function* records(journal: readonly Extent[], from?: Extent): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readRecords(files, store(), journal, from);
+    } catch (error) {
+      await explain(error);
+    }
+  }
+
   /** What is missing may be what the writer has removed since. */
   async function explain(error: unknown): Promise<never> {
     const now = await findSteadily(files).catch(() => found);
@@ -58,6 +67,9 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
   const { name, place, persistent } = storage;
   return {
     ...{ name, place, persistent },
+    get id() {
+      return store();
+    },
     get epoch() {
       return found.head?.epoch ?? 0;
     },
@@ -68,12 +80,23 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
       return generations().map(infoOf);
     },
     parts: async (id) => readParts(files, store(), pick(id)).catch(explain),
-    async *records(id) {
-      try {
-        yield* readRecords(files, store(), pick(id).journal);
-      } catch (error) {
-        await explain(error);
-      }
+    records: (id) => records(pick(id).journal),
+    get mark() {
+      return { store: store(), generation: pick() };
+    },
+    since(mark) {
+      const { journal, snapshot } = pick();
+      const before = mark.generation.journal;
+      const last = before.at(-1);
+      const at = Math.max(0, before.length - 1);
+      const isSame = (a: Extent | undefined | null, b: Extent | undefined | null): boolean =>
+        a?.file === b?.file && a?.length === b?.length;
+      const whole =
+        mark.store === store() &&
+        isSame(snapshot, mark.generation.snapshot) &&
+        before.slice(0, at).every((each, i) => isSame(each, journal[i]));
+      if (!whole || (last !== undefined && journal[at]?.file !== last.file)) return undefined;
+      return records(journal.slice(at), last);
     },
     async refresh() {
       const before = found;
@@ -82,6 +105,17 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
     },
     close: () => files.close(),
   };
+}
+
+/** Returns what `read` does of a log, at a later state where the writer removes meanwhile what it no longer needs. */
+export async function latest<T>(log: FollowingLog, read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isError(error, "E_STATE") || !(await log.refresh())) throw error;
+    }
+  }
 }
 
 /** Removes what a store holds that cannot be read. */

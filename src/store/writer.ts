@@ -1,5 +1,6 @@
 import { joined } from "../bytes.ts";
 import { fail, PalimpsestError } from "../errors.ts";
+import { checkFence } from "./claim.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
@@ -61,6 +62,10 @@ export class Writer implements Log {
     this.damage = damage;
     this.#ledger = new Ledger(storage, head);
     this.#grouping = grouping;
+  }
+
+  get id(): string {
+    return this.#ledger.head.store;
   }
 
   get generations(): readonly GenerationInfo[] {
@@ -219,12 +224,26 @@ export class Writer implements Log {
       if (this.#segment !== undefined) await this.#extend(this.#segment, records);
       // A segment is of use from when a head speaks of it.
       if (!waits || this.#isLate(before === 0, sizeOf(records))) await this.#commit();
-      else this.#commitSoon(sizeOf(records));
+      else {
+        await this.#checkOwner();
+        this.#commitSoon(sizeOf(records));
+      }
     } catch (error) {
       this.#open.length = before;
       throw error;
     }
     this.#meter.wrote(records);
+  }
+
+  /** Whoever claims the store takes over what it finds: what was written before has been found, where nobody has claimed it yet. */
+  async #checkOwner(): Promise<void> {
+    try {
+      await checkFence(this.#ledger.storage, this.epoch);
+    } catch (error) {
+      // What is there but not acknowledged is not to be committed with what is.
+      this.#segment = undefined;
+      throw error;
+    }
   }
 
   async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<void> {
