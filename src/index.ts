@@ -3,10 +3,11 @@ export type { CompiledFunction, CompileOptions, Signature } from "./backend/func
 export type { Measured } from "./backend/measure.ts";
 export { openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
-export type { EvaluateOptions, Evaluation, Prediction, PredictOptions } from "./learner/answers.ts";
+export type { Prediction, PredictOptions } from "./learner/answers.ts";
 export type { HandedStep } from "./learner/channel.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerPlan } from "./learner/engine.ts";
+export type { EvaluateOptions, Evaluation } from "./learner/evaluate.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
 export { Follower } from "./learner/follow.ts";
 export type { ForgetOptions, ForgetRows, Forgotten, RowsWhere } from "./learner/forget.ts";

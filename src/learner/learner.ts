@@ -2,12 +2,13 @@ import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
-import { type EvaluateOptions, type Evaluation, evaluateStream, type Prediction, type PredictOptions, predictRows } from "./answers.ts";
+import { type Prediction, type PredictOptions, predictRows } from "./answers.ts";
 import { checkBatch, checkIds } from "./batch.ts";
 import type { ClaimOptions } from "./begin.ts";
 import type { LearnerOptions } from "./config.ts";
 import type { Durable, StorageInfo } from "./durable.ts";
 import type { Engine, LearnerPlan, StepOutputs } from "./engine.ts";
+import type { EvaluateOptions, Evaluation } from "./evaluate.ts";
 import { Emitter, type LearnerEvents, type RecoveredEvent, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
 import type { Leader } from "./lead.ts";
@@ -209,6 +210,7 @@ export class Learner {
   /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_CONFIG E_DATA E_STATE */
   async evaluate(stream: Stream, options: EvaluateOptions = {}): Promise<Evaluation> {
     this.#alive("evaluate");
+    const { evaluateStream } = await import("./evaluate.ts");
     return evaluateStream(this.#work, stream, options);
   }
 

@@ -51,7 +51,8 @@ export class Outbox {
         this.#channel?.say(message);
       });
     } catch (cause) {
-      if ((cause as DOMException).name !== "DataCloneError") throw cause;
+      if (cause instanceof PalimpsestError) throw cause;
+      // What cannot be sent is a DataCloneError, in Deno a TypeError.
       return fail("E_DATA", "observe: the batch cannot be sent; expected typed arrays and numbers, got something else", { cause });
     } finally {
       clearTimeout(timer);
