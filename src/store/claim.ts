@@ -2,7 +2,19 @@
 import { fail, type PalimpsestError } from "../errors.ts";
 import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
-import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
+import {
+  encodeSlot,
+  epochOf,
+  findHead,
+  fresh,
+  type Generation,
+  type Head,
+  headName,
+  isSegment,
+  segmentsOf,
+  slotBytes,
+  steadily,
+} from "./head.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a claim may do about an owner that still runs. */
@@ -25,7 +37,7 @@ export async function claim(
 ): Promise<{ head: Head; damage: readonly string[] }> {
   const since = new Date().toISOString();
   for (let waited = 0; ; waited += POLL_MS) {
-    const { top, owner, since: begun, damage } = await findHead(storage);
+    const { top, owner, since: begun, damage } = await steadily(storage, findHead);
     const free = owner === "" || steal || !(await storage.alive(owner));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
@@ -49,8 +61,13 @@ async function takeOver(storage: Storage, epoch: number, since: string): Promise
     await storage.flush(file);
     await checkFence(storage, epoch);
   } catch (error) {
+    // What fails may do so for want of what a later owner has removed.
+    const reason = await checkFence(storage, epoch).then(
+      () => error,
+      (fence: unknown) => fence,
+    );
     await storage.remove(file).catch(() => undefined);
-    throw error;
+    throw reason;
   }
   const needed = new Set([file, ...segmentsOf(head)]);
   const ours = (await storage.list()).filter((name) => epochOf(name) > 0 || isSegment(name));

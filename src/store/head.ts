@@ -146,6 +146,21 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
   return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, files, damage };
 }
 
+/**
+ * Returns what `find` does while others may write: a head may speak of segments made after the list of files was, or be gone before it is read;
+ * then there are other files than before.
+ */
+export async function steadily(storage: Storage, find: (storage: Storage) => Promise<Found>): Promise<Found> {
+  for (;;) {
+    const before = (await storage.list()).join();
+    try {
+      return await find(storage);
+    } catch (error) {
+      if ((await storage.list()).join() === before) throw error;
+    }
+  }
+}
+
 /** Holds what a checksum lets through to what can be meant: names lead to segments alone, and numbers are counts. */
 function isHead(head: Head): boolean {
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -32,7 +32,7 @@ export class Ledger {
       try {
         return await run();
       } catch (error) {
-        throw await this.#explained(error);
+        throw await this.explained(error);
       }
     });
     this.#turns = turn.catch(() => undefined);
@@ -40,7 +40,7 @@ export class Ledger {
   }
 
   /** What fails may do so for want of what another owner has removed. */
-  async #explained(error: unknown): Promise<unknown> {
+  async explained(error: unknown): Promise<unknown> {
     const reason = await checkFence(this.storage, this.head.epoch).then(
       () => error,
       (fence: unknown) => fence,

@@ -4,7 +4,7 @@ import { claim } from "./claim.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
 import type { Extent } from "./frame.ts";
-import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
+import { epochOf, type Found, findHead, fresh, type Generation, isSegment, steadily } from "./head.ts";
 import { type FollowingLog, infoOf, type Log, type LogOptions, pickGeneration } from "./log.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
@@ -38,7 +38,7 @@ export async function openLog(storage: Storage, options: LogOptions = {}): Promi
  */
 export async function readLog(storage: Storage): Promise<FollowingLog> {
   const files = checked(storage);
-  let found = await findSteadily(files).catch(async (error) => {
+  let found = await steadily(files, findHead).catch(async (error) => {
     await files.close().catch(() => undefined);
     throw error;
   });
@@ -56,7 +56,7 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
 
   /** What is missing may be what the writer has removed since. */
   async function explain(error: unknown): Promise<never> {
-    const now = await findSteadily(files).catch(() => found);
+    const now = await steadily(files, findHead).catch(() => found);
     if (same(now, found)) throw error;
     fail("E_STATE", `${storage.name}: the store has moved on; expected what was there when it was opened, got a later state`, {
       hint: "Call refresh() and read again.",
@@ -100,7 +100,7 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
     },
     async refresh() {
       const before = found;
-      found = await findSteadily(files);
+      found = await steadily(files, findHead);
       return !same(found, before);
     },
     close: () => files.close(),
@@ -130,16 +130,4 @@ export async function removeAll(storage: Storage): Promise<void> {
 
 function same(a: Found, b: Found): boolean {
   return a.head?.epoch === b.head?.epoch && a.head?.sequence === b.head?.sequence;
-}
-
-/** A head may speak of segments made after the list of files was, or be gone before it is read: then there are other files than before. */
-async function findSteadily(storage: Storage): Promise<Found> {
-  for (;;) {
-    const before = (await storage.list()).join();
-    try {
-      return await findHead(storage);
-    } catch (error) {
-      if ((await storage.list()).join() === before) throw error;
-    }
-  }
 }

@@ -78,7 +78,11 @@ export class Writer implements Log {
 
   async *records(id?: number): AsyncGenerator<Uint8Array> {
     if (this.#ledger.over !== undefined) throw this.#ledger.over;
-    yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    try {
+      yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    } catch (error) {
+      throw await this.#ledger.explained(error);
+    }
   }
 
   stats(): LogStats {
