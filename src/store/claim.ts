@@ -1,5 +1,5 @@
 /** How a store gets its one writer. */
-import { fail, type PalimpsestError } from "../errors.ts";
+import { fail, isError, type PalimpsestError } from "../errors.ts";
 import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
 import {
@@ -42,8 +42,12 @@ export async function claim(
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
     slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, since, generations: [] }));
-    if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch, since), damage };
-    if (waited >= waitMs) locked(storage, free ? "another that came first" : owner, free ? undefined : begun);
+    try {
+      if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch, since), damage };
+      locked(storage, free ? "another that came first" : owner, free ? undefined : begun);
+    } catch (error) {
+      if (!isError(error, "E_LOCKED") || waited >= waitMs) throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
