@@ -36,9 +36,13 @@ export async function claim(
   { waitMs = 0, steal = false }: ClaimOptions,
 ): Promise<{ head: Head; damage: readonly string[] }> {
   const since = new Date().toISOString();
+  let before = 0;
   for (let waited = 0; ; waited += POLL_MS) {
-    const { top, owner, since: begun, damage } = await steadily(storage, findHead);
-    const free = owner === "" || steal || !(await storage.alive(owner));
+    const { top, owner, since: begun, torn, damage } = await steadily(storage, findHead);
+    // Where making a file and writing it are two steps, another may be between them.
+    const coming = torn && top !== before;
+    before = top;
+    const free = steal || (!coming && (owner === "" || !(await storage.alive(owner))));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
     slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, since, generations: [] }));
@@ -46,7 +50,7 @@ export async function claim(
       if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch, since), damage };
       locked(storage, free ? "another that came first" : owner, free ? undefined : begun);
     } catch (error) {
-      if (!isError(error, "E_LOCKED") || waited >= waitMs) throw error;
+      if (!isError(error, "E_LOCKED") || (waited >= waitMs && !coming)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

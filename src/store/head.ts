@@ -53,6 +53,8 @@ export interface Found {
   readonly top: number;
   readonly owner: string;
   readonly since: string | undefined;
+  /** Whether the head of that epoch says nothing: it may be about to be written. */
+  readonly torn: boolean;
   readonly files: readonly string[];
   /** What is wrong but could be done without. */
   readonly damage: readonly string[];
@@ -124,6 +126,7 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
   const damage: string[] = [];
   let owner: string | undefined;
   let since: string | undefined;
+  let torn = false;
   for (const epoch of epochs) {
     const file = headName(epoch);
     const bytes = await storage.read(file, 0, 2 * slotBytes);
@@ -134,16 +137,16 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
       else damage.push(`${file}: the slot at byte ${at} is damaged or was cut off`);
     }
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
-    if (owner === undefined) [owner, since] = [newest?.owner ?? "", newest?.since];
+    if (owner === undefined) [owner, since, torn] = [newest?.owner ?? "", newest?.since, newest === undefined];
     if (newest === undefined || newest.generations.length === 0) continue;
     const missing = segmentsOf(newest).find((name) => !files.includes(name));
     if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${file} speaks of`, "no such file");
-    return { head: newest, top: epochs[0] as number, owner, since, files, damage };
+    return { head: newest, top: epochs[0] as number, owner, since, torn, files, damage };
   }
   const left = files.find(isSegment);
   if (left !== undefined)
     corrupt(storage, headName(epochs[0] ?? 1), 0, `a head that tells what ${left} is`, epochs.length === 0 ? "no head" : "damaged slots");
-  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, files, damage };
+  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, torn, files, damage };
 }
 
 /**
