@@ -47,8 +47,8 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
   }
   if (record[0] === HANDED) {
     const from = senderOf(record);
-    const operation = decodeOperation(record.subarray(ENVELOPE), config, where);
-    return from !== undefined && operation.kind === "observe" ? { ...operation, from } : refuse("a batch that was handed over");
+    if (from === undefined || record[ENVELOPE] !== BATCH) return refuse("a batch that was handed over");
+    return { ...decodeOperation(record.subarray(ENVELOPE), config, where), from } as Operation;
   }
   if (record[0] !== BATCH || record.length < HEADER) return refuse("a batch");
   // A copy begins where all columns are aligned.
@@ -82,9 +82,8 @@ function envelopeOf({ follower, sequence }: Sender): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** Returns who handed over the batch that a record holds; undefined where it was the writer's own. */
-export function senderOf(record: Uint8Array): Sender | undefined {
-  if (record[0] !== HANDED || record.length < ENVELOPE) return undefined;
+function senderOf(record: Uint8Array): Sender | undefined {
+  if (record.length < ENVELOPE) return undefined;
   const view = new DataView(record.buffer, record.byteOffset);
   const [follower, sequence] = [view.getFloat64(8, true), view.getFloat64(16, true)];
   return Number.isSafeInteger(follower) && Number.isSafeInteger(sequence) ? { follower, sequence } : undefined;

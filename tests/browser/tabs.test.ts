@@ -66,10 +66,14 @@ afterAll(async () => {
 describe.each(["opfs", "indexeddb"])("tabs with a learner in %s", (place) => {
   let context: BrowserContext;
   const did: number[] = [];
+  /** Those that still run. */
+  const tabs: Page[] = [];
+  const remove = (page: Page): void => void (tabs.includes(page) && tabs.splice(tabs.indexOf(page), 1));
   const failures: string[] = [];
   beforeEach(async () => {
     context = await browser.newContext();
     did.length = 0;
+    tabs.length = 0;
     failures.length = 0;
     await context.route("**/tab.html", (route) =>
       route.fulfill({ contentType: "text/html", body: '<!doctype html><script type="module" src="/tab.js"></script>' }),
@@ -80,17 +84,18 @@ describe.each(["opfs", "indexeddb"])("tabs with a learner in %s", (place) => {
   });
   afterEach(() => context.close());
 
-  async function open(tab: number): Promise<Page> {
+  async function open(tab: number): Promise<void> {
     const page = await context.newPage();
     page.on("pageerror", (error) => void failures.push(error.message));
     await page.goto(new URL(`tab.html#${place},${tab}`, site.url).href);
     await page.waitForFunction("globalThis.ready === true");
-    return page;
+    // Tabs of one process go together.
+    page.on("crash", () => remove(page));
+    tabs.push(page);
   }
 
   it("have each batch learned once, in the one order that the store has, whoever leads", async () => {
-    const tabs: Page[] = [];
-    for (let tab = 0; tab < TABS; tab++) tabs.push(await open(tab));
+    for (let tab = 0; tab < TABS; tab++) await open(tab);
     const leader = async (): Promise<Page> => {
       for (;;) for (const page of tabs) if ((await page.title()) === "leads") return page;
     };
@@ -106,7 +111,6 @@ describe.each(["opfs", "indexeddb"])("tabs with a learner in %s", (place) => {
       const settled = await Promise.allSettled(hashes);
       return settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     };
-    const remove = (page: Page): void => void tabs.splice(tabs.indexOf(page), 1);
 
     await round(1, async (page) => {
       remove(page);
@@ -116,7 +120,6 @@ describe.each(["opfs", "indexeddb"])("tabs with a learner in %s", (place) => {
       const gone = new Promise((resolve) => page.once("crash", resolve));
       page.goto("chrome://crash").catch(() => undefined);
       await gone;
-      remove(page);
     });
     const stale = await leader();
     const lifecycle = await context.newCDPSession(stale);
