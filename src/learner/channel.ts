@@ -28,7 +28,7 @@ export interface Channel {
   close(): void;
 }
 
-/** Returns the channel of the store called `id`. It keeps no program from ending. @throws E_UNSUPPORTED where the host has none */
+/** Returns the channel of the store called `id`. Until it is closed, Deno does not end; Node and Bun do. @throws E_UNSUPPORTED where the host has none */
 export function openChannel(call: string, id: string, hear: (message: Message) => void): Channel {
   if (globalThis.BroadcastChannel === undefined)
     fail("E_UNSUPPORTED", `${call}: this host cannot send batches; expected BroadcastChannel, got nothing`, {
