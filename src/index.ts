@@ -3,11 +3,15 @@ export type { CompiledFunction, CompileOptions, Signature } from "./backend/func
 export type { Measured } from "./backend/measure.ts";
 export { openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
+export type { Prediction, PredictOptions } from "./learner/answers.ts";
+export type { HandedStep } from "./learner/channel.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerPlan } from "./learner/engine.ts";
+export type { EvaluateOptions, Evaluation } from "./learner/evaluate.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
+export { Follower } from "./learner/follow.ts";
 export type { ForgetOptions, ForgetRows, Forgotten, RowsWhere } from "./learner/forget.ts";
-export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
+export { Learner } from "./learner/learner.ts";
 export type { LearnerMemory } from "./learner/remember.ts";
 export type { LearnerMemoryStats } from "./learner/stats.ts";
 export type { GroupStats, MemoryStats } from "./memory/census.ts";

@@ -13,6 +13,9 @@ import { Work } from "./work.ts";
 
 type Tell = (event: RecoveredEvent) => void;
 
+/** How a learner's store is opened, where what the learner is comes from the store. */
+export type ClaimOptions = Pick<LearnerOptions, "waitMs" | "steal">;
+
 /** Returns a new learner's work, recorded in its store from the first step on. @throws E_STATE where the store holds a learner */
 export async function beginDurable(runtime: Runtime, tell: Tell, options: LearnerOptions): Promise<Work> {
   const config = await resolveConfig(options);
@@ -21,7 +24,7 @@ export async function beginDurable(runtime: Runtime, tell: Tell, options: Learne
     fail("E_CONFIG", 'Learner: option "durability" needs a place to record changes; expected option "store", got nothing', {
       hint: "Pass store: stores.auto(name).",
     });
-  const durable = await Durable.open(store, durability, history);
+  const durable = await Durable.open(store, durability, history, claimOf(options));
   return orClose(durable, async () => {
     if ((await durable.snapshotBytes()) !== undefined)
       fail("E_STATE", `Learner.create: ${store.name} holds a learner; expected an empty store, got a saved state`, {
@@ -34,8 +37,8 @@ export async function beginDurable(runtime: Runtime, tell: Tell, options: Learne
 }
 
 /** Returns the work of the learner that a store holds. @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH E_LOCKED; E_STATE when it holds none */
-export async function reopen(runtime: Runtime, tell: Tell, store: Store, options: LearnerOptions | undefined): Promise<Work> {
-  const given = options === undefined ? undefined : await resolveConfig(options);
+export async function reopen(runtime: Runtime, tell: Tell, store: Store, options: LearnerOptions | ClaimOptions = {}): Promise<Work> {
+  const given = await givenConfig(options);
   const read = async (bytes: Uint8Array | undefined) => {
     if (bytes === undefined)
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
@@ -47,8 +50,8 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
   const found = await read(await store.read());
   // A checkpoint may have come to a store of one file, where it is saved as any is.
   const durability = given?.durability ?? (store.open === undefined ? undefined : found.saved.durability);
-  const history = options?.history ?? found.saved.history ?? DEFAULT_HISTORY;
-  const durable = durability === undefined ? undefined : await Durable.open(store, durability, history);
+  const history = (options as LearnerOptions | undefined)?.history ?? found.saved.history ?? DEFAULT_HISTORY;
+  const durable = durability === undefined ? undefined : await Durable.open(store, durability, history, claimOf(options));
   return orClose(durable, async () => {
     // The store is ours from here on, and may hold more than it did.
     const { checkpoint, saved } = durable === undefined ? found : await read(await durable.snapshotBytes());
@@ -74,6 +77,16 @@ function asItWas(wanted: Config, saved: SavedConfig, durable: Durable): Config {
     if (durable.recorded || !isError(error, "E_UNSUPPORTED")) throw error;
     return wanted;
   }
+}
+
+/** Returns what options say a learner is, where they say more than how to open it. @throws E_CONFIG E_SHAPE */
+export async function givenConfig(options: LearnerOptions | ClaimOptions): Promise<Config | undefined> {
+  const says = Object.keys(options).some((key) => key !== "waitMs" && key !== "steal");
+  return says ? resolveConfig(options as LearnerOptions) : undefined;
+}
+
+function claimOf({ waitMs, steal }: ClaimOptions): ClaimOptions {
+  return { ...(waitMs !== undefined && { waitMs }), ...(steal !== undefined && { steal }) };
 }
 
 /** Lets go of the store where nothing can be opened. */

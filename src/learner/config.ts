@@ -64,6 +64,10 @@ export interface LearnerOptions {
    * true })` can go. The last snapshot but one is kept whatever its size, for `repair`. Default: 64 MiB.
    */
   readonly history?: number;
+  /** For how long to wait, with a durability, until another who writes to the store lets go of it, in milliseconds. Default 0. */
+  readonly waitMs?: number;
+  /** Whether to take the store, with a durability, from another who still writes to it: its next change fails with E_LOCKED. Default false. */
+  readonly steal?: boolean;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -118,6 +122,8 @@ const KEYS = [
   "store",
   "durability",
   "history",
+  "waitMs",
+  "steal",
   "update",
 ];
 

@@ -3,11 +3,13 @@
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
 import { fail, isError } from "../errors.ts";
+import type { ClaimOptions } from "../store/claim.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config, Durability } from "./config.ts";
 import type { Engine } from "./engine.ts";
+import { Handed } from "./handed.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";
@@ -41,6 +43,8 @@ export class Durable {
   readonly #history: number;
   /** Whether a change was recorded that could not be done. */
   #undone = false;
+  /** What followers handed over. */
+  handed: Handed = new Handed();
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
   #snapshotMs = 0;
@@ -58,12 +62,17 @@ export class Durable {
   }
 
   /** @throws E_CONFIG where the store has no log; E_LOCKED while another writes; E_CORRUPT E_VERSION */
-  static async open(store: Store, durability: Durability, history: number): Promise<Durable> {
+  static async open(store: Store, durability: Durability, history: number, claim: ClaimOptions = {}): Promise<Durable> {
     if (store.open === undefined)
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability }), durability, history);
+    return new Durable(await openLog(await store.open("write"), { durability, ...claim }), durability, history);
+  }
+
+  /** What the store is called by everywhere. */
+  get id(): string {
+    return this.#log.id;
   }
 
   get info(): StorageInfo {
@@ -77,7 +86,9 @@ export class Durable {
 
   /** Returns the bytes of a snapshot, by default the last; undefined before the first. */
   async snapshotBytes(generation?: number): Promise<Uint8Array | undefined> {
-    return (await this.#log.parts(generation)).get(PART);
+    const parts = await this.#log.parts(generation);
+    if (generation === undefined) this.handed = Handed.of(parts, this.#log.name);
+    return parts.get(PART);
   }
 
   /** Snapshots that there are, oldest first, by the numbers of their generations. */
@@ -99,7 +110,9 @@ export class Durable {
   async *operations(config: () => Config): AsyncGenerator<Operation> {
     for await (const record of this.records()) {
       this.#bytes += record.length;
-      yield decodeOperation(record, config(), this.#log.name);
+      const operation = decodeOperation(record, config(), this.#log.name);
+      this.handed.note(operation);
+      yield operation;
     }
     if ((this.#log.generations.at(-1)?.segments ?? 0) > MOST_SEGMENTS) this.#bytes = Number.POSITIVE_INFINITY;
   }
@@ -115,6 +128,7 @@ export class Durable {
     const parts = encodeOperation(operation);
     this.#bytes += parts.reduce((sum, { length }) => sum + length, 0);
     await this.#log.append(...parts);
+    this.handed.note(operation);
   }
 
   /** Records a change that is done already; where that fails, the next call says so. */
@@ -144,7 +158,7 @@ export class Durable {
     const began = performance.now();
     await this.#recording;
     const bytes = await encodeState(engine);
-    const parts = new Map([[PART, bytes]]);
+    const parts = new Map([[PART, bytes], ...this.handed.parts()]);
     const from = follows && !this.#undone ? this.#oldest() : undefined;
     try {
       await this.#log.snapshot(parts, from);
@@ -210,7 +224,10 @@ export class Durable {
   async close(): Promise<void> {
     this.#unwatch();
     await this.#recording;
-    await this.#log.close();
+    await this.#log.close().catch((error: unknown) => {
+      // All that was acknowledged is another's by now.
+      if (!isError(error, "E_LOCKED")) throw error;
+    });
   }
 }
 

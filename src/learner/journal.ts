@@ -1,6 +1,7 @@
 /**
  * Changes of a learner as records of a log. A batch is u8 1 · u8 flags (1: ids, 2: weights) · u16 0 · u32 rows · f64 task, little-endian, then ids
- * (f64), targets (u32 or f32), weights (f32) and rows (f32 or u8) as the host has them; any other change is u8 2 and JSON.
+ * (f64), targets (u32 or f32), weights (f32) and rows (f32 or u8) as the host has them; any other change is u8 2 and JSON. A batch that a
+ * follower handed over is u8 3 · u8 0 × 7 · f64 follower · f64 sequence, and then a batch.
  */
 import { joined } from "../bytes.ts";
 import { fail } from "../errors.ts";
@@ -8,17 +9,21 @@ import { sizeOf } from "../program/shape.ts";
 import { type CheckedBatch, checkBatch } from "./batch.ts";
 import { bytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation, Sender } from "./operation.ts";
 
 const BATCH = 1;
 const OTHER = 2;
+const HANDED = 3;
 const HEADER = 16;
+const ENVELOPE = 24;
 const IDS = 1;
 const WEIGHTS = 2;
 
 /** Returns the parts of a record, views of what is given where they can be. */
 export function encodeOperation(operation: Operation): Uint8Array[] {
   if (operation.kind !== "observe") return [Uint8Array.of(OTHER), new TextEncoder().encode(JSON.stringify(operation))];
+  const { from, ...plain } = operation;
+  if (from !== undefined) return [envelopeOf(from), ...encodeOperation(plain)];
   const { count, task, id, targets, weight, x } = operation.batch;
   const header = new DataView(new ArrayBuffer(HEADER));
   header.setUint8(0, BATCH);
@@ -41,7 +46,12 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
       return refuse("JSON");
     }
   }
-  if (!isBatch(record)) return refuse("a batch");
+  if (record[0] === HANDED) {
+    const from = senderOf(record);
+    if (from === undefined || record[ENVELOPE] !== BATCH) return refuse("a batch that was handed over");
+    return { ...decodeOperation(record.subarray(ENVELOPE), config, where), from } as Operation;
+  }
+  if (record[0] !== BATCH || record.length < HEADER) return refuse("a batch");
   const columns = columnsOf(record, config);
   const { count, task, end } = columns;
   if (record.length !== end) return refuse(`${end} bytes for ${count} rows`);
@@ -63,7 +73,8 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
 
 /** Tells whether a record is a batch. */
 export function isBatch(record: Uint8Array): boolean {
-  return record[0] === BATCH && record.length >= HEADER;
+  const [kind, least] = record[0] === HANDED ? [record[ENVELOPE], ENVELOPE + HEADER] : [record[0], HEADER];
+  return kind === BATCH && record.length >= least;
 }
 
 /** What names a row of a recorded batch; NaN for what it has not. */
@@ -76,6 +87,11 @@ export interface RecordedRow {
 /** Returns a record without the rows that `leaves` names: the same where it names none, undefined where no row is left. */
 export function withoutRows(record: Uint8Array, config: Config, leaves: (row: RecordedRow) => boolean): Uint8Array | undefined {
   if (!isBatch(record)) return record;
+  if (record[0] === HANDED) {
+    const batch = record.subarray(ENVELOPE);
+    const left = withoutRows(batch, config, leaves);
+    return left === batch ? record : left && joined([record.subarray(0, ENVELOPE), left]);
+  }
   const { count, task, id, targets, weight, x, end } = columnsOf(record, config);
   if (record.length !== end) return record;
   const view = new DataView(record.buffer, record.byteOffset, record.length);
@@ -128,6 +144,21 @@ function columnsOf(record: Uint8Array, config: Config): RecordColumns {
   const weight = column((flags & WEIGHTS) > 0 ? 4 : 0);
   const x = column(sizeOf(config.input.shape) * (config.input.dtype === "u8" ? 1 : 4));
   return { count, task: header.getFloat64(8, true), id, targets, weight, x, end };
+}
+
+function envelopeOf({ follower, sequence }: Sender): Uint8Array {
+  const view = new DataView(new ArrayBuffer(ENVELOPE));
+  view.setUint8(0, HANDED);
+  view.setFloat64(8, follower, true);
+  view.setFloat64(16, sequence, true);
+  return new Uint8Array(view.buffer);
+}
+
+function senderOf(record: Uint8Array): Sender | undefined {
+  if (record.length < ENVELOPE) return undefined;
+  const view = new DataView(record.buffer, record.byteOffset);
+  const [follower, sequence] = [view.getFloat64(8, true), view.getFloat64(16, true)];
+  return Number.isSafeInteger(follower) && Number.isSafeInteger(sequence) ? { follower, sequence } : undefined;
 }
 
 /** Holds JSON to what a change can be; whether it suits the learner shows when it is done. */

@@ -4,9 +4,15 @@ import type { CheckedBatch } from "./batch.ts";
 import type { Engine, StepOutputs } from "./engine.ts";
 import { checkChange, setSetting } from "./settings.ts";
 
+/** Which batch of which follower this is: a random number of 53 bits, and one that grows with each batch it hands over. */
+export interface Sender {
+  readonly follower: number;
+  readonly sequence: number;
+}
+
 /** A change, its arguments checked. */
 export type Operation =
-  | { readonly kind: "observe"; readonly batch: CheckedBatch }
+  | { readonly kind: "observe"; readonly batch: CheckedBatch; readonly from?: Sender }
   | { readonly kind: "mark"; readonly name: string }
   | { readonly kind: "set"; readonly name: string; readonly value: number | undefined }
   | { readonly kind: "control"; readonly observation: unknown }

@@ -1,13 +1,22 @@
 /** Why a step was skipped. */
+import type { Machine } from "../backend/machine.ts";
 import type { CheckedBatch } from "./batch.ts";
-import type { Engine } from "./engine.ts";
 import type { SkippedStep } from "./events.ts";
+import type { StateLayout } from "./layout.ts";
 
 /** From here on a number's square is not finite. */
 const HUGE = 2 ** 63;
 
+/** An engine, as far as it is asked. */
+interface Asked {
+  readonly counters: { readonly step: number };
+  readonly layout: StateLayout;
+  readonly machine: Machine;
+  infer(x: CheckedBatch["x"], targets: CheckedBatch["targets"]): Promise<{ readonly rowLoss: Float32Array }>;
+}
+
 /** Returns what was not finite in a step that changed nothing, and on which rows; `state`: whether it is what a layer would keep. */
-export async function explain(engine: Engine, batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
+export async function explain(engine: Asked, batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
   const { flat } = engine.layout;
   const params = await engine.machine.read("state", flat.placement.byteOffset, flat.byteLength);
   const isSound = (value: number): boolean => Math.abs(value) < HUGE;

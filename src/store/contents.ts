@@ -57,11 +57,15 @@ export async function readParts(storage: Storage, store: string, { snapshot }: G
   return parts;
 }
 
-/** Yields the records of extents, which are views that the caller may keep. @throws E_CORRUPT where the first that is damaged begins */
-export async function* readRecords(storage: Storage, store: string, journal: readonly Extent[]): AsyncGenerator<Uint8Array> {
-  for (const extent of journal) {
-    let first = true;
-    for await (const { kind, payload, length } of framesOf(storage, extent)) {
+/**
+ * Yields the records of extents, which are views that the caller may keep; of the first, those behind `from`.
+ * @throws E_CORRUPT where the first that is damaged begins
+ */
+export async function* readRecords(storage: Storage, store: string, journal: readonly Extent[], from?: Extent): AsyncGenerator<Uint8Array> {
+  for (const [index, extent] of journal.entries()) {
+    const behind = index === 0 ? from : undefined;
+    let first = behind === undefined;
+    for await (const { kind, payload, length } of framesOf(storage, extent, behind)) {
       if (first) titleOf(storage, store, extent.file, kind, payload);
       else if (kind !== kinds.record) corrupt(storage, extent.file, length, "a record", `kind ${kind}`);
       else yield payload;

@@ -50,11 +50,15 @@ export function encodeFrames(extent: Extent, kind: number, payloads: readonly Ui
 }
 
 /**
- * Yields the frames of a whole extent.
+ * Yields the frames of an extent, all or those behind `from`.
  * @throws E_CORRUPT naming file and offset where they are not those that were written
  */
-export async function* framesOf(storage: Storage, extent: Extent): AsyncGenerator<Frame> {
-  let end: Extent = { file: extent.file, length: 0, crc: 0 };
+export async function* framesOf(
+  storage: Storage,
+  extent: Extent,
+  from: Extent = { file: extent.file, length: 0, crc: 0 },
+): AsyncGenerator<Frame> {
+  let end = from;
   for await (const frame of framesBehind(storage, end, extent.length)) {
     end = frame;
     yield frame;

@@ -36,6 +36,8 @@ export interface Head {
   readonly sequence: number;
   /** Who writes; empty once closed. */
   readonly owner: string;
+  /** When the owner came, for people to read. */
+  readonly since?: string;
   /** Oldest first; the last is the present one. Empty in a claim: a head whose owner has yet to read the one before. */
   readonly generations: readonly Generation[];
 }
@@ -47,9 +49,12 @@ export const fresh: readonly Generation[] = [{ id: 0, snapshot: null, journal: [
 export interface Found {
   /** Undefined where nothing was ever stored. */
   readonly head: Head | undefined;
-  /** The highest epoch that anyone claimed, 0 if nobody did, and who did. */
+  /** The highest epoch that anyone claimed, 0 if nobody did, who did, and when. */
   readonly top: number;
   readonly owner: string;
+  readonly since: string | undefined;
+  /** Whether the head of that epoch says nothing: it may be about to be written. */
+  readonly torn: boolean;
   readonly files: readonly string[];
   /** What is wrong but could be done without. */
   readonly damage: readonly string[];
@@ -135,6 +140,8 @@ export async function findWhole(storage: Storage, below: number = Number.POSITIV
   epochs.sort((a, b) => b - a);
   const damage: string[] = [];
   let owner: string | undefined;
+  let since: string | undefined;
+  let torn = false;
   for (const epoch of epochs) {
     const file = headName(epoch);
     const bytes = await storage.read(file, 0, 2 * slotBytes);
@@ -145,11 +152,26 @@ export async function findWhole(storage: Storage, below: number = Number.POSITIV
       else damage.push(`${file}: the slot at byte ${at} is damaged or was cut off`);
     }
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
-    owner ??= newest?.owner ?? "";
+    if (owner === undefined) [owner, since, torn] = [newest?.owner ?? "", newest?.since, newest === undefined];
     if (newest === undefined || newest.generations.length === 0) continue;
-    return { head: newest, top: epochs[0] as number, owner, files, damage };
+    return { head: newest, top: epochs[0] as number, owner, since, torn, files, damage };
   }
-  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", files, damage };
+  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, torn, files, damage };
+}
+
+/**
+ * Returns what `find` does while others may write: a head may speak of segments made after the list of files was, or be gone before it is read;
+ * then there are other files than before.
+ */
+export async function steadily(storage: Storage, find: Find): Promise<Found> {
+  for (;;) {
+    const before = (await storage.list()).join();
+    try {
+      return await find(storage);
+    } catch (error) {
+      if ((await storage.list()).join() === before) throw error;
+    }
+  }
 }
 
 /** Holds what a checksum lets through to what can be meant: names lead to segments alone, and numbers are counts. */

@@ -43,7 +43,7 @@ export class Ledger {
       try {
         return await run();
       } catch (error) {
-        throw await this.#explained(error);
+        throw await this.explained(error);
       }
     });
     this.#turns = turn.catch(() => undefined);
@@ -51,7 +51,7 @@ export class Ledger {
   }
 
   /** What fails may do so for want of what another owner has removed. */
-  async #explained(error: unknown): Promise<unknown> {
+  async explained(error: unknown): Promise<unknown> {
     const reason = await checkFence(this.storage, this.head.epoch).then(
       () => error,
       (fence: unknown) => fence,
@@ -100,7 +100,7 @@ export class Ledger {
       await checkFence(this.storage, this.head.epoch);
     } catch (error) {
       this.#pending = undefined;
-      pending.done(await this.#explained(error));
+      pending.done(await this.explained(error));
       return;
     }
     this.#pending = undefined;

@@ -41,6 +41,8 @@ export interface Compaction {
 /** A log as it was when it was opened, or last refreshed. */
 export interface LogReader {
   readonly name: string;
+  /** 64 random bits of the store, the same whatever path or handle it is opened by; empty before anyone wrote. */
+  readonly id: string;
   readonly place: Place;
   /** Whether only the user removes the store; false where the browser may, to make room. */
   readonly persistent: boolean;
@@ -59,8 +61,18 @@ export interface LogReader {
 
 /** A log that others write. */
 export interface FollowingLog extends LogReader {
+  /** The end of the present generation, as it is known. */
+  readonly mark: Mark;
   /** Looks again, and tells whether more was committed. */
   refresh(): Promise<boolean>;
+  /** Yields the records from an earlier mark to the present one; undefined where these do not follow it, since a snapshot or an edit came between. */
+  since(mark: Mark): AsyncIterable<Uint8Array> | undefined;
+}
+
+/** How far a reader has come. */
+export interface Mark {
+  readonly store: string;
+  readonly generation: Generation;
 }
 
 /** Counts of what was written, and how long it took. */

@@ -1,8 +1,9 @@
-import { joined } from "../bytes.ts";
 import { fail, PalimpsestError } from "../errors.ts";
+import { checkFence } from "./claim.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
+import { Gatherer, type Grouping } from "./gather.ts";
 import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
 import { type Compaction, type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
@@ -10,23 +11,8 @@ import { Meter } from "./meter.ts";
 import { failureOf, macrotask, unreferenced } from "./pause.ts";
 import type { Place, Storage } from "./storage.ts";
 
-/** When records are committed. */
-interface Grouping {
-  readonly strict: boolean;
-  readonly groupMs: number;
-  readonly groupBytes: number;
-}
-
 /** For how much longer than `groupMs` records may wait for the device before further ones wait with them. */
 const PATIENCE_MS = 1000;
-/** Records that are written together. */
-interface Batch {
-  readonly records: Uint8Array[];
-  bytes: number;
-  /** Ends the wait for more of them. */
-  hurry: () => void;
-  readonly done: Promise<void>;
-}
 
 /**
  * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: a failed flush may have
@@ -46,7 +32,7 @@ export class Writer implements Log {
   #segment: Extent | undefined;
   /** Records since the last commit: acknowledged, or about to be. */
   #open: Uint8Array[] = [];
-  #batch: Batch | undefined;
+  readonly #gatherer: Gatherer;
   /** Their bytes, and the time of the first, where they wait for others. */
   #bytes = 0;
   #since = 0;
@@ -65,6 +51,15 @@ export class Writer implements Log {
     this.damage = damage;
     this.#ledger = new Ledger(storage, head);
     this.#grouping = grouping;
+    this.#gatherer = new Gatherer(
+      grouping,
+      (run) => this.#ledger.turn(run, true),
+      (records) => this.#store(records),
+    );
+  }
+
+  get id(): string {
+    return this.#ledger.head.store;
   }
 
   get generations(): readonly GenerationInfo[] {
@@ -77,7 +72,11 @@ export class Writer implements Log {
 
   async *records(id?: number): AsyncGenerator<Uint8Array> {
     if (this.#ledger.over !== undefined) throw this.#ledger.over;
-    yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    try {
+      yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    } catch (error) {
+      throw await this.#ledger.explained(error);
+    }
   }
 
   stats(): LogStats {
@@ -85,17 +84,11 @@ export class Writer implements Log {
   }
 
   append(...parts: readonly Uint8Array[]): Promise<void> {
-    const record = parts.length === 1 ? (parts[0] as Uint8Array).slice() : joined(parts);
-    this.#batch ??= this.#newBatch();
-    const batch = this.#batch;
-    batch.records.push(record);
-    batch.bytes += record.length;
-    if (batch.bytes >= this.#grouping.groupBytes) batch.hurry();
-    return batch.done;
+    return this.#gatherer.add(parts);
   }
 
   async commit(): Promise<void> {
-    this.#closeBatch();
+    this.#gatherer.end();
     await this.#ledger.turn(async () => undefined, true);
     // One that is under way began before these records came.
     await failureOf(this.#committing);
@@ -182,7 +175,7 @@ export class Writer implements Log {
     if (this.#busy !== undefined)
       fail("E_STATE", `${this.name}: ${what} while there is a ${this.#busy} under way; expected one at a time, got two`);
     this.#busy = what;
-    this.#closeBatch();
+    this.#gatherer.end();
     try {
       await run();
     } finally {
@@ -191,7 +184,7 @@ export class Writer implements Log {
   }
 
   async #end(run: () => Promise<void>): Promise<void> {
-    this.#closeBatch();
+    this.#gatherer.end();
     clearTimeout(this.#timer);
     try {
       await this.#ledger.turn(run);
@@ -201,29 +194,9 @@ export class Writer implements Log {
     }
   }
 
-  #newBatch(): Batch {
-    const records: Uint8Array[] = [];
-    const { strict, groupMs } = this.#grouping;
-    let hurry = (): void => undefined;
-    const full = new Promise<void>((resolve) => {
-      hurry = resolve;
-    });
-    const done = this.#ledger.turn(async () => {
-      if (strict && groupMs > 0) await Promise.race([full, new Promise((resolve) => setTimeout(resolve, groupMs))]);
-      if (this.#batch?.records === records) this.#batch = undefined;
-      await this.#store(records);
-    }, true);
-    return { records, bytes: 0, hurry, done };
-  }
-
   /** Resolves once no flush is under way, before files are removed or closed. */
   async #settled(): Promise<void> {
     await failureOf(this.#flushing);
-  }
-
-  #closeBatch(): void {
-    this.#batch?.hurry();
-    this.#batch = undefined;
   }
 
   async #store(records: readonly Uint8Array[]): Promise<void> {
@@ -234,12 +207,26 @@ export class Writer implements Log {
       if (this.#segment !== undefined) await this.#extend(this.#segment, records);
       // A segment is of use from when a head speaks of it.
       if (!waits) await this.#commit();
-      else await this.#commitSoon(first, sizeOf(records));
+      else {
+        await this.#checkOwner();
+        await this.#commitSoon(first, sizeOf(records));
+      }
     } catch (error) {
       this.#open.length -= records.length;
       throw error;
     }
     this.#meter.wrote(records);
+  }
+
+  /** Whoever claims the store takes over what it finds: what was written before has been found, where nobody has claimed it yet. */
+  async #checkOwner(): Promise<void> {
+    try {
+      await checkFence(this.#ledger.storage, this.epoch);
+    } catch (error) {
+      // What is there but not acknowledged is not to be committed with what is.
+      this.#segment = undefined;
+      throw error;
+    }
   }
 
   async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<void> {

@@ -14,14 +14,17 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = `${root}build/torture.mjs`;
 const deno = `${root}tests/runtimes/node_modules/@deno/linux-x64-glibc/deno`;
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
+const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn"].map((name) => `export * from "./${name}.ts";`).join("\n");
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "tabs"].map((name) => `export * from "./${name}.ts";`).join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
 await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners } = await import(outfile);
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners, tortureOwners } = await import(
+  outfile
+);
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
@@ -33,6 +36,9 @@ const learners = (runtime) => async (/** @type {number} */ count) => {
   return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };
 };
 
+const runtimes = [[process.execPath], ...(existsSync(deno) ? [[deno, "run", "--no-config", "-A"]] : [])];
+const owners = (/** @type {number} */ count) => tortureOwners({ runtimes, handovers: count, seed, entry: tab });
+
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
   crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
@@ -41,6 +47,7 @@ const tortures = {
   forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
+  owners: [50, 1000, owners],
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
