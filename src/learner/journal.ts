@@ -44,6 +44,7 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
   // A copy begins where all columns are aligned.
   const { buffer } = record.slice();
   const header = new DataView(buffer);
+  if (header.getUint8(1) > (IDS | WEIGHTS) || header.getUint16(2) !== 0) return refuse("flags that are known");
   const [flags, count, task] = [header.getUint8(1), header.getUint32(4, true), header.getFloat64(8, true)];
   const [ids, weights] = [(flags & IDS) > 0 ? count : 0, (flags & WEIGHTS) > 0 ? count : 0];
   const targets = count * config.targets;
