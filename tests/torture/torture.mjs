@@ -19,8 +19,9 @@ const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "files", "forged", "soak"]
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "files", "forged", "soak", "broken"]
   .map((name) => `export * from "./${name}.ts";`)
+  .concat('export { openRuntime } from "../../src/index.ts";')
   .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
 await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
@@ -35,6 +36,8 @@ const {
   tortureForged,
   soakSteps,
   soakSessions,
+  tortureBroken,
+  openRuntime,
 } = await import(outfile);
 
 /** @param {readonly string[]} runtime */
@@ -62,6 +65,7 @@ const tortures = {
   forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
   files: [200_000, 10_000_000, (count) => tortureFiles(count, seed)],
   forged: [150, 20_000, (count) => tortureForged(count, seed)],
+  broken: [500, 10_000, async (count) => tortureBroken(await openRuntime({ backend: "wasm" }), count, seed)],
   soak: [100_000, 10_000_000, soaked((count) => soakSteps(count, seed))],
   sessions: [1000, 10_000, soaked((count) => soakSessions(count))],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
