@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -8,8 +9,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const deno = join(root, "tests/runtimes/node_modules/@deno/linux-x64-glibc/deno");
 const runtimes: Readonly<Record<string, readonly string[]>> = {
   Node: [process.execPath],
-  // Whether an owner still runs is told by signals and /proc, which Deno keeps to those who may do all.
-  Deno: [deno, "run", "--no-config", "--allow-all"],
+  // No network, no processes, no environment: whether an owner still runs is told by a lock.
+  Deno: [deno, "run", "--no-config", "--no-prompt", "--allow-read", `--allow-write=${tmpdir()}`],
 };
 
 describe.each(Object.keys(runtimes))("a program in %s that is killed again and again", (name) => {
