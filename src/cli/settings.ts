@@ -49,7 +49,7 @@ export const learnOptions: Options<LearnSettings> = {
   hidden: numbers(count, [512], "units of each hidden layer"),
   dropout: number({ min: 0, max: 1, open: "max" }, 0.5, "share of hidden units dropped in a step"),
   optimizer: choice(["sgd", "adamw"], "sgd", "update rule"),
-  learningRate: number({ min: 0, open: "min" }, undefined, "highest learning rate (default: 0.1 for sgd, 0.001 for adamw)"),
+  learningRate: number({ min: 0, max: 1e6, open: "min" }, undefined, "highest learning rate (default: 0.1 for sgd, 0.001 for adamw)"),
   schedule: choice(["constant", "cosine", "rewarm", "infinite"], "constant", "learning rate over time"),
   momentum: number({ min: 0, max: 1, open: "max" }, undefined, "momentum of sgd (default: 0)"),
   weightDecay: number({ min: 0 }, undefined, "weight decay (default: 0 for sgd, 0.01 for adamw)"),

@@ -5,6 +5,7 @@ import type { Durable } from "./durable.ts";
 import { checkWhere, type ForgetOptions, type Forgotten, type RowsWhere } from "./forget.ts";
 import { decodeOperation, isBatch, type RecordedRow, withoutRows } from "./journal.ts";
 import { configThen, type SavedConfig } from "./saved.ts";
+import { HUGE } from "./skipped.ts";
 import { decodeState, restoreState } from "./snapshot.ts";
 import type { Work } from "./work.ts";
 
@@ -68,7 +69,7 @@ function tooOld(step: number, rows: readonly (number | string)[]): never {
   });
 }
 
-/** Goes back to the last snapshot that as many batches came after; tells whether there is one. */
+/** Goes back to the last snapshot of sound weights that as many batches came after; tells whether there is one. */
 export async function rollBack(work: Work, batches: number): Promise<boolean> {
   const { durable } = work;
   if (durable === undefined) return false;
@@ -76,11 +77,19 @@ export async function rollBack(work: Work, batches: number): Promise<boolean> {
   let left = batches;
   for (const generation of [...durable.snapshots].reverse()) {
     for await (const record of durable.records(generation)) if (isBatch(record)) left -= 1;
-    if (left > 0) continue;
+    if (left > 0 || !(await isSound(durable, generation))) continue;
     await goBack(work, durable, generation, () => undefined);
     return true;
   }
   return false;
+}
+
+/** Tells whether a step can be done with the weights of a snapshot: a number whose square is not finite makes none. */
+async function isSound(durable: Durable, generation: number): Promise<boolean> {
+  const { tensors } = await decodeCheckpoint((await durable.snapshotBytes(generation)) as Uint8Array, durable.name);
+  return [...tensors].every(
+    ([name, { data }]) => !name.startsWith("params/") || new Float32Array(data.slice().buffer).every((value) => Math.abs(value) < HUGE),
+  );
 }
 
 /** Goes back to a snapshot and does again what `edit` leaves of the records since; until that is done, all stays as it was. */

@@ -5,7 +5,7 @@ import type { SkippedStep } from "./events.ts";
 import type { StateLayout } from "./layout.ts";
 
 /** From here on a number's square is not finite. */
-const HUGE = 2 ** 63;
+export const HUGE: number = 2 ** 63;
 
 /** An engine, as far as it is asked. */
 interface Asked {

@@ -2,6 +2,7 @@
 import { checkNumber, fail, type NumberRange, nearestName } from "../errors.ts";
 import type { Group, Hyper, Optimizer, Transform } from "./optimizer.ts";
 import type { Placed, SlotSpec } from "./places.ts";
+import { rates } from "./schedule.ts";
 
 /** Numbers changed while training, by the names of {@link rangesOf}. */
 export type Settings = Readonly<Record<string, number>>;
@@ -34,7 +35,7 @@ function rangesOf(optimizer: Optimizer): Map<string, NumberRange> {
   const all = partsOf(optimizer).flatMap(({ part, prefix }) =>
     Object.entries(part.hyper).map(([name, range]) => [prefix + name, range] as const),
   );
-  return new Map([["learningRate", { min: 0 }], ...all]);
+  return new Map<string, NumberRange>([["learningRate", rates], ...all]);
 }
 
 /** Returns the value that a setting begins with; undefined for the learning rate, which a schedule gives. @throws E_CONFIG for a name that is none */

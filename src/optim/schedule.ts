@@ -44,8 +44,8 @@ export interface ConstantOptions {
   rate: number;
 }
 
-/** A learning rate. */
-export const rates: { readonly min: 0 } = { min: 0 };
+/** A learning rate; beyond a million, one step can take weights to where every later one is not finite. */
+export const rates: { readonly min: 0; readonly max: 1e6 } = { min: 0, max: 1e6 };
 
 /** Returns a schedule without marks. */
 export function plain(kind: ScheduleKind, options: ScheduleConfig["options"], parameters: readonly number[]): Schedule {

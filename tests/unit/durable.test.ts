@@ -317,6 +317,33 @@ describe("a learner whose numbers are not finite", () => {
   });
 });
 
+describe("a learner whose weights a step made useless", () => {
+  it("is back at the last snapshot of sound ones, though there are later ones", async () => {
+    const model = nn.sequential(nn.linear(6), nn.relu(), nn.classifier({ capacity: 3 }));
+    const more = { model, store: stores.memory(), durability: "strict" as const, schedule: 0.01, optimizer: optim.sgd() };
+    const learner = await Learner.create(runtime, options(more));
+    await learner.observe(batchAt(0));
+    await learner.save();
+    const hash = await learner.stateHash();
+    learner.set("learningRate", 1e6);
+    const large = { ...batchAt(1), x: new Float32Array(4 * ROWS).fill(1e15) };
+    expect((await learner.observe(large)).skipped).toBeUndefined();
+    learner.set("learningRate", undefined);
+    await learner.save();
+    for (let skip = 0; skip < 19; skip++) expect((await learner.observe(batchAt(2))).skipped?.cause).toBe("weights");
+    await expect(learner.observe(batchAt(2))).rejects.toMatchObject({ code: "E_DIVERGED" });
+    expect(await learner.stateHash()).toBe(hash);
+    learner.resume();
+    expect((await learner.observe(batchAt(2))).skipped).toBeUndefined();
+  });
+
+  it("is not asked for by a rate that no training needs", async () => {
+    const learner = await Learner.create(runtime, options());
+    expect(() => learner.set("learningRate", 1e9)).toThrow(/learningRate.*expected.*1000000/);
+    await expect(Learner.create(runtime, options({ schedule: 1e9 }))).rejects.toMatchObject({ code: "E_CONFIG" });
+  });
+});
+
 describe("a classifier that is opened with more capacity", () => {
   it("does what was recorded with the capacity it had, and grows behind that", async () => {
     const model = (capacity: number) => nn.sequential(nn.linear(6), nn.tanh(), nn.classifier({ capacity }));

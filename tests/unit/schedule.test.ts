@@ -161,7 +161,7 @@ describe("refusals", () => {
   const tasked = { peak: 1, constantRatio: 0.5, finalRatio: 0.1, tasks: [10] };
   const refused: [message: RegExp, make: () => Schedule, hint?: RegExp][] = [
     [/schedules\.cosine: unknown option "peek"/, () => cosine({ peek: 1, total: 2 } as never), /"peak"/],
-    [/"peak" is out of range; expected a finite number ≥ 0, got NaN/, () => cosine({ peak: Number.NaN, total: 2 })],
+    [/"peak" is out of range; expected a finite number ≥ 0 ≤ 1000000, got NaN/, () => cosine({ peak: Number.NaN, total: 2 })],
     [/"final" is out of range/, () => cosine({ peak: 1, final: 2, total: 2 })],
     [/"warmup" is out of range/, () => cosine({ peak: 1, warmup: 3, total: 2 })],
     [/"warmupOffset" has no such choice; expected one of 0, 1, neox, got 2/, () => cosine({ peak: 1, total: 2, warmupOffset: 2 as never })],
