@@ -47,8 +47,16 @@ describe("a command line that means nothing", () => {
       '"herding"?',
     ],
     [["learn", "--draw", "proportionate"], 'option "--draw" has no such choice; expected one of uniform, balanced,', '"proportional"?'],
-    [["learn", "--learning-rate", "NaN"], 'option "--learning-rate" is out of range; expected a finite number > 0 ≤ 1000000, got "NaN"', "Give"],
-    [["learn", "--learning-rate", "-0.1"], 'option "--learning-rate" is out of range; expected a finite number > 0 ≤ 1000000, got -0.1', "Give"],
+    [
+      ["learn", "--learning-rate", "NaN"],
+      'option "--learning-rate" is out of range; expected a finite number > 0 ≤ 1000000, got "NaN"',
+      "Give",
+    ],
+    [
+      ["learn", "--learning-rate", "-0.1"],
+      'option "--learning-rate" is out of range; expected a finite number > 0 ≤ 1000000, got -0.1',
+      "Give",
+    ],
     [["learn", "--learning-rate", "Infinity"], 'option "--learning-rate" is out of range', "Give"],
     [["learn", "--memory", "0"], 'option "--memory" is out of range; expected a whole number ≥ 1 ≤ 16777216, got 0', "Give"],
     [["learn", "--tasks", "2.5"], 'option "--tasks" is out of range; expected a whole number ≥ 1, got 2.5', "Give"],
