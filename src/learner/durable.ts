@@ -7,7 +7,8 @@ import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config, Durability } from "./config.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, StepOutputs } from "./engine.ts";
+import { Annals, type History } from "./history.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";
@@ -21,6 +22,13 @@ export interface StorageInfo {
   /** What was found damaged when it was opened, and could be done without. */
   readonly damage: readonly string[];
   readonly stats: LogStats;
+  /** What was done since the first note, and all notes. */
+  readonly history: History;
+  /**
+   * Notes something of the caller's, such as where its stream stands, as JSON: it lasts as changes do, behind those before it and before those after
+   * it. From the first note on, the learner's history is kept. @throws E_LOCKED E_QUOTA and others of storage: then it is not noted
+   */
+  note(value: unknown): Promise<void>;
 }
 
 /** Time between snapshots, in times one takes. */
@@ -30,6 +38,8 @@ const LEAST_MS = 1000;
 const MOST_BYTES = 2 ** 28;
 /** The part of a snapshot that stores call their value. */
 const PART = "checkpoint";
+/** The part that holds the history, where there is one. */
+const HISTORY = "history";
 
 /** The log of one learner. */
 export class Durable {
@@ -38,6 +48,7 @@ export class Durable {
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
   #snapshotMs = 0;
+  #history = new Annals();
   #bytes = 0;
   /** Why what was recorded without waiting failed. */
   #failed: unknown;
@@ -61,12 +72,15 @@ export class Durable {
 
   get info(): StorageInfo {
     const { place, persistent, damage } = this.#log;
-    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats() };
+    const note = (value: unknown): Promise<void> => this.#note(value);
+    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats(), history: this.#history, note };
   }
 
-  /** Returns the bytes of the snapshot; undefined before the first. */
+  /** Returns the bytes of the snapshot, whose history goes on; undefined before the first. @throws E_CORRUPT */
   async snapshotBytes(): Promise<Uint8Array | undefined> {
-    return (await this.#log.parts()).get(PART);
+    const parts = await this.#log.parts();
+    this.#history = new Annals(parts.get(HISTORY), this.#log.name);
+    return parts.get(PART);
   }
 
   /** Yields what was recorded since the snapshot. @throws E_CORRUPT E_DATA */
@@ -99,8 +113,19 @@ export class Durable {
       });
   }
 
-  /** Notes how long a change took; to repeat it would take as long. */
-  worked(milliseconds: number): void {
+  #note(value: unknown): Promise<void> {
+    const operation: Operation = { kind: "note", value: JSON.parse(JSON.stringify(value)) };
+    const noted = this.#recording.then(async () => {
+      await this.#log.append(...encodeOperation(operation));
+      this.#history.add(operation, undefined);
+    });
+    this.#recording = noted.catch(() => {});
+    return noted;
+  }
+
+  /** Takes in that a change is done, and how long it took; to repeat it would take as long. */
+  worked(operation: Operation, outputs: StepOutputs | undefined, milliseconds: number): void {
+    this.#history.add(operation, outputs);
     this.#worked += milliseconds;
   }
 
@@ -112,9 +137,11 @@ export class Durable {
   /** Starts anew from the state as it is: what was recorded before is gone. */
   async snapshot(engine: Engine): Promise<number> {
     const began = performance.now();
-    await this.#recording;
     const bytes = await encodeState(engine);
-    await this.#log.snapshot(new Map([[PART, bytes]]));
+    // From here to the cut of the journal nothing is noted, so that a note is in what is before the cut or behind it, not in both.
+    await this.#recording;
+    const history = this.#history.bytes();
+    await this.#log.snapshot(new Map([[PART, bytes], ...(history === undefined ? [] : [[HISTORY, history] as const])]));
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;

@@ -75,6 +75,7 @@ function isOther(operation: Operation): boolean {
       return Array.isArray(operation.rows);
     case "control":
     case "consolidate":
+    case "note":
       return true;
     default:
       return false;

@@ -11,7 +11,9 @@ export type Operation =
   | { readonly kind: "set"; readonly name: string; readonly value: number | undefined }
   | { readonly kind: "control"; readonly observation: unknown }
   | { readonly kind: "consolidate" }
-  | { readonly kind: "resetCarry"; readonly rows: readonly number[] };
+  | { readonly kind: "resetCarry"; readonly rows: readonly number[] }
+  /** Something of the caller's, which changes nothing but what is kept beside the state. */
+  | { readonly kind: "note"; readonly value: unknown };
 
 /** Refuses what cannot be done; a batch is checked already. @throws E_CONFIG E_DATA */
 export function checkOperation(engine: Engine, operation: Operation): void {

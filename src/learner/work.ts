@@ -67,19 +67,18 @@ export class Work {
       await this.safely(async (engine) => this.durable?.trySnapshot(engine));
       throw error;
     }
-    this.durable?.worked(performance.now() - began);
+    this.durable?.worked(operation, result, performance.now() - began);
     if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
     return result;
   }
 
   /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
   async redo(): Promise<void> {
-    const began = performance.now();
     for await (const operation of this.durable?.operations(this.#engine.config) ?? []) {
+      const began = performance.now();
       checkOperation(this.#engine, operation);
-      await this.#perform(operation);
+      this.durable?.worked(operation, await this.#perform(operation), performance.now() - began);
     }
-    this.durable?.worked(performance.now() - began);
   }
 
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
