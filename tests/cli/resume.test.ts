@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime, type Runtime } from "../../src/backend/runtime.ts";
 import { type Control, experiment, type Outcome, type RunEvent, type Setup } from "../../src/cli/experiment.ts";
@@ -12,6 +14,7 @@ import { Learner } from "../../src/learner/learner.ts";
 import { htmlReport } from "../../src/metrics/index.ts";
 import { stores } from "../../src/store/index.ts";
 import { batches, type Scenario, select } from "../../src/stream/index.ts";
+import { tortureCommands } from "../torture/command.ts";
 import { type Result, run, small, summaryIn, writeSet } from "./stage.ts";
 
 let folder: string;
@@ -120,6 +123,19 @@ describe("a run that is left", () => {
     for (const batch of batches(select(train, [0, 1]), { batchSize: 2 })) await learner.observe(batch);
     await learner.close();
     await expect(follow({ store })).rejects.toMatchObject({ code: "E_MISMATCH", hint: "Give --checkpoint another name." });
+  });
+});
+
+describe("a run that is killed", () => {
+  const deno = fileURLToPath(new URL("../runtimes/node_modules/@deno/linux-x64-glibc/deno", import.meta.url));
+
+  it("tells in the end what one tells that never was", async () => {
+    expect(await tortureCommands({ runtime: [process.execPath], kills: 6, seed: 1 })).toEqual({ kills: 6, problems: [] });
+  });
+
+  it.skipIf(!existsSync(deno))("does so in Deno", async () => {
+    const runtime = [deno, "run", "--no-config", "--allow-all"];
+    expect(await tortureCommands({ runtime, kills: 6, seed: 1 })).toEqual({ kills: 6, problems: [] });
   });
 });
 

@@ -18,10 +18,23 @@ const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn"].map((name) => `export * from "./${name}.ts";`).join("\n");
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command"]
+  .map((name) => `export * from "./${name}.ts";`)
+  .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
-await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners } = await import(outfile);
+await build({
+  stdin,
+  outfile,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "es2022",
+  external: ["esbuild", "webgpu"],
+  logLevel: "error",
+});
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners, tortureCommands } = await import(
+  outfile
+);
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
@@ -33,6 +46,9 @@ const learners = (runtime) => async (/** @type {number} */ count) => {
   return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };
 };
 
+/** @param {readonly string[]} runtime */
+const commands = (runtime) => (/** @type {number} */ kills) => tortureCommands({ runtime, kills, seed, here: import.meta.url });
+
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
   crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
@@ -41,10 +57,12 @@ const tortures = {
   forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
+  commands: [6, 200, commands([process.execPath])],
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
         learners_deno: [100, 10_000, learners([deno, "run", "--no-config", "-A"])],
+        commands_deno: [6, 200, commands([deno, "run", "--no-config", "-A"])],
       }
     : {}),
 };
