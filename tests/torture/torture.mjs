@@ -2,7 +2,7 @@
  * Puts the log of a store, and learners that keep one, to the torture, and prints what was tried and what was lost.
  *
  *   npm run torture                          the counts of an ordinary run, kills on Node and Deno
- *   npm run torture -- --full                a million crashes, ten thousand kills each: hours
+ *   npm run torture -- --full                a million crashes, ten thousand kills each, hundreds of browsers: hours
  *   npm run torture -- --only faults --seed 7
  */
 import { existsSync } from "node:fs";
@@ -18,7 +18,7 @@ const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command"]
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse"]
   .map((name) => `export * from "./${name}.ts";`)
   .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
@@ -29,12 +29,12 @@ await build({
   format: "esm",
   platform: "node",
   target: "es2022",
-  external: ["esbuild", "webgpu"],
+  alias: { palimpsest: `${root}src/index.ts` },
+  external: ["esbuild", "playwright", "webgpu"],
   logLevel: "error",
 });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners, tortureCommands } = await import(
-  outfile
-);
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills } = await import(outfile);
+const { tortureLearners, tortureCommands, tortureBrowser } = await import(outfile);
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
@@ -49,6 +49,16 @@ const learners = (runtime) => async (/** @type {number} */ count) => {
 /** @param {readonly string[]} runtime */
 const commands = (runtime) => (/** @type {number} */ kills) => tortureCommands({ runtime, kills, seed, here: import.meta.url });
 
+/** A quarter of the kills are of Firefox, which takes longest to start. @param {number} count */
+const browsers = async (count) => {
+  const share = Math.ceil(count / 4);
+  const first = await tortureBrowser({ browser: "chromium", kills: count - share, seed, here: import.meta.url });
+  const second = await tortureBrowser({ browser: "firefox", kills: share, seed, here: import.meta.url });
+  const kills = Object.entries(first.kills).map(([way, times]) => `${way} ${times}`);
+  const ways = `kills (chromium: ${kills.join(", ")}; firefox: ${share})`;
+  return { [ways]: count, "stores still held": first.locked + second.locked, problems: [...first.problems, ...second.problems] };
+};
+
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
   crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
@@ -58,6 +68,7 @@ const tortures = {
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
   commands: [6, 200, commands([process.execPath])],
+  browsers: [20, 500, browsers],
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
