@@ -73,6 +73,7 @@ function chromiumDriver(profile: string): Driver {
   const processes = async (): Promise<readonly { readonly type: string; readonly id: number }[]> => {
     const session = await (browser as Browser).newBrowserCDPSession();
     const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
     return processInfo;
   };
   const connect = async (): Promise<Browser> => {
@@ -84,8 +85,18 @@ function chromiumDriver(profile: string): Driver {
   return {
     ways: ["browser", "renderer", "crash", "reload", "close"],
     async open(url) {
-      page ??= await (browser ?? (await connect())).contexts()[0]?.newPage();
-      await page?.goto(url, { waitUntil: "commit" });
+      for (let tries = 1; ; tries++) {
+        try {
+          page ??= await (browser ?? (await connect())).contexts()[0]?.newPage();
+          await page?.goto(url, { waitUntil: "commit" });
+          return;
+        } catch (error) {
+          // A new tab may have got a process that was made in advance, and killed with the others.
+          if (tries === 3) throw error;
+          await page?.close().catch(() => {});
+          page = undefined;
+        }
+      }
     },
     async kill(way) {
       if (way === "browser") {
@@ -96,9 +107,10 @@ function chromiumDriver(profile: string): Driver {
       }
       // A page that is shown another address is left in the midst of its work, by the next call of open.
       if (way === "reload") return;
-      if (way === "crash") (await (page as Page).context().newCDPSession(page as Page)).send("Page.crash").catch(() => {});
+      const crash = way === "close" ? undefined : (page as Page).waitForEvent("crash");
+      if (way === "crash") (page as Page).goto("chrome://crash").catch(() => {});
       if (way === "renderer") for (const { type, id } of await processes()) if (type === "renderer") process.kill(id, "SIGKILL");
-      if (way !== "close") await (page as Page).waitForEvent("crash");
+      await crash;
       await page?.close();
       page = undefined;
     },
@@ -270,26 +282,27 @@ interface Visit {
 /** Follows what the pages of one store tell, and finds what was acknowledged and lost. */
 function newStory(name: string) {
   const problems: string[] = [];
-  let [acknowledged, opened, page, locked] = [0, 0, "", 0];
+  let [page, locked] = [0, 0];
+  /** Where the last page began, once it is known, and what it and those before it acknowledged. */
+  let opened: number | undefined;
+  let [present, past] = [0, 0];
   let reach: (what: Told["what"], value: string) => void = () => {};
   return {
     problems,
     locked: () => locked,
-    hear(told: Told): void {
-      if (told.name !== name) return;
-      const step = Number(told.value);
-      const lose = (known: number, found: number): unknown =>
-        known > found && problems.push(`step ${known} was acknowledged, and what was opened is at step ${found}`);
-      if (told.what === "open") {
-        lose(acknowledged, step);
-        [page, opened] = [told.page, step];
-        locked += told.locked;
-      } else if (told.what === "step") {
-        // What a page that is gone told last may come late.
-        if (told.page !== page) lose(step, opened);
-        acknowledged = Math.max(acknowledged, step);
+    hear({ page: from, name: of, what, value, locked: times }: Told): void {
+      if (of !== name) return;
+      if (from > page) [page, past, present, opened] = [from, Math.max(past, present), 0, undefined];
+      // What a page that is gone told last may come late.
+      const late = from < page;
+      if (what === "step" && late) past = Math.max(past, Number(value));
+      if (what === "step" && !late) present = Math.max(present, Number(value));
+      if (what === "open" && !late) [opened, locked] = [Number(value), locked + times];
+      if (opened !== undefined && past > opened) {
+        problems.push(`step ${past} was acknowledged, and what was opened is at step ${opened}`);
+        past = 0;
       }
-      reach(told.what, String(told.value));
+      if (!late) reach(what, String(value));
     },
     visit(): Visit {
       const phases = new Map<string, () => void>();

@@ -13,8 +13,8 @@ export interface Asked extends Lesson {
 
 /** What the server is told. */
 export interface Told {
-  /** The page that tells it, of those that there were. */
-  readonly page: string;
+  /** When the page that tells it was loaded. */
+  readonly page: number;
   readonly name: string;
   readonly what: "load" | "open" | "step" | "end" | "error";
   /** Steps done, the result, or what went wrong. */
@@ -24,12 +24,12 @@ export interface Told {
 }
 
 const asked = JSON.parse(decodeURIComponent(location.search.slice(1))) as Asked;
-const page = crypto.randomUUID();
 let locked = 0;
 
 function tell(what: Told["what"], value: Told["value"]): void {
-  const told: Told = { page, name: asked.name, what, value, locked };
-  fetch("/told", { method: "POST", body: JSON.stringify(told), keepalive: true }).catch(() => {});
+  const told: Told = { page: performance.timeOrigin, name: asked.name, what, value, locked };
+  // What is to outlive the page may be no longer than 64 KiB.
+  fetch("/told", { method: "POST", body: JSON.stringify(told), keepalive: what !== "end" }).catch(() => {});
 }
 
 /** A page that was left may hold the store for a moment. */
