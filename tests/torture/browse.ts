@@ -1,7 +1,6 @@
 /** Browsers, and their tabs, are killed while a page learns; opened again, it must end where a program ends that never was killed. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,9 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { stores } from "palimpsest";
-import { type Browser, chromium, type Page } from "playwright";
-import * as launch from "../../.config/browsers.mjs";
 import { RandomStream } from "../../src/random.ts";
+import { drivers } from "./drivers.ts";
 import { type Lesson, learnLesson } from "./lesson.ts";
 import type { Asked, Told } from "./page.ts";
 
@@ -23,153 +21,10 @@ export interface Killed {
   readonly problems: readonly string[];
 }
 
-/** A browser that is used until it is killed, with one profile. */
-interface Driver {
-  readonly ways: readonly string[];
-  /** Has the one tab show an address, in a browser that is started where none runs. */
-  open(url: string): Promise<void>;
-  kill(way: string): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Starts a browser in its own group of processes, which may outlive it. */
-function start(file: string, args: readonly string[]): ChildProcess {
-  return spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  await exit;
-}
-
-/** Ends what a browser that was killed has left. */
-function sweep({ pid }: ChildProcess): void {
-  try {
-    process.kill(-(pid as number), "SIGKILL");
-  } catch {
-    // There was nothing left.
-  }
-}
-
-/** Returns where Chromium is to be spoken to, which it says once it has started. */
-function endpointOf({ stderr }: ChildProcess): Promise<string> {
-  let said = "";
-  return new Promise((resolve, reject) => {
-    stderr?.on("data", (chunk) => {
-      said += chunk;
-      const [, endpoint] = /DevTools listening on (ws:\S+)/.exec(said) ?? [];
-      if (endpoint !== undefined) resolve(endpoint);
-    });
-    stderr?.on("end", () => reject(new Error(`chromium does not start: ${said}`)));
-  });
-}
-
-function chromiumDriver(profile: string): Driver {
-  let child: ChildProcess | undefined;
-  let browser: Browser | undefined;
-  let page: Page | undefined;
-  const processes = async (): Promise<readonly { readonly type: string; readonly id: number }[]> => {
-    const session = await (browser as Browser).newBrowserCDPSession();
-    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    await session.detach();
-    return processInfo;
-  };
-  const connect = async (): Promise<Browser> => {
-    const flags = ["--headless=new", "--no-first-run", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"];
-    child = start(launch.chromium.executablePath, [...launch.chromium.args, ...flags]);
-    browser = await chromium.connectOverCDP(await endpointOf(child));
-    return browser;
-  };
-  return {
-    ways: ["browser", "renderer", "crash", "reload", "close"],
-    async open(url) {
-      for (let tries = 1; ; tries++) {
-        try {
-          page ??= await (browser ?? (await connect())).contexts()[0]?.newPage();
-          await page?.goto(url, { waitUntil: "commit" });
-          return;
-        } catch (error) {
-          // A new tab may have got a process that was made in advance, and killed with the others.
-          if (tries === 3) throw error;
-          await page?.close().catch(() => {});
-          page = undefined;
-        }
-      }
-    },
-    async kill(way) {
-      if (way === "browser") {
-        await end(child as ChildProcess);
-        await browser?.close().catch(() => {});
-        [browser, page] = [undefined, undefined];
-        return;
-      }
-      // A page that is shown another address is left in the midst of its work, by the next call of open.
-      if (way === "reload") return;
-      const crash = way === "close" ? undefined : (page as Page).waitForEvent("crash");
-      if (way === "crash") (page as Page).goto("chrome://crash").catch(() => {});
-      if (way === "renderer") for (const { type, id } of await processes()) if (type === "renderer") process.kill(id, "SIGKILL");
-      await crash;
-      await page?.close();
-      page = undefined;
-    },
-    async close() {
-      await browser?.close().catch(() => {});
-      if (child === undefined) return;
-      await end(child);
-      sweep(child);
-    },
-  };
-}
-
-function firefoxDriver(profile: string): Driver {
-  const prefs = {
-    ...{
-      "browser.shell.checkDefaultBrowser": false,
-      "browser.sessionstore.resume_from_crash": false,
-      "browser.aboutwelcome.enabled": false,
-    },
-    ...{ "toolkit.startup.max_resumed_crashes": -1, "datareporting.policy.dataSubmissionEnabled": false, "app.update.enabled": false },
-    ...{
-      "app.normandy.enabled": false,
-      "network.captive-portal-service.enabled": false,
-      "browser.startup.homepage_override.mstone": "ignore",
-    },
-    // Else it loads pages once more behind the scenes, apart from their storage, to have pictures of them.
-    ...{ "browser.pagethumbnails.capturing_disabled": true, "browser.newtabpage.enabled": false, "browser.startup.page": 0 },
-  };
-  let child: ChildProcess | undefined;
-  const kill = async (): Promise<void> => {
-    if (child === undefined) return;
-    await end(child);
-    child = undefined;
-  };
-  return {
-    ways: ["browser"],
-    async open(url) {
-      await kill();
-      await mkdir(profile, { recursive: true });
-      const lines = Object.entries(prefs).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`);
-      await writeFile(join(profile, "user.js"), lines.join(""));
-      child = start(launch.firefox.executablePath, ["--headless", "--no-remote", "--profile", profile, url]);
-      child.stderr?.resume();
-    },
-    kill,
-    async close() {
-      const last = child;
-      await kill();
-      if (last !== undefined) sweep(last);
-    },
-  };
-}
-
 /** Milliseconds in which a page must come to its end. */
 const PATIENCE = 60_000;
 /** After so many kills a store is left to come to its end, for others to have their turn. */
 const KILLS_OF_A_LIFE = 4;
-
-const drivers = { chromium: chromiumDriver, firefox: firefoxDriver } as const;
 
 /** Returns the files of the site by path. */
 async function bundle(here: string): Promise<Map<string, string>> {

@@ -30,7 +30,7 @@ await build({
   platform: "node",
   target: "es2022",
   alias: { palimpsest: `${root}src/index.ts` },
-  external: ["esbuild", "playwright", "webgpu"],
+  external: ["esbuild", "webgpu"],
   logLevel: "error",
 });
 const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills } = await import(outfile);

@@ -86,6 +86,44 @@ describe.each(["strict", "relaxed"] as const)("a learner whose changes are recor
     await closed.close();
   });
 
+  it("keeps its history from the first note on, through kills, snapshots and changes of its size", async () => {
+    const store = stores.memory();
+    let learner = await Learner.create(runtime, options({ store, durability }));
+    const expected: { losses: number[]; learningRates: number[]; notes: unknown[] } = { losses: [], learningRates: [], notes: [] };
+    const told = (result: { loss: number; learningRate: number; skipped?: unknown }): void => {
+      if (expected.notes.length === 0 || result.skipped !== undefined) return;
+      expected.losses.push(result.loss);
+      expected.learningRates.push(result.learningRate);
+    };
+    for (let index = 0; index < CHANGES; index++) {
+      if (index > 1 && index % 3 === 0) {
+        const note = { index, text: "é", list: [1 / 3, null] };
+        expected.notes.push(structuredClone(note));
+        // Neither awaited nor left as it was: it comes before what is done next.
+        const noted = learner.storage?.note(note);
+        note.index = -1;
+        if (index % 2 === 0) await noted;
+      }
+      const off = learner.on("step", told);
+      await change(learner, index);
+      off();
+      if (index === 6) await learner.save();
+      if (index === 12) {
+        learner.set("learningRate", 3e38);
+        expect(await learner.observe(batchAt(0))).toHaveProperty("skipped");
+        learner.set("learningRate", undefined);
+      }
+      // Every third kill, so that some records are done again.
+      if (index % 3 === 2) learner = await Learner.open(runtime, killed(store));
+      expect(learner.storage?.history, `after change ${index}`).toMatchObject(expected);
+    }
+    expect(expected.losses.length).toBeGreaterThan(9);
+    await learner.close();
+    const closed = await Learner.open(runtime, store);
+    expect(closed.storage?.history).toMatchObject(expected);
+    await closed.close();
+  });
+
   it("records what a controller observes, and bytes and values as they are", async () => {
     const more: Partial<LearnerOptions> = {
       ...{ input: { shape: [4], dtype: "u8", scale: 1 / 255 }, schedule: controllers.plateau({ rate: 0.05, patience: 0, factor: 0.5 }) },
@@ -178,12 +216,15 @@ describe("a change that cannot be recorded", () => {
     const hash = await learner.stateHash();
     full = true;
     await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_QUOTA" });
+    await expect(learner.storage?.note("lost")).rejects.toMatchObject({ code: "E_QUOTA" });
     expect(await learner.stateHash()).toBe(hash);
     full = false;
+    await learner.storage?.note("kept");
     await learner.observe(batchAt(1));
     const expected = await learner.stateHash();
     await learner.close();
     const opened = await Learner.open(runtime, store);
     expect(await opened.stateHash()).toBe(expected);
+    expect(opened.storage?.history).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
   });
 });
