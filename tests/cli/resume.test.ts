@@ -127,7 +127,7 @@ describe("a run that is left", () => {
 });
 
 describe("a run that is killed", () => {
-  const deno = fileURLToPath(new URL("../runtimes/node_modules/@deno/linux-x64-glibc/deno", import.meta.url));
+  const deno = join(fileURLToPath(new URL("..", import.meta.url)), "runtimes/node_modules/@deno/linux-x64-glibc/deno");
 
   it("tells in the end what one tells that never was", async () => {
     expect(await tortureCommands({ runtime: [process.execPath], kills: 6, seed: 1 })).toEqual({ kills: 6, problems: [] });
