@@ -2,7 +2,7 @@
  * A learner's store while it learns: each change is recorded before it is done, and a snapshot is taken whenever changes since the last one took
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
-import { fail, isError } from "../errors.ts";
+import { describe, fail, isError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
@@ -26,7 +26,7 @@ export interface StorageInfo {
   readonly history: History;
   /**
    * Notes something of the caller's, such as where its stream stands, as JSON: it lasts as changes do, behind those before it and before those after
-   * it. From the first note on, the learner's history is kept. @throws E_LOCKED E_QUOTA and others of storage: then it is not noted
+   * it. From the first note on, the learner's history is kept. @throws E_DATA; E_LOCKED E_QUOTA and others of storage: then it is not noted
    */
   note(value: unknown): Promise<void>;
 }
@@ -113,14 +113,16 @@ export class Durable {
       });
   }
 
-  #note(value: unknown): Promise<void> {
-    const operation: Operation = { kind: "note", value: JSON.parse(JSON.stringify(value)) };
+  async #note(value: unknown): Promise<void> {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) fail("E_DATA", `note: JSON cannot keep this; expected plain data, got ${describe(value)}`);
+    const operation: Operation = { kind: "note", value: JSON.parse(text) };
     const noted = this.#recording.then(async () => {
       await this.#log.append(...encodeOperation(operation));
       this.#history.add(operation, undefined);
     });
     this.#recording = noted.catch(() => {});
-    return noted;
+    await noted;
   }
 
   /** Takes in that a change is done, and how long it took; to repeat it would take as long. */

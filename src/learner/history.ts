@@ -2,6 +2,7 @@
  * What a learner did and was told, kept beside its state: from the first note on, the loss and learning rate of each step, and every note. It is
  * a function of what was recorded, so that whoever does the records again has it again.
  */
+import { fail } from "../errors.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../store/index.ts";
 import type { StepOutputs } from "./engine.ts";
 import type { Operation } from "./operation.ts";
@@ -22,13 +23,18 @@ export class Annals implements History {
   readonly notes: unknown[];
 
   /** Goes on from what {@link Annals.bytes} returned, by default from nothing. @throws E_FORMAT */
-  constructor(bytes?: Uint8Array, file = "history") {
+  constructor(bytes?: Uint8Array, file = "") {
     const tensors = bytes === undefined ? undefined : readSafetensors(bytes, file).tensors;
-    const numbersOf = (name: string): number[] => [...new Float64Array((tensors?.get(name)?.data ?? new Uint8Array(0)).slice().buffer)];
+    const refuse = (name: string): never => fail("E_FORMAT", `${file}: the history is damaged; expected its ${name}, got something else`);
+    const numbersOf = (name: string): number[] => {
+      if (tensors === undefined) return [];
+      const tensor = tensors.get(name);
+      return tensor?.dtype === "F64" ? [...new Float64Array(tensor.data.slice().buffer)] : refuse(name);
+    };
     this.losses = numbersOf("losses");
     this.learningRates = numbersOf("learningRates");
-    const notes = tensors?.get("notes")?.data;
-    this.notes = notes === undefined ? [] : (JSON.parse(new TextDecoder().decode(notes)) as unknown[]);
+    const notes = tensors === undefined ? [] : parse(tensors.get("notes")?.data);
+    this.notes = Array.isArray(notes) ? notes : refuse("notes");
   }
 
   /** Takes in a change that is done. */
@@ -54,5 +60,13 @@ export class Annals implements History {
         ["notes", { dtype: "U8", shape: [notes.length], data: notes }],
       ]),
     );
+  }
+}
+
+function parse(bytes: Uint8Array | undefined): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
   }
 }

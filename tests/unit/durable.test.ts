@@ -7,12 +7,15 @@ import {
   openRuntime,
   optim,
   type Runtime,
+  readSafetensors,
   type Store,
   schedules,
   stores,
   strategies,
+  writeSafetensors,
 } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
+import { Annals } from "../../src/learner/history.ts";
 import { RandomStream } from "../../src/random.ts";
 
 let runtime: Runtime;
@@ -118,6 +121,7 @@ describe.each(["strict", "relaxed"] as const)("a learner whose changes are recor
       expect(learner.storage?.history, `after change ${index}`).toMatchObject(expected);
     }
     expect(expected.losses.length).toBeGreaterThan(9);
+    await expect(learner.storage?.note(undefined)).rejects.toMatchObject({ code: "E_DATA" });
     await learner.close();
     const closed = await Learner.open(runtime, store);
     expect(closed.storage?.history).toMatchObject(expected);
@@ -227,4 +231,19 @@ describe("a change that cannot be recorded", () => {
     expect(await opened.stateHash()).toBe(expected);
     expect(opened.storage?.history).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
   });
+});
+
+it.each([
+  ["losses", { losses: { dtype: "U8" as const, shape: [3], data: new Uint8Array(3) } }],
+  ["learningRates", { learningRates: undefined }],
+  ["notes", { notes: { dtype: "U8" as const, shape: [2], data: new TextEncoder().encode("{}") } }],
+  ["notes", { notes: { dtype: "U8" as const, shape: [1], data: new TextEncoder().encode("[") } }],
+])("a history whose %s are none is refused", (name, change) => {
+  const annals = new Annals();
+  annals.add({ kind: "note", value: 1 }, undefined);
+  const { tensors } = readSafetensors(annals.bytes() as Uint8Array, "here");
+  const forged = Object.entries({ ...Object.fromEntries(tensors), ...change }).flatMap(([key, tensor]) =>
+    tensor ? [[key, tensor] as const] : [],
+  );
+  expect(() => new Annals(writeSafetensors(new Map(forged)), "here")).toThrow(`here: the history is damaged; expected its ${name}`);
 });
