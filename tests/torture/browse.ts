@@ -98,7 +98,7 @@ export async function tortureBrowser({ browser, kills: wanted, seed, here = impo
       };
       const story = newStory(asked.name);
       const most = done + KILLS_OF_A_LIFE;
-      for (let over = false; !over; ) {
+      for (let [over, before] = [false, "none"]; !over; ) {
         const way = done < Math.min(wanted, most) ? pick(driver.ways) : undefined;
         const [phase, after] = [pick(["load", "open", "open", "open"] as const), random.below(400)];
         const visit = story.visit();
@@ -108,13 +108,14 @@ export async function tortureBrowser({ browser, kills: wanted, seed, here = impo
         const result = await Promise.race([visit.result, ...kill]);
         if (result === undefined) {
           await driver.kill(way as string);
-          kills[way as string] = (kills[way as string] ?? 0) + 1;
+          before = way as string;
+          kills[before] = (kills[before] ?? 0) + 1;
           done += 1;
           continue;
         }
         over = true;
         if (result !== (await inNode(asked)))
-          problems.push(`${JSON.stringify(asked)}, after ${done} kills: ended with ${result.slice(0, 1000)}`);
+          problems.push(`${JSON.stringify(asked)}, after ${done} kills, the last by ${before}: ended with ${result.slice(0, 1000)}`);
       }
       locked += story.locked();
       problems.push(...story.problems.map((problem) => `${JSON.stringify(asked)}, after ${done} kills: ${problem}`));
@@ -163,9 +164,11 @@ function newStory(name: string) {
       const phases = new Map<string, () => void>();
       const reached = new Map(["load", "open"].map((what) => [what, new Promise<void>((resolve) => phases.set(what, resolve))]));
       const result = new Promise<string>((resolve) => {
-        const timer = setTimeout(() => resolve(`nothing for ${PATIENCE / 1000} s`), PATIENCE);
+        let last = "nothing";
+        const timer = setTimeout(() => resolve(`nothing for ${PATIENCE / 1000} s, behind ${last}`), PATIENCE);
         timer.unref();
         reach = (what, value) => {
+          last = `${what} ${value}`;
           phases.get(what)?.();
           if (what === "end" || what === "error") resolve(value);
         };

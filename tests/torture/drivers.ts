@@ -102,7 +102,7 @@ function chromiumDriver(profile: string): Driver {
           crashed = resolve;
         });
         if (way === "crash") send("Page.crash", {}, session).catch(() => {});
-        else for (const pid of await renderers(send)) process.kill(pid, "SIGKILL");
+        else await killRenderers(send);
         await gone;
       }
       await send("Target.closeTarget", { targetId: id });
@@ -113,6 +113,13 @@ function chromiumDriver(profile: string): Driver {
       sweep(browser.child);
     },
   };
+}
+
+/** Kills what shows pages, one made in advance included; resolves once the browser knows, lest it gives the next page to what is dead. */
+async function killRenderers(send: Send): Promise<void> {
+  const killed = await renderers(send);
+  for (const pid of killed) process.kill(pid, "SIGKILL");
+  while ((await renderers(send)).some((pid) => killed.includes(pid))) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 async function renderers(send: Send): Promise<number[]> {

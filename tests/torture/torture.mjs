@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { chromium, firefox } from "../../.config/browsers.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = `${root}build/torture.mjs`;
@@ -68,7 +69,7 @@ const tortures = {
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
   commands: [6, 200, commands([process.execPath])],
-  browsers: [20, 500, browsers],
+  ...(existsSync(chromium.executablePath) && existsSync(firefox.executablePath) ? { browsers: [20, 500, browsers] } : {}),
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
