@@ -8,7 +8,7 @@ import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config, Durability } from "./config.ts";
 import type { Engine, StepOutputs } from "./engine.ts";
-import { Annals, type History } from "./history.ts";
+import { Annals, type History } from "./annals.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";

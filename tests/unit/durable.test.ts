@@ -15,7 +15,7 @@ import {
   writeSafetensors,
 } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Annals } from "../../src/learner/history.ts";
+import { Annals } from "../../src/learner/annals.ts";
 import { RandomStream } from "../../src/random.ts";
 
 let runtime: Runtime;
