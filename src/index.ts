@@ -3,11 +3,15 @@ export type { CompiledFunction, CompileOptions, Signature } from "./backend/func
 export type { Measured } from "./backend/measure.ts";
 export { openRuntime, type Runtime, type RuntimeEvent, type RuntimeInfo, type RuntimeOptions } from "./backend/runtime.ts";
 export { type ErrorCode, errorCodes, PalimpsestError } from "./errors.ts";
+export type { Prediction, PredictOptions } from "./learner/answers.ts";
+export type { HandedStep } from "./learner/channel.ts";
 export type { InputSpec, LearnerOptions } from "./learner/config.ts";
 export type { LearnerPlan } from "./learner/engine.ts";
+export type { EvaluateOptions, Evaluation } from "./learner/evaluate.ts";
 export type { LearnerEvents, SkippedStep, StepResult } from "./learner/events.ts";
+export { Follower } from "./learner/follow.ts";
 export type { ForgetOptions, ForgetRows, Forgotten, RowsWhere } from "./learner/forget.ts";
-export { type Evaluation, Learner, type Prediction, type PredictOptions } from "./learner/learner.ts";
+export { Learner } from "./learner/learner.ts";
 export type { LearnerMemory } from "./learner/remember.ts";
 export type { LearnerMemoryStats } from "./learner/stats.ts";
 export type { GroupStats, MemoryStats } from "./memory/census.ts";
@@ -32,7 +36,18 @@ export * as planners from "./optim/planners.ts";
 export type { Schedule, ScheduleConfig } from "./optim/schedules.ts";
 export type { Graph, Tensor } from "./program/graph.ts";
 export * as tensor from "./program/tensor.ts";
-export { readSafetensors, type Safetensors, type Store, type StoredTensor, stores, writeSafetensors } from "./store/index.ts";
+export {
+  type RepairOptions,
+  readSafetensors,
+  repairStore,
+  type Safetensors,
+  type Store,
+  type StoredTensor,
+  type Survey,
+  stores,
+  surveyStore,
+  writeSafetensors,
+} from "./store/index.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
 export * as strategies from "./strategy/index.ts";
 export type { Batch, Dataset, Scenario, Stream } from "./stream/index.ts";

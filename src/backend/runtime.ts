@@ -32,7 +32,11 @@ export interface RuntimeOptions {
    * last bits depend on engine and processor.
    */
   readonly precision?: Precision;
-  /** Bytes that the arenas of one learner or function may take together; what would take more is refused before it is allocated. Default: no limit. */
+  /**
+   * Bytes that the arenas of one learner or function may take together; what would take more is refused before it is allocated. Default: in a
+   * browser, which ends a page that takes too much without a word, a quarter of the device's memory, or of 1.5 GiB where it does not tell;
+   * elsewhere no limit.
+   */
   readonly memoryBudget?: number;
   /** Called with what the runtime has to tell, from before it opens. */
   readonly onEvent?: (event: RuntimeEvent) => void;
@@ -72,7 +76,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   const where = "openRuntime";
   checkKeys(where, options, ["backend", "device", "gpu", "threads", "precision", "memoryBudget", "onEvent"]);
   const wanted = checkChoice(where, "backend", options.backend ?? "auto", ["auto", "webgpu", "wasm"]);
-  const { threads: asked = 1, memoryBudget = Number.POSITIVE_INFINITY } = options;
+  const { threads: asked = 1, memoryBudget = usualBudget() } = options;
   const threads = asked === "auto" ? cores() : checkNumber(where, "threads", asked, { min: 1, max: MOST_THREADS, integer: true });
   if (memoryBudget !== Number.POSITIVE_INFINITY) checkNumber(where, "memoryBudget", memoryBudget, { min: 1 });
   const precise = checkChoice(where, "precision", options.precision ?? "exact", ["exact", "fast"]);
@@ -142,6 +146,12 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
 }
 
 const MOST_THREADS = 64;
+
+function usualBudget(): number {
+  if (builtin("node:os") !== undefined) return Number.POSITIVE_INFINITY;
+  const { deviceMemory = 1.5 } = (globalThis as { navigator?: { deviceMemory?: number } }).navigator ?? {};
+  return deviceMemory * 2 ** 28;
+}
 
 /** Returns the threads that the processor runs at once. */
 function cores(): number {

@@ -1,5 +1,5 @@
 /**
- * What a run has told so far. Losses and learning rates are in the history of its learner, whatever else in notes beside it, so that all of it
+ * What a run has told so far. Losses and learning rates are in the annals of its learner, whatever else in notes beside it, so that all of it
  * lasts as the state does: whoever opens the store has both as they were after one and the same step.
  */
 import { fail } from "../errors.ts";
@@ -55,16 +55,16 @@ export function enter(journal: Journal, note: Note): void {
  * @throws E_MISMATCH where it is of no run, or of one with other options
  */
 export function readJournal(learner: Learner, where: string, options: RunOptions): Journal | undefined {
-  const { history } = learner.storage ?? ({} as Partial<StorageInfo>);
-  const [run, ...notes] = (history?.notes ?? []) as readonly Note[];
-  if (history !== undefined && run === undefined && learner.step === 0) return undefined;
-  if (history === undefined || run?.kind !== "run" || history.losses.length !== learner.step) {
+  const { annals } = learner.storage ?? ({} as Partial<StorageInfo>);
+  const [run, ...notes] = (annals?.notes ?? []) as readonly Note[];
+  if (annals !== undefined && run === undefined && learner.step === 0) return undefined;
+  if (annals === undefined || run?.kind !== "run" || annals.losses.length !== learner.step) {
     fail("E_MISMATCH", `${where}: this holds no run of this command; expected one, got a learner after ${learner.step} steps`, {
       hint: "Give --checkpoint another name.",
     });
   }
   checkOptions(run.options, options, where);
-  const journal: Journal = { ...newJournal(), losses: [...history.losses], learningRates: [...history.learningRates] };
+  const journal: Journal = { ...newJournal(), losses: [...annals.losses], learningRates: [...annals.learningRates] };
   for (const note of notes) enter(journal, note);
   return journal;
 }

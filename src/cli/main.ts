@@ -3,10 +3,10 @@ import { doctor } from "./doctor.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { learn } from "./learn.ts";
 import { schedule } from "./schedule.ts";
-import { exportStore, forget, importStore, status, verify } from "./store.ts";
+import { exportStore, forget, importStore, repair, status, verify } from "./store.ts";
 
 const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = {
-  ...{ learn, schedule, doctor, status, verify, export: exportStore, import: importStore, forget },
+  ...{ learn, schedule, doctor, status, verify, repair, export: exportStore, import: importStore, forget },
 };
 
 const usage = `Usage: palimpsest <command> [options]
@@ -15,6 +15,7 @@ const usage = `Usage: palimpsest <command> [options]
   schedule     tells the learning rates of a schedule, and draws them
   status       tells what a store holds
   verify       reads every byte of a store against its checksums
+  repair       makes a damaged store whole by what else it holds
   export       writes the learner of a store to one file
   import       makes a store of such a file
   forget       takes rows out of a store

@@ -8,7 +8,7 @@ import type { StepOutputs } from "./engine.ts";
 import type { Operation } from "./operation.ts";
 
 /** What was done and noted so far. */
-export interface History {
+export interface Chronicle {
   /** The loss of each step since the first note; steps that were skipped are none. */
   readonly losses: readonly number[];
   readonly learningRates: readonly number[];
@@ -16,8 +16,8 @@ export interface History {
   readonly notes: readonly unknown[];
 }
 
-/** A history that goes on. */
-export class Annals implements History {
+/** Annals that go on. */
+export class Annals implements Chronicle {
   readonly losses: number[];
   readonly learningRates: number[];
   readonly notes: unknown[];
@@ -25,7 +25,7 @@ export class Annals implements History {
   /** Goes on from what {@link Annals.bytes} returned, by default from nothing. @throws E_FORMAT */
   constructor(bytes?: Uint8Array, file = "") {
     const tensors = bytes === undefined ? undefined : readSafetensors(bytes, file).tensors;
-    const refuse = (name: string): never => fail("E_FORMAT", `${file}: the history is damaged; expected its ${name}, got something else`);
+    const refuse = (name: string): never => fail("E_FORMAT", `${file}: the annals are damaged; expected their ${name}, got something else`);
     const numbersOf = (name: string): number[] => {
       if (tensors === undefined) return [];
       const tensor = tensors.get(name);

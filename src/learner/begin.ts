@@ -1,26 +1,30 @@
 /** How a learner begins: afresh, or from what a store holds. */
 import type { Runtime } from "../backend/runtime.ts";
-import { fail } from "../errors.ts";
+import { fail, isError } from "../errors.ts";
+import { capacityOf } from "../nn/classifier.ts";
 import type { Store } from "../store/index.ts";
-import type { LearnerOptions } from "./config.ts";
+import { type Config, DEFAULT_HISTORY, type LearnerOptions } from "./config.ts";
 import { Durable } from "./durable.ts";
 import type { RecoveredEvent } from "./events.ts";
 import { resolveConfig } from "./resolve.ts";
-import type { SavedConfig } from "./saved.ts";
+import { configThen, type SavedConfig } from "./saved.ts";
 import { checkSame, decodeState, loadConfig, restoreState } from "./snapshot.ts";
 import { Work } from "./work.ts";
 
 type Tell = (event: RecoveredEvent) => void;
 
+/** How a learner's store is opened, where what the learner is comes from the store. */
+export type ClaimOptions = Pick<LearnerOptions, "waitMs" | "steal">;
+
 /** Returns a new learner's work, recorded in its store from the first step on. @throws E_STATE where the store holds a learner */
 export async function beginDurable(runtime: Runtime, tell: Tell, options: LearnerOptions): Promise<Work> {
   const config = await resolveConfig(options);
-  const { store, durability } = config;
+  const { store, durability, history } = config;
   if (store === undefined || durability === undefined)
     fail("E_CONFIG", 'Learner: option "durability" needs a place to record changes; expected option "store", got nothing', {
       hint: "Pass store: stores.auto(name).",
     });
-  const durable = await Durable.open(store, durability);
+  const durable = await Durable.open(store, durability, history, claimOf(options));
   return orClose(durable, async () => {
     if ((await durable.snapshotBytes()) !== undefined)
       fail("E_STATE", `Learner.create: ${store.name} holds a learner; expected an empty store, got a saved state`, {
@@ -33,8 +37,8 @@ export async function beginDurable(runtime: Runtime, tell: Tell, options: Learne
 }
 
 /** Returns the work of the learner that a store holds. @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH E_LOCKED; E_STATE when it holds none */
-export async function reopen(runtime: Runtime, tell: Tell, store: Store, options: LearnerOptions | undefined): Promise<Work> {
-  const given = options === undefined ? undefined : await resolveConfig(options);
+export async function reopen(runtime: Runtime, tell: Tell, store: Store, options: LearnerOptions | ClaimOptions = {}): Promise<Work> {
+  const given = await givenConfig(options);
   const read = async (bytes: Uint8Array | undefined) => {
     if (bytes === undefined)
       fail("E_STATE", `Learner.open: nothing was saved in ${store.name}; expected a checkpoint, got nothing`, {
@@ -46,16 +50,43 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
   const found = await read(await store.read());
   // A checkpoint may have come to a store of one file, where it is saved as any is.
   const durability = given?.durability ?? (store.open === undefined ? undefined : found.saved.durability);
-  const durable = durability === undefined ? undefined : await Durable.open(store, durability);
+  const history = (options as LearnerOptions | undefined)?.history ?? found.saved.history ?? DEFAULT_HISTORY;
+  const durable = durability === undefined ? undefined : await Durable.open(store, durability, history, claimOf(options));
   return orClose(durable, async () => {
     // The store is ours from here on, and may hold more than it did.
     const { checkpoint, saved } = durable === undefined ? found : await read(await durable.snapshotBytes());
     if (given !== undefined) checkSame(saved, given, store.name);
-    const config = given ?? (await resolveConfig({ ...(await loadConfig(saved)), store }));
+    const wanted = given ?? (await resolveConfig({ ...(await loadConfig(saved)), store }));
+    const config = durable === undefined ? wanted : asItWas(wanted, saved, durable);
     const work = await Work.open(runtime, tell, config, restoreState(checkpoint, config, store.name), durable);
     await work.redo();
+    const capacity = capacityOf(wanted.model.config) ?? 0;
+    if (capacity > (capacityOf(work.engine.config.model.config) ?? 0)) await work.change({ kind: "grow", capacity });
+    else if (capacityOf(config.model.config) !== capacityOf(saved.model))
+      await work.safely(async (engine) => durable?.snapshot(engine, false));
     return work;
   });
+}
+
+/** Returns the options with the capacity that a classifier had: what was recorded then is done again with it, and it grows behind that. */
+function asItWas(wanted: Config, saved: SavedConfig, durable: Durable): Config {
+  try {
+    return configThen(wanted, saved);
+  } catch (error) {
+    // A layer of the user's own comes in one size; where nothing was recorded, it grows at once.
+    if (durable.recorded || !isError(error, "E_UNSUPPORTED")) throw error;
+    return wanted;
+  }
+}
+
+/** Returns what options say a learner is, where they say more than how to open it. @throws E_CONFIG E_SHAPE */
+export async function givenConfig(options: LearnerOptions | ClaimOptions): Promise<Config | undefined> {
+  const says = Object.keys(options).some((key) => key !== "waitMs" && key !== "steal");
+  return says ? resolveConfig(options as LearnerOptions) : undefined;
+}
+
+function claimOf({ waitMs, steal }: ClaimOptions): ClaimOptions {
+  return { ...(waitMs !== undefined && { waitMs }), ...(steal !== undefined && { steal }) };
 }
 
 /** Lets go of the store where nothing can be opened. */

@@ -59,6 +59,15 @@ export interface LearnerOptions {
    * recorded, {@link Learner.save} saves.
    */
   readonly durability?: Durability;
+  /**
+   * Bytes of older snapshots, and of what was recorded since, that the store keeps beside what it needs: as far back as `forget(ids, { exact:
+   * true })` can go. The last snapshot but one is kept whatever its size, for `repair`. Default: 64 MiB.
+   */
+  readonly history?: number;
+  /** For how long to wait, with a durability, until another who writes to the store lets go of it, in milliseconds. Default 0. */
+  readonly waitMs?: number;
+  /** Whether to take the store, with a durability, from another who still writes to it: its next change fails with E_LOCKED. Default false. */
+  readonly steal?: boolean;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -90,10 +99,14 @@ export interface Config {
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
   readonly durability: Durability | undefined;
+  readonly history: number;
   readonly update: UpdateForm;
   /** Undefined where a kernel does the whole update. */
   readonly recipe: Recipe | undefined;
 }
+
+/** Bytes of older snapshots and records that are kept. */
+export const DEFAULT_HISTORY: number = 2 ** 26;
 
 const KEYS = [
   "model",
@@ -108,6 +121,9 @@ const KEYS = [
   "batchSize",
   "store",
   "durability",
+  "history",
+  "waitMs",
+  "steal",
   "update",
 ];
 
@@ -142,6 +158,7 @@ export function checkOptions(options: LearnerOptions): Config {
         : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
     durability: options.durability && checkChoice<Durability>(where, "durability", options.durability, ["strict", "relaxed"]),
+    history: checkNumber(where, "history", options.history ?? DEFAULT_HISTORY, { min: 0 }),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
   };

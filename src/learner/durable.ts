@@ -3,12 +3,14 @@
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
 import { describe, fail, isError } from "../errors.ts";
+import type { ClaimOptions } from "../store/claim.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
+import { Annals, type Chronicle } from "./annals.ts";
 import type { Config, Durability } from "./config.ts";
 import type { Engine, StepOutputs } from "./engine.ts";
-import { Annals, type History } from "./annals.ts";
+import { Handed } from "./handed.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
 import { encodeState } from "./snapshot.ts";
@@ -23,10 +25,10 @@ export interface StorageInfo {
   readonly damage: readonly string[];
   readonly stats: LogStats;
   /** What was done since the first note, and all notes. */
-  readonly history: History;
+  readonly annals: Chronicle;
   /**
    * Notes something of the caller's, such as where its stream stands, as JSON: it lasts as changes do, behind those before it and before those after
-   * it. From the first note on, the learner's history is kept. @throws E_DATA; E_LOCKED E_QUOTA and others of storage: then it is not noted
+   * it. From the first note on, the learner's annals are kept. @throws E_DATA; E_LOCKED E_QUOTA and others of storage: then it is not noted
    */
   note(value: unknown): Promise<void>;
 }
@@ -36,59 +38,104 @@ const SPACING = 50;
 const LEAST_MS = 1000;
 /** Bytes of records beyond which a snapshot is taken, whatever it costs. */
 const MOST_BYTES = 2 ** 28;
+/** Files of one generation, and of all that are kept, beyond which fewer are made: a head has room for about four hundred. */
+const MOST_SEGMENTS = 64;
+const MOST_KEPT = 200;
 /** The part of a snapshot that stores call their value. */
 const PART = "checkpoint";
-/** The part that holds the history, where there is one. */
-const HISTORY = "history";
+/** The part that holds the annals, where there are any. */
+const ANNALS = "annals";
 
 /** The log of one learner. */
 export class Durable {
   readonly #log: Log;
   readonly #durability: Durability;
+  readonly #history: number;
+  /** Whether a change was recorded that could not be done. */
+  #undone = false;
+  /** What followers handed over. */
+  handed: Handed = new Handed();
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
   #snapshotMs = 0;
-  #history = new Annals();
   #bytes = 0;
   /** Why what was recorded without waiting failed. */
   #failed: unknown;
   #recording: Promise<void> = Promise.resolve();
+  /** What was done and noted; none before the first note. */
+  annals: Annals = new Annals();
   readonly #unwatch: () => void;
 
-  private constructor(log: Log, durability: Durability) {
+  private constructor(log: Log, durability: Durability, history: number) {
     this.#log = log;
     this.#durability = durability;
+    this.#history = history;
     this.#unwatch = onHidden(() => this.commit().catch(() => {}));
   }
 
   /** @throws E_CONFIG where the store has no log; E_LOCKED while another writes; E_CORRUPT E_VERSION */
-  static async open(store: Store, durability: Durability): Promise<Durable> {
+  static async open(store: Store, durability: Durability, history: number, claim: ClaimOptions = {}): Promise<Durable> {
     if (store.open === undefined)
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability }), durability);
+    return new Durable(await openLog(await store.open("write"), { durability, ...claim }), durability, history);
+  }
+
+  /** What the store is called by everywhere. */
+  get id(): string {
+    return this.#log.id;
   }
 
   get info(): StorageInfo {
     const { place, persistent, damage } = this.#log;
     const note = (value: unknown): Promise<void> => this.#note(value);
-    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats(), history: this.#history, note };
+    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats(), annals: this.annals, note };
   }
 
-  /** Returns the bytes of the snapshot, whose history goes on; undefined before the first. @throws E_CORRUPT */
-  async snapshotBytes(): Promise<Uint8Array | undefined> {
-    const parts = await this.#log.parts();
-    this.#history = new Annals(parts.get(HISTORY), this.#log.name);
+  get name(): string {
+    return this.#log.name;
+  }
+
+  /** Returns the bytes of a snapshot, by default the last; undefined before the first. */
+  async snapshotBytes(generation?: number): Promise<Uint8Array | undefined> {
+    const parts = await this.#log.parts(generation);
+    if (generation === undefined) {
+      this.handed = Handed.of(parts, this.#log.name);
+      this.annals = new Annals(parts.get(ANNALS), this.#log.name);
+    }
     return parts.get(PART);
   }
 
-  /** Yields what was recorded since the snapshot. @throws E_CORRUPT E_DATA */
-  async *operations(config: Config): AsyncGenerator<Operation> {
-    for await (const record of this.#log.records()) {
+  /** Returns the annals up to a snapshot. @throws E_CORRUPT E_FORMAT */
+  async annalsAt(generation: number): Promise<Annals> {
+    return new Annals((await this.#log.parts(generation)).get(ANNALS), this.#log.name);
+  }
+
+  /** Snapshots that there are, oldest first, by the numbers of their generations. */
+  get snapshots(): readonly number[] {
+    return this.#log.generations.filter(({ snapshot }) => snapshot).map(({ id }) => id);
+  }
+
+  /** Whether anything was recorded since the last snapshot. */
+  get recorded(): boolean {
+    return (this.#log.generations.at(-1)?.bytes[1] ?? 0) > 0;
+  }
+
+  /** Yields what was recorded from a snapshot to the next, by default since the last. @throws E_CORRUPT */
+  records(generation?: number): AsyncIterable<Uint8Array> {
+    return this.#log.records(generation);
+  }
+
+  /** Yields what was recorded since the last snapshot; `config` tells the options as they are then. @throws E_CORRUPT E_DATA */
+  async *operations(config: () => Config): AsyncGenerator<Operation> {
+    for await (const record of this.records()) {
       this.#bytes += record.length;
-      yield decodeOperation(record, config, this.#log.name);
+      const operation = decodeOperation(record, config(), this.#log.name);
+      this.handed.note(operation);
+      yield operation;
     }
+    if ((this.#log.generations.at(-1)?.segments ?? 0) > MOST_SEGMENTS) this.#bytes = Number.POSITIVE_INFINITY;
   }
 
   /** Records a change. @throws E_LOCKED E_QUOTA and others of storage: then it is not recorded */
@@ -102,6 +149,7 @@ export class Durable {
     const parts = encodeOperation(operation);
     this.#bytes += parts.reduce((sum, { length }) => sum + length, 0);
     await this.#log.append(...parts);
+    this.handed.note(operation);
   }
 
   /** Records a change that is done already; where that fails, the next call says so. */
@@ -119,15 +167,20 @@ export class Durable {
     const operation: Operation = { kind: "note", value: JSON.parse(text) };
     const noted = this.#recording.then(async () => {
       await this.#log.append(...encodeOperation(operation));
-      this.#history.add(operation, undefined);
+      this.annals.add(operation, undefined);
     });
     this.#recording = noted.catch(() => {});
     await noted;
   }
 
-  /** Takes in that a change is done, and how long it took; to repeat it would take as long. */
-  worked(operation: Operation, outputs: StepOutputs | undefined, milliseconds: number): void {
-    this.#history.add(operation, outputs);
+  /** Takes in that a change is done, and how long it took. */
+  done(operation: Operation, outputs: StepOutputs | undefined, milliseconds: number): void {
+    this.annals.add(operation, outputs);
+    this.worked(milliseconds);
+  }
+
+  /** Notes how long changes took; to repeat them would take as long. */
+  worked(milliseconds: number): void {
     this.#worked += milliseconds;
   }
 
@@ -136,18 +189,45 @@ export class Durable {
     return this.#bytes > MOST_BYTES || this.#worked > Math.max(SPACING * this.#snapshotMs, LEAST_MS);
   }
 
-  /** Starts anew from the state as it is: what was recorded before is gone. */
-  async snapshot(engine: Engine): Promise<number> {
+  /**
+   * Takes a snapshot of the state as it is, from where records begin anew. What was before is kept as far as `history` reaches; where the state is
+   * not what the records lead to, nothing is.
+   */
+  async snapshot(engine: Engine, follows = true): Promise<number> {
     const began = performance.now();
     const bytes = await encodeState(engine);
     // From here to the cut of the journal nothing is noted, so that a note is in what is before the cut or behind it, not in both.
     await this.#recording;
-    const history = this.#history.bytes();
-    await this.#log.snapshot(new Map([[PART, bytes], ...(history === undefined ? [] : [[HISTORY, history] as const])]));
+    const annals = this.annals.bytes();
+    const parts = new Map([[PART, bytes], ...this.handed.parts(), ...(annals === undefined ? [] : [[ANNALS, annals] as const])]);
+    const from = follows && !this.#undone ? this.#oldest() : undefined;
+    try {
+      await this.#log.snapshot(parts, from);
+    } catch (error) {
+      const last = this.#log.generations.at(-1)?.id;
+      if (!isError(error, "E_QUOTA") || last === undefined) throw error;
+      // What is older makes room.
+      await this.#log.compact({ from: last });
+      await this.#log.snapshot(parts);
+    }
+    this.#undone = false;
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;
     return bytes.length;
+  }
+
+  /** The oldest generation that stays when there is another. */
+  #oldest(): number | undefined {
+    let oldest: number | undefined;
+    let [bytes, files] = [0, 0];
+    for (const { id, snapshot, bytes: parts, segments } of [...this.#log.generations].reverse()) {
+      bytes += parts[0] + parts[1];
+      files += segments;
+      if (!snapshot || (oldest !== undefined && (bytes > this.#history || files > MOST_KEPT))) break;
+      oldest = id;
+    }
+    return oldest;
   }
 
   /** Takes a snapshot if it can: what is recorded is not lost without one, and it is tried again later. */
@@ -160,6 +240,23 @@ export class Durable {
     }
   }
 
+  /** Notes that the last record could not be done: no one may try it again. Until a snapshot is taken, nothing else is recorded. */
+  async undo(engine: Engine): Promise<void> {
+    this.#undone = true;
+    await this.trySnapshot(engine);
+  }
+
+  /** Takes the snapshot without which nothing may be recorded. @throws what storage throws */
+  async ready(engine: Engine): Promise<void> {
+    if (this.#undone) await this.snapshot(engine);
+  }
+
+  /** Goes back to a snapshot: what was recorded since becomes what `edit` returns, and snapshots since are gone. */
+  async rewrite(generation: number, edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void> {
+    await this.#recording;
+    await this.#log.compact({ onto: generation, edit: (record, id) => (id < generation ? record : edit(record)) });
+  }
+
   async commit(): Promise<void> {
     await this.#recording;
     await this.#log.commit();
@@ -168,7 +265,10 @@ export class Durable {
   async close(): Promise<void> {
     this.#unwatch();
     await this.#recording;
-    await this.#log.close();
+    await this.#log.close().catch((error: unknown) => {
+      // All that was acknowledged is another's by now.
+      if (!isError(error, "E_LOCKED")) throw error;
+    });
   }
 }
 

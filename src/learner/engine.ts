@@ -2,11 +2,9 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import { joined } from "../bytes.ts";
-import type { ParamSpec } from "../nn/layer.ts";
 import { scalarsOf } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
-import { type Shape, sizeOf } from "../program/shape.ts";
-import type { Range } from "../state/arena.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { HostContext } from "../strategy/strategy.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
@@ -58,8 +56,6 @@ interface Inferred {
   readonly rowLoss: Float32Array;
 }
 
-/** From here on a number's square is not finite. */
-const HUGE = 2 ** 63;
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
 const INFERENCE_ROWS = [1, 16, 128] as const;
 
@@ -208,7 +204,8 @@ export class Engine {
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
       context.memory?.rollBack();
-      const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
+      const { explain } = await import("./skipped.ts");
+      const skipped = await explain(this, batch, result.loss, numberOf("broken/state") !== 0);
       if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
       return { ...result, skipped };
     }
@@ -221,19 +218,6 @@ export class Engine {
     }
     this.counters.samples += batch.count;
     return result;
-  }
-
-  /** Returns what was not finite in a step, and on which rows. */
-  async #explain(batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
-    const { flat } = this.layout;
-    const params = await this.machine.read("state", flat.placement.byteOffset, flat.byteLength);
-    const isSound = (value: number): boolean => Math.abs(value) < HUGE;
-    const cause = !new Float32Array(params.buffer).every(isSound) ? "weights" : !isSound(loss) ? "loss" : state ? "state" : "gradients";
-    const { rowLoss } = await this.infer(batch.x, batch.targets);
-    const all = [...rowLoss.keys()];
-    const odd = all.filter((row) => !isSound(rowLoss[row] as number));
-    const rows = odd.length > 0 ? odd : all;
-    return { step: this.counters.step + 1, cause, rows, ...(batch.id && { ids: rows.map((row) => batch.id?.[row] as number) }) };
   }
 
   /** Writes which rows the step reads, with what weight; returns those that were drawn. */
@@ -360,20 +344,6 @@ export class Engine {
   /** First slot and number of the stored rows of each store. */
   #storedRanges(): (readonly [number, number])[] {
     return (this.memory?.replay.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
-  }
-
-  /** Returns the numbers of all parameters and layer states by path. */
-  async weights(): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
-    const { params, states } = this.config;
-    const state = await this.machine.read("state", 0, this.layout.stateBytes);
-    const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
-      shape: spec.shape,
-      data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
-    });
-    return new Map([
-      ...[...params].map(([path, spec]) => [path, take(spec, this.layout.params.get(path))] as const),
-      ...[...states].map(([path, spec]) => [path, take(spec, this.layout.states.get(path))] as const),
-    ]);
   }
 
   close(): void {

@@ -46,6 +46,8 @@ export interface LearnerEvents {
   boundary: { readonly boundary: number; readonly step: number };
   /** When the state was saved, with its bytes. */
   saved: { readonly step: number; readonly bytes: number };
+  /** When many skipped steps in a row took a learner back to a snapshot before them: the steps it had done, and those it has. */
+  rolledBack: { readonly from: number; readonly step: number };
   /** When the GPU device was lost, once another engine has taken its place. */
   recovered: RecoveredEvent;
 }
@@ -58,6 +60,7 @@ export class Emitter {
     step: new Set(),
     skipped: new Set(),
     boundary: new Set(),
+    rolledBack: new Set(),
     saved: new Set(),
     recovered: new Set(),
   };

@@ -1,5 +1,6 @@
 /** Rows leave a learner's memory: from its index, and from the arena. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
+import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import type { Remembered } from "./remember.ts";
 
@@ -18,12 +19,20 @@ export interface ForgetOptions {
    * good; 0: not at all, which ends an earlier refusal.
    */
   readonly refuse?: number;
+  /**
+   * Whether what was learned of the rows goes too: the learner goes back to the last snapshot of its store before they came, and does again
+   * what was recorded since, without them, so that its state is that of one that never saw them. Rows are then those of all batches, stored or
+   * not. What `control` was told stays. Default false: the rows leave memory and store, and the weights stay.
+   */
+  readonly exact?: boolean;
 }
 
 /** What was forgotten. */
 export interface Forgotten {
-  /** Rows that left memory; one that two stores kept counts twice. */
+  /** Rows that left memory; one that two stores kept counts twice. Of an exact one: rows that left the batches. */
   readonly forgotten: number;
+  /** Changes that were done again; only of an exact one. */
+  readonly repeated?: number;
 }
 
 /** Bytes that are moved at once. */
@@ -31,7 +40,7 @@ const AT_ONCE = 2 ** 22;
 
 /** Takes rows out of an engine's memory, zeros in their place. @throws E_CONFIG E_DATA, changing nothing */
 export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
-  checkKeys("forget", options, ["refuse"]);
+  checkKeys("forget", options, ["refuse", "exact"]);
   const { refuse = Number.POSITIVE_INFINITY } = options;
   if (refuse !== Number.POSITIVE_INFINITY) checkNumber("forget", "refuse", refuse, { min: 0, integer: true });
   const { memory } = engine;
@@ -70,6 +79,18 @@ function rowsNamed({ replay }: Remembered, given: Float64Array): Chosen {
 }
 
 function rowsWhere({ replay }: Remembered, where: RowsWhere["where"], { config }: Engine): Chosen {
+  const { task, label } = checkWhere(where, config);
+  const chosen = replay.stores.flatMap(({ first, slots }) => {
+    const [tasks, labels, ids] = [slots.values("task"), slots.values("label"), slots.ids()];
+    return [...tasks.keys()]
+      .filter((slot) => (task === undefined || tasks[slot] === task) && (label === undefined || labels[slot] === label))
+      .map((slot) => ({ slot: first + slot, id: ids[slot] as number }));
+  });
+  return { slots: chosen.map(({ slot }) => slot), ids: new Set(chosen.map(({ id }) => id).filter((id) => !Number.isNaN(id))) };
+}
+
+/** Returns what rows are to have, where rows can have it. @throws E_CONFIG */
+export function checkWhere(where: RowsWhere["where"], config: Config): RowsWhere["where"] {
   checkKeys("forget: where", where, ["task", "label"]);
   const { task, label } = where;
   if (task === undefined && label === undefined)
@@ -82,13 +103,7 @@ function rowsWhere({ replay }: Remembered, where: RowsWhere["where"], { config }
         hint: "Forget them by task or id.",
       });
   }
-  const chosen = replay.stores.flatMap(({ first, slots }) => {
-    const [tasks, labels, ids] = [slots.values("task"), slots.values("label"), slots.ids()];
-    return [...tasks.keys()]
-      .filter((slot) => (task === undefined || tasks[slot] === task) && (label === undefined || labels[slot] === label))
-      .map((slot) => ({ slot: first + slot, id: ids[slot] as number }));
-  });
-  return { slots: chosen.map(({ slot }) => slot), ids: new Set(chosen.map(({ id }) => id).filter((id) => !Number.isNaN(id))) };
+  return where;
 }
 
 /** Clears slots `start` … `end` - 1, that held the last rows of a store, once those that moved are where `origins` says, all of them before. */

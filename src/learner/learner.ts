@@ -1,55 +1,28 @@
 import type { Runtime } from "../backend/runtime.ts";
-import { checkKeys, fail } from "../errors.ts";
-import { sizeOf } from "../program/shape.ts";
+import { fail } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
-import { checkBatch, checkIds, checkRows } from "./batch.ts";
-import { argmax } from "./bytes.ts";
+import { type Prediction, type PredictOptions, predictRows } from "./answers.ts";
+import { checkBatch, checkIds } from "./batch.ts";
+import type { ClaimOptions } from "./begin.ts";
 import type { LearnerOptions } from "./config.ts";
-import type { StorageInfo } from "./durable.ts";
+import type { Durable, StorageInfo } from "./durable.ts";
 import type { Engine, LearnerPlan, StepOutputs } from "./engine.ts";
+import type { EvaluateOptions, Evaluation } from "./evaluate.ts";
 import { Emitter, type LearnerEvents, type RecoveredEvent, type SkippedStep, type StepResult } from "./events.ts";
 import type { ForgetOptions, ForgetRows, Forgotten } from "./forget.ts";
+import type { Leader } from "./lead.ts";
+import { checkOperation, type Operation, type Sender } from "./operation.ts";
 import type { LearnerMemory } from "./remember.ts";
 import { resolveConfig } from "./resolve.ts";
-import { checkAveraged, getSetting } from "./settings.ts";
+import { getSetting } from "./settings.ts";
 import { Work } from "./work.ts";
-
-/** Answers for some rows. */
-export interface Prediction {
-  /** The likeliest class of each row, or of each of its places; empty where targets are values. */
-  readonly labels: Uint32Array;
-  /** [rows × classes], or [rows × places × classes]; empty where targets are values. */
-  readonly probabilities: Float32Array;
-  /** [rows × output] where targets are values, else empty. */
-  readonly values: Float32Array;
-}
-
-/** Options of {@link Learner.predict}. */
-export interface PredictOptions {
-  /**
-   * Whether row `i` goes on from where row `i` of the stream stands, in layers that carry state, rather than from 0; it stays there. At most
-   * as many rows as a batch. Default false.
-   */
-  readonly carried?: boolean;
-  /** Whether the weights that the optimizer averages answer, rather than those that are trained. Default false. */
-  readonly averaged?: boolean;
-}
 
 /** What turns state into bytes and back, fetched when it is first needed. */
 const snapshots = (): Promise<typeof import("./snapshot.ts")> => import("./snapshot.ts");
 
 /** Skipped steps in a row that pause a learner. */
 const PATIENCE = 20;
-
-/** How well a learner answers. */
-export interface Evaluation {
-  /** Share of labels that are the likeliest class; NaN where targets are values. */
-  readonly accuracy: number;
-  /** Mean loss of the rows. */
-  readonly loss: number;
-  readonly count: number;
-}
 
 /**
  * A model that keeps learning: it owns its parameters, optimizer state, replay memory, schedule and random streams, and can save and
@@ -70,6 +43,11 @@ export class Learner {
   readonly #work: Work;
   #busy: string | undefined;
   #closed = false;
+  /** Hears followers, once told to. */
+  #leader: Leader | undefined;
+  /** Whether a batch of theirs is under way. */
+  #leading = false;
+  #turns: Promise<unknown> = Promise.resolve();
   /** Skipped steps in a row. */
   #skipped = 0;
 
@@ -99,10 +77,11 @@ export class Learner {
   /**
    * Returns the learner that was saved: it goes on as if it had never stopped. Without `options` it is made from what the checkpoint says; with
    * them (needed for layers or strategies of your own) they must be those it was made with, but that a classifier may have more capacity: it
-   * grows, as in {@link Learner.grow}. One that had a durability goes on with it, and with all it had recorded.
+   * grows, as in {@link Learner.grow}. One that had a durability goes on with it, and with all it had recorded; `waitMs` and `steal` may stand
+   * alone.
    * @throws E_FORMAT E_CORRUPT E_VERSION E_MISMATCH E_LOCKED; E_STATE when nothing was saved
    */
-  static async open(runtime: Runtime, store: Store, options?: LearnerOptions): Promise<Learner> {
+  static async open(runtime: Runtime, store: Store, options?: LearnerOptions | ClaimOptions): Promise<Learner> {
     return Learner.#of(store, async (tell) => (await import("./begin.ts")).reopen(runtime, tell, store, options));
   }
 
@@ -164,8 +143,9 @@ export class Learner {
    */
   control(observation: unknown): { readonly rate: number } {
     this.#free("control");
-    this.#work.changeNow({ kind: "control", observation });
-    return this.#engine.rates.save().control as { readonly rate: number };
+    const state = this.#engine.rates.next(observation);
+    this.#changeNow({ kind: "control", observation });
+    return state;
   }
 
   /** Returns a number of the optimizer as the next step will read it: `learningRate`, `weightDecay`, `clipByGlobalNorm.maxNorm`. @throws E_CONFIG E_STATE */
@@ -181,7 +161,7 @@ export class Learner {
    */
   set(name: string, value: number | undefined): void {
     this.#free("set");
-    this.#work.changeNow({ kind: "set", name, value });
+    this.#changeNow({ kind: "set", name, value });
   }
 
   /** Adds a listener; returns the way to take it off. */
@@ -192,20 +172,26 @@ export class Learner {
   /**
    * Learns from one batch in one step. A batch that is refused changes nothing; nor does a step whose loss, gradients or weights are not
    * finite, which the result and event `skipped` tell.
-   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}; E_STATE when closed or while another call is under way
+   * @throws E_DATA on a bad batch; E_DIVERGED after twenty skipped steps in a row, until {@link resume}, once a learner with durability is back
+   * at the last snapshot before them; E_STATE when closed or while another call is under way
    */
   async observe(batch: Batch): Promise<StepResult> {
-    const result = await this.#alone("observe", async () => {
-      if (this.#skipped >= PATIENCE) this.#diverged();
-      const checked = checkBatch("observe", batch, this.#engine.config);
-      const outputs = (await this.#work.change({ kind: "observe", batch: checked })) as StepOutputs;
-      return { step: this.#engine.counters.step, ...outputs };
-    });
+    return this.#tell(await this.#alone("observe", () => this.#learn(batch)));
+  }
+
+  async #learn(batch: Batch, from?: Sender): Promise<StepResult> {
+    if (this.#skipped >= PATIENCE) await this.#diverged();
+    const checked = checkBatch("observe", batch, this.#engine.config);
+    const outputs = (await this.#work.change({ kind: "observe", batch: checked, ...(from && { from }) })) as StepOutputs;
+    return { step: this.#engine.counters.step, ...outputs };
+  }
+
+  async #tell(result: StepResult): Promise<StepResult> {
     const { skipped } = result;
     this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
     if (skipped === undefined) this.#events.emit("step", result);
     else this.#events.emit("skipped", skipped);
-    if (this.#skipped >= PATIENCE) this.#diverged(skipped);
+    if (this.#skipped >= PATIENCE) await this.#turn(() => this.#diverged(skipped));
     return result;
   }
 
@@ -214,7 +200,12 @@ export class Learner {
     this.#skipped = 0;
   }
 
-  #diverged(skipped?: SkippedStep): never {
+  async #diverged(skipped?: SkippedStep): Promise<never> {
+    const { step: from } = this;
+    if (skipped !== undefined && this.#work.durable !== undefined) {
+      await (await import("./history.ts")).rollBack(this.#work, PATIENCE);
+      if (this.step < from) this.#events.emit("rolledBack", { from, step: this.step });
+    }
     fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${PATIENCE} skipped steps in a row`, {
       hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
       context: { step: this.step, ...skipped },
@@ -224,42 +215,14 @@ export class Learner {
   /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
   async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
-    checkKeys("predict", options, ["carried", "averaged"]);
-    const { config, layout } = this.#engine;
-    const rows = checkRows("predict", x, config);
-    const count = rows.length / sizeOf(config.input.shape);
-    const { carried = false, averaged = false } = options;
-    if (averaged) checkAveraged("predict", config.optimizer);
-    if (carried && count > layout.staging)
-      fail("E_DATA", `predict: more rows than the stream has; expected at most ${layout.staging}, got ${count}`, {
-        hint: "A carried row goes on from the row of the same place in the last batch.",
-      });
-    const { answers } = await this.#work.safely((engine) => engine.infer(rows, undefined, carried, averaged));
-    const none = new Float32Array(0);
-    if (config.loss.targets === "values") return { labels: new Uint32Array(0), probabilities: none, values: answers };
-    return { labels: argmax(answers, config.classes), probabilities: answers, values: none };
+    return predictRows(this.#work, x, options);
   }
 
   /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_CONFIG E_DATA E_STATE */
-  async evaluate(stream: Stream, options: Pick<PredictOptions, "averaged"> = {}): Promise<Evaluation> {
+  async evaluate(stream: Stream, options: EvaluateOptions = {}): Promise<Evaluation> {
     this.#alive("evaluate");
-    checkKeys("evaluate", options, ["averaged"]);
-    const { config } = this.#engine;
-    const { averaged = false } = options;
-    if (averaged) checkAveraged("evaluate", config.optimizer);
-    let [right, loss, count] = [0, 0, 0];
-    for await (const batch of stream) {
-      const { x, targets } = checkBatch("evaluate", batch, config);
-      const { answers, rowLoss } = await this.#work.safely((engine) => engine.infer(x, targets, false, averaged));
-      if (config.loss.targets === "labels") {
-        const classes = argmax(answers, config.classes);
-        for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;
-      } else right = Number.NaN;
-      for (const value of rowLoss) loss += value;
-      count += rowLoss.length;
-    }
-    if (count === 0) fail("E_DATA", "evaluate: the stream is empty; expected at least one row, got none");
-    return { accuracy: right / (count * config.targets), loss: loss / count, count };
+    const { evaluateStream } = await import("./evaluate.ts");
+    return evaluateStream(this.#work, stream, options);
   }
 
   /** Tells that a task ended or the stream drifted: strategies settle what they keep, the schedule has its mark "boundary". @throws E_STATE */
@@ -288,21 +251,21 @@ export class Learner {
    */
   async grow(capacity: number): Promise<void> {
     await this.#alone("grow", async () => {
-      const { growConfig, restoreState, takeState } = await snapshots();
-      const config = growConfig(this.#engine.config, capacity);
-      await this.#work.safely(async (engine) => this.#work.replace(config, restoreState(await takeState(engine), config, "grow")));
+      (await snapshots()).growConfig(this.#engine.config, capacity);
+      await this.#work.change({ kind: "grow", capacity });
     });
   }
 
   /**
    * Takes rows out of memory, by the ids they came with or by task and label: zeros are written over them, memory counts them no more, and
-   * refuses their ids unless told otherwise. What the weights learned of them stays.
-   * @throws E_CONFIG E_DATA E_STATE
+   * refuses their ids unless told otherwise. What the weights learned of them stays, unless it is to be exact, which takes durability.
+   * @throws E_CONFIG E_DATA; E_STATE, also where the store does not reach back to before they came
    */
   async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
     return this.#alone("forget", async () => {
-      const { forgetRows } = await import("./forget.ts");
       const named = "where" in rows ? rows : checkIds("forget", rows);
+      if (options.exact === true) return (await import("./history.ts")).forgetExactly(this.#work, named, options);
+      const { forgetRows } = await import("./forget.ts");
       return this.#work.safely(async (engine) => {
         const forgotten = await forgetRows(engine, named, options);
         await this.#work.forgetPast(engine);
@@ -327,15 +290,40 @@ export class Learner {
     this.#events.emit("saved", { step: this.step, bytes });
   }
 
-  /** Resolves once all changes so far are on the device. @throws E_CONFIG without durability; E_STATE; what the store throws */
+  /** Resolves once all changes so far are on the device; others may be made meanwhile. @throws E_CONFIG without durability; E_STATE; what the store throws */
   async commit(): Promise<void> {
-    await this.#alone("commit", async () => {
-      const { durable } = this.#work;
-      if (durable === undefined)
-        fail("E_CONFIG", 'commit: the learner does not record its changes; expected option "durability", got nothing', {
-          hint: 'Pass durability: "relaxed", or call save().',
+    this.#alive("commit");
+    await this.#durable("commit").commit();
+  }
+
+  #durable(call: string): Durable {
+    return (
+      this.#work.durable ??
+      fail("E_CONFIG", `${call}: the learner does not record its changes; expected option "durability", got nothing`, {
+        hint: 'Pass durability: "relaxed", or call save().',
+      })
+    );
+  }
+
+  /**
+   * Hears what followers ({@link Follower}) in other tabs, or threads of this program, hand over, until it is closed or another takes the store: their
+   * batches are learned in turn with its own calls, and acknowledged once they are recorded as those are.
+   * @throws E_CONFIG without durability; E_UNSUPPORTED where there is no BroadcastChannel; E_STATE
+   */
+  async lead(): Promise<void> {
+    const { Leader } = await import("./lead.ts");
+    this.#alive("lead");
+    const durable = this.#durable("lead");
+    this.#leader ??= new Leader(durable.id, async (batch, from) => {
+      const result = await this.#turn(async () => {
+        this.#alive("observe");
+        if (durable.handed.has(from)) return undefined;
+        this.#leading = true;
+        return this.#learn(batch, from).finally(() => {
+          this.#leading = false;
         });
-      await durable.commit();
+      });
+      return result === undefined ? { step: this.step } : this.#tell(result);
     });
   }
 
@@ -351,7 +339,7 @@ export class Learner {
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
   async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-    return this.#alone("weights", () => this.#work.safely((engine) => engine.weights()));
+    return this.#alone("weights", async () => this.#work.safely((await snapshots()).weightsOf));
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */
@@ -363,6 +351,7 @@ export class Learner {
   async close(): Promise<void> {
     await this.#alone("close", async () => {
       this.#closed = true;
+      this.#leader?.close();
       await this.#work.close();
     });
   }
@@ -388,9 +377,24 @@ export class Learner {
     this.#free(call);
     this.#busy = call;
     try {
-      return await action();
+      return await this.#turn(action);
     } finally {
       this.#busy = undefined;
     }
+  }
+
+  /** Runs the caller's calls and followers' one after another. */
+  #turn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(action);
+    this.#turns = turn.catch(() => {});
+    return turn;
+  }
+
+  /** What is recorded already comes first, though it is not done yet. */
+  #changeNow(operation: Operation): void {
+    if (this.#leading) {
+      checkOperation(this.#engine, operation);
+      this.#turn(async () => this.#work.changeNow(operation));
+    } else this.#work.changeNow(operation);
   }
 }

@@ -4,14 +4,21 @@ import type { CheckedBatch } from "./batch.ts";
 import type { Engine, StepOutputs } from "./engine.ts";
 import { checkChange, setSetting } from "./settings.ts";
 
+/** Which batch of which follower this is: a random number of 53 bits, and one that grows with each batch it hands over. */
+export interface Sender {
+  readonly follower: number;
+  readonly sequence: number;
+}
+
 /** A change, its arguments checked. */
 export type Operation =
-  | { readonly kind: "observe"; readonly batch: CheckedBatch }
+  | { readonly kind: "observe"; readonly batch: CheckedBatch; readonly from?: Sender }
   | { readonly kind: "mark"; readonly name: string }
   | { readonly kind: "set"; readonly name: string; readonly value: number | undefined }
   | { readonly kind: "control"; readonly observation: unknown }
   | { readonly kind: "consolidate" }
   | { readonly kind: "resetCarry"; readonly rows: readonly number[] }
+  | { readonly kind: "grow"; readonly capacity: number }
   /** Something of the caller's, which changes nothing but what is kept beside the state. */
   | { readonly kind: "note"; readonly value: unknown };
 
@@ -35,7 +42,7 @@ export function checkOperation(engine: Engine, operation: Operation): void {
   }
 }
 
-/** Does what {@link checkOperation} lets pass; what needs no device is done at once. */
+/** Does what {@link checkOperation} lets pass, but for growth, which takes another engine; what needs no device is done at once. */
 export function perform(engine: Engine, operation: Operation): Promise<StepOutputs> | undefined {
   switch (operation.kind) {
     case "observe":

@@ -22,6 +22,7 @@ export interface SavedConfig {
   readonly seed: number;
   /** How changes are recorded; absent where they are not. */
   readonly durability?: Durability;
+  readonly history?: number;
 }
 
 /** Returns the options of a learner as plain data. */
@@ -35,7 +36,7 @@ export function saveConfig(config: Config): SavedConfig {
     memory: config.memory?.policy ?? null,
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
-    ...(config.durability && { durability: config.durability }),
+    ...(config.durability && { durability: config.durability, history: config.history }),
   };
 }
 
@@ -47,7 +48,28 @@ export function growConfig(config: Config, capacity: number): Config {
       hint: "End the model with nn.classifier.",
     });
   checkNumber("grow", "capacity", capacity, { min: now, integer: true });
+  checkGrows(config, "grow");
+  return resizeConfig(config, capacity);
+}
+
+/** Returns the options with the capacity that the classifier had when it was saved. @throws E_UNSUPPORTED for layers of the user's own */
+export function configThen(config: Config, saved: SavedConfig): Config {
+  const capacity = capacityOf(saved.model);
+  return capacity === undefined || capacity === capacityOf(config.model.config) ? config : resizeConfig(config, capacity);
+}
+
+function resizeConfig(config: Config, capacity: number): Config {
   return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
+}
+
+/** Refuses more classes where memory counts on those there are. @throws E_UNSUPPORTED */
+export function checkGrows({ memory }: Config, where: string): void {
+  if (memory?.embeds !== "gradient") return;
+  fail(
+    "E_UNSUPPORTED",
+    `${where}: the rows in memory are known by gradients of as many classes as before; expected equal classes, got more`,
+    { hint: "Keep rows by another policy, such as memory.similarity, which goes by features." },
+  );
 }
 
 /** Returns the text that two learners share when one's state fits the other's model. */
@@ -67,5 +89,6 @@ export async function loadConfig(saved: SavedConfig): Promise<LearnerOptions> {
     strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
     seed: saved.seed,
     ...(saved.durability && { durability: saved.durability }),
+    ...(saved.history !== undefined && { history: saved.history }),
   };
 }

@@ -1,6 +1,7 @@
 import { fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
-import { sizeOf } from "../program/shape.ts";
+import type { ParamSpec } from "../nn/layer.ts";
+import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
 import type { Config } from "./config.ts";
@@ -8,7 +9,7 @@ import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
 import type { SavedRates } from "./rates.ts";
-import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
+import { checkGrows, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
@@ -73,15 +74,7 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
 export function restoreState({ tensors, meta }: Checkpoint, config: Config, file: string): SavedState {
   const counters = { ...(meta.counters as unknown as Counters) };
   const grows = meta.model !== signatureOf(config.model.config, config.input);
-  if (grows && config.memory?.embeds === "gradient") {
-    fail(
-      "E_UNSUPPORTED",
-      `${file}: the rows in memory are known by gradients of as many classes as before; expected equal classes, got more`,
-      {
-        hint: "Keep rows by another policy, such as memory.similarity, which goes by features.",
-      },
-    );
-  }
+  if (grows) checkGrows(config, file);
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
@@ -165,6 +158,20 @@ function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const out = new Uint8Array(rows * to);
   for (let row = 0; row < rows; row++) out.set(bytes.subarray(row * from, row * from + Math.min(from, to)), row * to);
   return out;
+}
+
+/** Returns the numbers of all parameters and layer states by path. */
+export async function weightsOf({ config, layout, machine }: Engine): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
+  const { params, states } = config;
+  const state = await machine.read("state", 0, layout.stateBytes);
+  const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
+    shape: spec.shape,
+    data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
+  });
+  return new Map([
+    ...[...params].map(([path, spec]) => [path, take(spec, layout.params.get(path))] as const),
+    ...[...states].map(([path, spec]) => [path, take(spec, layout.states.get(path))] as const),
+  ]);
 }
 
 /** Returns the SHA-256 of all that decides how the learner goes on, in hex. */

@@ -57,31 +57,37 @@ export class Work {
   /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
+    await this.safely(async (engine) => this.durable?.ready(engine));
     await this.durable?.append(operation);
     const began = performance.now();
     let result: StepOutputs | undefined;
     try {
       result = await this.#perform(operation);
     } catch (error) {
-      // What was recorded and cannot be done must not be tried again by whoever opens the store.
-      await this.safely(async (engine) => this.durable?.trySnapshot(engine));
+      await this.safely(async (engine) => this.durable?.undo(engine));
       throw error;
     }
-    this.durable?.worked(operation, result, performance.now() - began);
+    this.durable?.done(operation, result, performance.now() - began);
     if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
     return result;
   }
 
   /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
   async redo(): Promise<void> {
-    for await (const operation of this.durable?.operations(this.#engine.config) ?? []) {
+    for await (const operation of this.durable?.operations(() => this.#engine.config) ?? []) {
       const began = performance.now();
-      checkOperation(this.#engine, operation);
-      this.durable?.worked(operation, await this.#perform(operation), performance.now() - began);
+      this.durable?.done(operation, await this.repeat(operation), performance.now() - began);
     }
   }
 
+  /** Does what is recorded. @throws as {@link checkOperation} */
+  async repeat(operation: Operation): Promise<StepOutputs | undefined> {
+    checkOperation(this.#engine, operation);
+    return this.#perform(operation);
+  }
+
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
+    if (operation.kind === "grow") return (await import("./history.ts")).grow(this, operation.capacity);
     const result = await this.safely(async (engine) => {
       const done = (async () => {
         const began = performance.now();
@@ -120,18 +126,21 @@ export class Work {
   /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST; what storage throws */
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
-    await this.durable?.snapshot(engine);
+    await this.durable?.snapshot(engine, false);
   }
 
-  /** Goes on with another config from a state that fits it. */
-  async replace(config: Config, saved: SavedState): Promise<void> {
+  /** Returns another work in a state, of which nothing is recorded. */
+  twin(config: Config, saved: SavedState): Promise<Work> {
+    return Work.open(this.#runtime, this.#tell, config, saved);
+  }
+
+  /** Goes on with the engine of another, which is no more. */
+  async become(other: Work): Promise<void> {
     const before = this.#engine;
-    const { engine, recovery } = await openEngine(this.#runtime, config, saved);
-    this.#engine = engine;
-    this.#recovery = recovery;
+    this.#engine = other.#engine;
+    this.#recovery = other.#recovery;
     await before.settled();
     before.close();
-    await this.safely(async (current) => this.durable?.snapshot(current));
   }
 
   async close(): Promise<void> {

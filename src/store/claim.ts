@@ -1,8 +1,21 @@
 /** How a store gets its one writer. */
-import { fail, type PalimpsestError } from "../errors.ts";
+import { fail, isError, type PalimpsestError } from "../errors.ts";
 import { segmentOf, tailOf } from "./contents.ts";
 import type { Extent } from "./frame.ts";
-import { encodeSlot, epochOf, findHead, fresh, type Generation, type Head, headName, isSegment, segmentsOf, slotBytes } from "./head.ts";
+import {
+  encodeSlot,
+  epochOf,
+  type Find,
+  findHead,
+  fresh,
+  type Generation,
+  type Head,
+  headName,
+  isSegment,
+  segmentsOf,
+  slotBytes,
+  steadily,
+} from "./head.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a claim may do about an owner that still runs. */
@@ -22,34 +35,49 @@ const POLL_MS = 50;
 export async function claim(
   storage: Storage,
   { waitMs = 0, steal = false }: ClaimOptions,
+  find: Find = findHead,
 ): Promise<{ head: Head; damage: readonly string[] }> {
+  const since = new Date().toISOString();
+  let before = 0;
   for (let waited = 0; ; waited += POLL_MS) {
-    const { top, owner, damage } = await findHead(storage);
-    const free = owner === "" || steal || !(await storage.alive(owner));
+    const { top, owner, since: begun, torn, damage } = await steadily(storage, find);
+    // Where making a file and writing it are two steps, another may be between them.
+    const coming = torn && top !== before;
+    before = top;
+    const free = steal || (!coming && (owner === "" || !(await storage.alive(owner))));
     const epoch = top + 1;
     const slot = new Uint8Array(slotBytes);
-    slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, generations: [] }));
-    if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch), damage };
-    if (waited >= waitMs) locked(storage, free ? "another that came first" : owner);
+    slot.set(encodeSlot({ store: "", epoch, sequence: 0, owner: storage.owner, since, generations: [] }));
+    try {
+      if (free && (await storage.create(headName(epoch), slot))) return { head: await takeOver(storage, epoch, since, find), damage };
+      locked(storage, free ? "another that came first" : owner, free ? undefined : begun);
+    } catch (error) {
+      if (!isError(error, "E_LOCKED") || (waited >= waitMs && !coming)) throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 /** From the claim on, whoever wrote before acknowledges nothing more, so what is read now is the last. */
-async function takeOver(storage: Storage, epoch: number): Promise<Head> {
+async function takeOver(storage: Storage, epoch: number, since: string, find: Find): Promise<Head> {
   const file = headName(epoch);
   let head: Head;
   try {
-    const { head: last } = await findHead(storage, epoch);
+    const { head: last } = await find(storage, epoch);
     const store = last?.store ?? randomName();
     const generations = last === undefined ? fresh : await settle(storage, store, last.generations, `${epoch}.0`);
-    head = { store, epoch, sequence: (last?.sequence ?? 0) + 1, owner: storage.owner, generations };
+    head = { store, epoch, sequence: (last?.sequence ?? 0) + 1, owner: storage.owner, since, generations };
     await storage.write(file, slotBytes, encodeSlot(head));
     await storage.flush(file);
     await checkFence(storage, epoch);
   } catch (error) {
+    // What fails may do so for want of what a later owner has removed.
+    const reason = await checkFence(storage, epoch).then(
+      () => error,
+      (fence: unknown) => fence,
+    );
     await storage.remove(file).catch(() => undefined);
-    throw error;
+    throw reason;
   }
   const needed = new Set([file, ...segmentsOf(head)]);
   const ours = (await storage.list()).filter((name) => epochOf(name) > 0 || isSegment(name));
@@ -81,13 +109,16 @@ async function settle(storage: Storage, store: string, generations: readonly Gen
 /** Refuses to go on once another has claimed the store. @throws E_LOCKED */
 export async function checkFence(storage: Storage, epoch: number): Promise<void> {
   const files = await storage.list();
-  if (!files.includes(headName(epoch)) || files.some((file) => epochOf(file) > epoch)) locked(storage, "an owner that took it over");
+  if (files.includes(headName(epoch)) && !files.some((file) => epochOf(file) > epoch)) return;
+  const { owner, since } = await findHead(storage).catch(() => ({ owner: "", since: undefined }));
+  locked(storage, owner === storage.owner || owner === "" ? "an owner that took it over" : owner, since);
 }
 
-function locked(storage: Storage, owner: string): never {
-  fail("E_LOCKED", `${storage.name}: another owner writes here; expected to be the only one, got ${owner}`, {
-    hint: "Close the other tab or process, wait for it with waitMs, or take the store from it with steal.",
-    context: { store: storage.name, owner },
+function locked(storage: Storage, owner: string, since?: string): never {
+  const when = since === undefined ? "" : `, since ${since}`;
+  fail("E_LOCKED", `${storage.name}: another owner writes here; expected to be the only one, got ${owner}${when}`, {
+    hint: "Wait for it with waitMs, take the store from it with steal, or follow it: Follower.open reads along and hands batches over.",
+    context: { store: storage.name, owner, since },
   });
 }
 

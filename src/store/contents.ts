@@ -57,17 +57,57 @@ export async function readParts(storage: Storage, store: string, { snapshot }: G
   return parts;
 }
 
-/** Yields the records of extents, which are views that the caller may keep. @throws E_CORRUPT where the first that is damaged begins */
-export async function* readRecords(storage: Storage, store: string, journal: readonly Extent[]): AsyncGenerator<Uint8Array> {
-  for (const extent of journal) {
-    let first = true;
-    for await (const { kind, payload, length } of framesOf(storage, extent)) {
+/**
+ * Yields the records of extents, which are views that the caller may keep; of the first, those behind `from`.
+ * @throws E_CORRUPT where the first that is damaged begins
+ */
+export async function* readRecords(storage: Storage, store: string, journal: readonly Extent[], from?: Extent): AsyncGenerator<Uint8Array> {
+  for (const [index, extent] of journal.entries()) {
+    const behind = index === 0 ? from : undefined;
+    let first = behind === undefined;
+    for await (const { kind, payload, length } of framesOf(storage, extent, behind)) {
       if (first) titleOf(storage, store, extent.file, kind, payload);
       else if (kind !== kinds.record) corrupt(storage, extent.file, length, "a record", `kind ${kind}`);
       else yield payload;
       first = false;
     }
   }
+}
+
+/** Returns how much of an extent holds records that are right; nothing where it ends otherwise than it should. */
+export async function reachOf(storage: Storage, store: string, extent: Extent): Promise<Extent> {
+  const none: Extent = { file: extent.file, length: 0, crc: 0 };
+  let end = none;
+  for await (const { kind, payload, length, crc } of framesBehind(storage, none, extent.length)) {
+    if (end === none ? !isTitle(store, extent.file, kind, payload) : kind !== kinds.record) break;
+    end = { file: extent.file, length, crc };
+  }
+  return end.length === extent.length && end.crc !== extent.crc ? none : end;
+}
+
+/** Returns the snapshot that a segment holds, whole, and the store that it is of, without a head that tells. */
+export async function snapshotIn(
+  storage: Storage,
+  file: string,
+): Promise<{ store: string; snapshot: NonNullable<Generation["snapshot"]> } | undefined> {
+  let title: Title | undefined;
+  let [root, left] = ["", 0];
+  for await (const { kind, payload, length, crc } of framesBehind(storage, { file, length: 0, crc: 0 }, Number.POSITIVE_INFINITY)) {
+    if (title === undefined) {
+      title = kind === kinds.title ? parseTitle(payload) : undefined;
+      if (title?.parts === undefined || title.file !== file) return undefined;
+      root = await sha256Hex(payload);
+      left = title.parts.reduce((sum, part) => sum + part.length, 0);
+    } else left -= payload.length;
+    if (left > 0) continue;
+    const { store } = title;
+    const snapshot = { file, length, crc, root };
+    return readParts(storage, store, { id: 1, snapshot, journal: [] }).then(
+      () => ({ store, snapshot }),
+      () => undefined,
+    );
+  }
+  return undefined;
 }
 
 /** Returns the records that were written behind an extent and not committed, for as far as they are whole. */
@@ -91,6 +131,11 @@ function titleOf(storage: Storage, store: string, file: string, kind: number, pa
   const got = kind === kinds.title ? parseTitle(payload) : undefined;
   if (got?.store !== store || got.file !== file) corrupt(storage, file, 0, `segment ${file} of ${store}`, `${got?.file} of ${got?.store}`);
   return got;
+}
+
+function isTitle(store: string, file: string, kind: number, payload: Uint8Array): boolean {
+  const got = kind === kinds.title ? parseTitle(payload) : undefined;
+  return got?.store === store && got.file === file;
 }
 
 function parseTitle(payload: Uint8Array): Title | undefined {

@@ -50,11 +50,15 @@ export function encodeFrames(extent: Extent, kind: number, payloads: readonly Ui
 }
 
 /**
- * Yields the frames of a whole extent.
+ * Yields the frames of an extent, all or those behind `from`.
  * @throws E_CORRUPT naming file and offset where they are not those that were written
  */
-export async function* framesOf(storage: Storage, extent: Extent): AsyncGenerator<Frame> {
-  let end: Extent = { file: extent.file, length: 0, crc: 0 };
+export async function* framesOf(
+  storage: Storage,
+  extent: Extent,
+  from: Extent = { file: extent.file, length: 0, crc: 0 },
+): AsyncGenerator<Frame> {
+  let end = from;
   for await (const frame of framesBehind(storage, end, extent.length)) {
     end = frame;
     yield frame;
@@ -94,7 +98,7 @@ export async function* framesBehind(storage: Storage, extent: Extent, limit: num
 /** Refuses what is not what was written. */
 export function corrupt(storage: Storage, file: string, offset: number, expected: string, got: string): never {
   fail("E_CORRUPT", `${storage.name}/${file}: damaged at byte ${offset}; expected ${expected}, got ${got}`, {
-    hint: "Nothing was loaded. Restore the store from a copy, or open an older snapshot of it.",
+    hint: "Nothing was loaded. repairStore, or `palimpsest repair`, makes the store whole where what else it holds allows it.",
     context: { store: storage.name, file, offset, expected, got },
   });
 }

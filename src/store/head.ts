@@ -36,6 +36,8 @@ export interface Head {
   readonly sequence: number;
   /** Who writes; empty once closed. */
   readonly owner: string;
+  /** When the owner came, for people to read. */
+  readonly since?: string;
   /** Oldest first; the last is the present one. Empty in a claim: a head whose owner has yet to read the one before. */
   readonly generations: readonly Generation[];
 }
@@ -47,9 +49,12 @@ export const fresh: readonly Generation[] = [{ id: 0, snapshot: null, journal: [
 export interface Found {
   /** Undefined where nothing was ever stored. */
   readonly head: Head | undefined;
-  /** The highest epoch that anyone claimed, 0 if nobody did, and who did. */
+  /** The highest epoch that anyone claimed, 0 if nobody did, who did, and when. */
   readonly top: number;
   readonly owner: string;
+  readonly since: string | undefined;
+  /** Whether the head of that epoch says nothing: it may be about to be written. */
+  readonly torn: boolean;
   readonly files: readonly string[];
   /** What is wrong but could be done without. */
   readonly damage: readonly string[];
@@ -110,16 +115,33 @@ function decodeSlot(bytes: Uint8Array, where: string): Head | undefined {
   }
 }
 
-/**
- * Returns the last state that was committed, of epochs below `below`.
- * @throws E_CORRUPT where there was one but it cannot be told; E_VERSION
- */
-export async function findHead(storage: Storage, below: number = Number.POSITIVE_INFINITY): Promise<Found> {
+/** Finds what to go on from, of epochs below `below`. @throws E_CORRUPT where there was something but it cannot be told; E_VERSION */
+export type Find = (storage: Storage, below?: number) => Promise<Found>;
+
+/** Returns the last state that was committed. @throws as {@link Find} */
+export const findHead: Find = async (storage, below = Number.POSITIVE_INFINITY) => {
+  const found = await findWhole(storage, below);
+  const { head, top, files } = found;
+  if (head === undefined) {
+    const left = files.find(isSegment);
+    if (left !== undefined)
+      corrupt(storage, headName(top || 1), 0, `a head that tells what ${left} is`, top === 0 ? "no head" : "damaged slots");
+    return found;
+  }
+  const missing = segmentsOf(head).find((name) => !files.includes(name));
+  if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${headName(head.epoch)} speaks of`, "no such file");
+  return found;
+};
+
+/** Returns the last whole head, whether or not what it speaks of is there. @throws E_VERSION */
+export async function findWhole(storage: Storage, below: number = Number.POSITIVE_INFINITY): Promise<Found> {
   const files = await storage.list();
   const epochs = files.map(epochOf).filter((epoch) => epoch > 0 && epoch < below);
   epochs.sort((a, b) => b - a);
   const damage: string[] = [];
   let owner: string | undefined;
+  let since: string | undefined;
+  let torn = false;
   for (const epoch of epochs) {
     const file = headName(epoch);
     const bytes = await storage.read(file, 0, 2 * slotBytes);
@@ -130,16 +152,26 @@ export async function findHead(storage: Storage, below: number = Number.POSITIVE
       else damage.push(`${file}: the slot at byte ${at} is damaged or was cut off`);
     }
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
-    owner ??= newest?.owner ?? "";
+    if (owner === undefined) [owner, since, torn] = [newest?.owner ?? "", newest?.since, newest === undefined];
     if (newest === undefined || newest.generations.length === 0) continue;
-    const missing = segmentsOf(newest).find((name) => !files.includes(name));
-    if (missing !== undefined) corrupt(storage, missing, 0, `the segment that ${file} speaks of`, "no such file");
-    return { head: newest, top: epochs[0] as number, owner, files, damage };
+    return { head: newest, top: epochs[0] as number, owner, since, torn, files, damage };
   }
-  const left = files.find(isSegment);
-  if (left !== undefined)
-    corrupt(storage, headName(epochs[0] ?? 1), 0, `a head that tells what ${left} is`, epochs.length === 0 ? "no head" : "damaged slots");
-  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", files, damage };
+  return { head: undefined, top: epochs[0] ?? 0, owner: owner ?? "", since, torn, files, damage };
+}
+
+/**
+ * Returns what `find` does while others may write: a head may speak of segments made after the list of files was, or be gone before it is read;
+ * then there are other files than before.
+ */
+export async function steadily(storage: Storage, find: Find): Promise<Found> {
+  for (;;) {
+    const before = (await storage.list()).join();
+    try {
+      return await find(storage);
+    } catch (error) {
+      if ((await storage.list()).join() === before) throw error;
+    }
+  }
 }
 
 /** Holds what a checksum lets through to what can be meant: names lead to segments alone, and numbers are counts. */

@@ -8,8 +8,9 @@ import type { Store } from "./store.ts";
 
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 export { sha256Hex } from "./digest.ts";
-export type { Log, LogReader } from "./log.ts";
+export type { FollowingLog, Log, LogReader } from "./log.ts";
 export { openLog, readLog } from "./open.ts";
+export { type RepairOptions, repairStore, type Survey, surveyStore } from "./repair.ts";
 export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 export type { Storage } from "./storage.ts";
 export type { Store } from "./store.ts";

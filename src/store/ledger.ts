@@ -1,7 +1,16 @@
 import { fail, type PalimpsestError } from "../errors.ts";
 import { checkFence } from "./claim.ts";
 import { encodeSlot, type Generation, type Head, headName, segmentsOf, slotBytes } from "./head.ts";
+import { failureOf } from "./pause.ts";
 import type { Storage } from "./storage.ts";
+
+/** A head on its way to the device. */
+interface Pending {
+  readonly head: Head;
+  /** Resolves once it is there, or to why it is not. */
+  readonly flushed: Promise<unknown>;
+  readonly done: (failure?: unknown) => void;
+}
 
 /** What was committed last, and the one way to commit more: the other slot, flushed, and a look whether the store is still ours. */
 export class Ledger {
@@ -14,6 +23,7 @@ export class Ledger {
   #slot: 0 | 1 = 0;
   /** Whether a write to that slot failed: it may speak of garbage, and count. */
   #torn = false;
+  #pending: Pending | undefined;
   /** Segments that the head does not speak of. */
   #garbage: string[] = [];
   /** Number 0 is what a claim takes over. */
@@ -25,14 +35,15 @@ export class Ledger {
     this.head = head;
   }
 
-  /** Runs calls one at a time, in the order in which they were made. */
-  turn<T>(run: () => Promise<T>): Promise<T> {
+  /** Runs calls one at a time, in the order in which they were made; `beside` a head on its way, or once that has come to its end. */
+  turn<T>(run: () => Promise<T>, beside = false): Promise<T> {
     const turn = this.#turns.then(async () => {
+      if (!beside) await this.settle();
       if (this.over !== undefined) throw this.over;
       try {
         return await run();
       } catch (error) {
-        throw await this.#explained(error);
+        throw await this.explained(error);
       }
     });
     this.#turns = turn.catch(() => undefined);
@@ -40,7 +51,7 @@ export class Ledger {
   }
 
   /** What fails may do so for want of what another owner has removed. */
-  async #explained(error: unknown): Promise<unknown> {
+  async explained(error: unknown): Promise<unknown> {
     const reason = await checkFence(this.storage, this.head.epoch).then(
       () => error,
       (fence: unknown) => fence,
@@ -57,16 +68,46 @@ export class Ledger {
 
   /** Commits a head that differs from the last. */
   async put(changes: Partial<Head>): Promise<void> {
+    let failure: unknown;
+    await this.start(changes, (error) => {
+      failure = error;
+    });
+    await this.settle();
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Sends a head on its way to the device, where none is; {@link settle} sees to its end, and `done` is called then. */
+  async start(changes: Partial<Head>, done: Pending["done"]): Promise<void> {
     const head: Head = { ...this.head, ...changes, sequence: this.head.sequence + 1 };
-    const slot = encodeSlot(head);
     const file = headName(this.head.epoch);
     this.#torn = true;
-    await this.storage.write(file, this.#slot * slotBytes, slot);
-    await this.storage.flush(file);
-    await checkFence(this.storage, this.head.epoch);
+    await this.storage.write(file, this.#slot * slotBytes, encodeSlot(head));
+    this.#pending = { head, flushed: failureOf(this.storage.flush(file)), done };
+  }
+
+  /** Resolves when a head on its way has come to its end, as far as the device is concerned. */
+  async arrived(): Promise<void> {
+    await this.#pending?.flushed;
+  }
+
+  /** Takes a head that was on its way for the last, if it is on the device and the store still ours. */
+  async settle(): Promise<void> {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    try {
+      const failure = await pending.flushed;
+      if (failure !== undefined) throw failure;
+      await checkFence(this.storage, this.head.epoch);
+    } catch (error) {
+      this.#pending = undefined;
+      pending.done(await this.explained(error));
+      return;
+    }
+    this.#pending = undefined;
     this.#torn = false;
-    this.head = head;
+    this.head = pending.head;
     this.#slot = this.#slot === 0 ? 1 : 0;
+    pending.done();
     await this.#sweep().catch(() => undefined);
   }
 

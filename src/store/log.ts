@@ -24,11 +24,25 @@ export interface GenerationInfo {
   readonly snapshot: boolean;
   /** Bytes of the snapshot, and of the records. */
   readonly bytes: readonly [snapshot: number, records: number];
+  /** Files that hold them. */
+  readonly segments: number;
+}
+
+/** What becomes of generations; by default all stay as they are. */
+export interface Compaction {
+  /** The oldest that stays. */
+  readonly from?: number;
+  /** Snapshots after that of this generation go; all records since become its own. */
+  readonly onto?: number;
+  /** Returns what a record becomes, undefined to drop it; it may be asked twice. */
+  edit?(record: Uint8Array, generation: number): Uint8Array | undefined;
 }
 
 /** A log as it was when it was opened, or last refreshed. */
 export interface LogReader {
   readonly name: string;
+  /** 64 random bits of the store, the same whatever path or handle it is opened by; empty before anyone wrote. */
+  readonly id: string;
   readonly place: Place;
   /** Whether only the user removes the store; false where the browser may, to make room. */
   readonly persistent: boolean;
@@ -36,7 +50,7 @@ export interface LogReader {
   readonly epoch: number;
   /** What was found damaged and could be done without. */
   readonly damage: readonly string[];
-  /** Oldest first; the last is the present one. */
+  /** Oldest first; the last is the present one, and each begins with what the records of the one before led to. */
   readonly generations: readonly GenerationInfo[];
   /** Returns the parts of a generation's snapshot, of the present one by default. @throws E_CORRUPT */
   parts(id?: number): Promise<Map<string, Uint8Array>>;
@@ -47,8 +61,18 @@ export interface LogReader {
 
 /** A log that others write. */
 export interface FollowingLog extends LogReader {
+  /** The end of the present generation, as it is known. */
+  readonly mark: Mark;
   /** Looks again, and tells whether more was committed. */
   refresh(): Promise<boolean>;
+  /** Yields the records from an earlier mark to the present one; undefined where these do not follow it, since a snapshot or an edit came between. */
+  since(mark: Mark): AsyncIterable<Uint8Array> | undefined;
+}
+
+/** How far a reader has come. */
+export interface Mark {
+  readonly store: string;
+  readonly generation: Generation;
 }
 
 /** Counts of what was written, and how long it took. */
@@ -73,15 +97,12 @@ export interface Log extends LogReader {
   commit(): Promise<void>;
   /**
    * Starts a generation with the state after all records so far, whose bytes must not change until it resolves; others may be recorded meanwhile.
-   * Generations that `keep` refuses, by default all before, are gone when it resolves, their bytes included.
+   * Generations before `from`, by default all, are gone when it resolves, their bytes included.
    * @throws E_STATE while another snapshot is under way
    */
-  snapshot(parts: ReadonlyMap<string, Uint8Array>, keep?: (generation: GenerationInfo) => boolean): Promise<void>;
-  /**
-   * Rewrites the records of all generations: each becomes what `edit` returns for it, or is dropped for undefined. What they were is gone when it
-   * resolves. `edit` may be asked twice.
-   */
-  compact(edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void>;
+  snapshot(parts: ReadonlyMap<string, Uint8Array>, from?: number): Promise<void>;
+  /** Rewrites generations in one commit: what they held and hold no more is gone when it resolves. @throws E_STATE while a snapshot is under way */
+  compact(how: Compaction): Promise<void>;
   stats(): LogStats;
   /** Commits, and lets go of the store. */
   close(): Promise<void>;
@@ -91,7 +112,9 @@ export interface Log extends LogReader {
 
 /** Returns what callers see of a generation. */
 export function infoOf({ id, snapshot, journal }: Generation): GenerationInfo {
-  return { id, snapshot: snapshot !== null, bytes: [snapshot?.length ?? 0, journal.reduce((sum, { length }) => sum + length, 0)] };
+  const records = journal.reduce((sum, { length }) => sum + length, 0);
+  const segments = journal.length + (snapshot === null ? 0 : 1);
+  return { id, snapshot: snapshot !== null, bytes: [snapshot?.length ?? 0, records], segments };
 }
 
 /** Returns the generation called `id`, by default the last. @throws E_CONFIG */

@@ -1,9 +1,10 @@
 /** How a log is opened. */
-import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, fail, isError } from "../errors.ts";
 import { claim } from "./claim.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
-import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
+import type { Extent } from "./frame.ts";
+import { epochOf, type Found, findHead, fresh, type Generation, isSegment, steadily } from "./head.ts";
 import { type FollowingLog, infoOf, type Log, type LogOptions, pickGeneration } from "./log.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
@@ -37,7 +38,7 @@ export async function openLog(storage: Storage, options: LogOptions = {}): Promi
  */
 export async function readLog(storage: Storage): Promise<FollowingLog> {
   const files = checked(storage);
-  let found = await findSteadily(files).catch(async (error) => {
+  let found = await steadily(files, findHead).catch(async (error) => {
     await files.close().catch(() => undefined);
     throw error;
   });
@@ -45,9 +46,17 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
   const generations = (): readonly Generation[] => found.head?.generations ?? fresh;
   const pick = (id?: number): Generation => pickGeneration(storage.name, generations(), id);
 
+  async function* records(journal: readonly Extent[], from?: Extent): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readRecords(files, store(), journal, from);
+    } catch (error) {
+      await explain(error);
+    }
+  }
+
   /** What is missing may be what the writer has removed since. */
   async function explain(error: unknown): Promise<never> {
-    const now = await findSteadily(files).catch(() => found);
+    const now = await steadily(files, findHead).catch(() => found);
     if (same(now, found)) throw error;
     fail("E_STATE", `${storage.name}: the store has moved on; expected what was there when it was opened, got a later state`, {
       hint: "Call refresh() and read again.",
@@ -58,6 +67,9 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
   const { name, place, persistent } = storage;
   return {
     ...{ name, place, persistent },
+    get id() {
+      return store();
+    },
     get epoch() {
       return found.head?.epoch ?? 0;
     },
@@ -68,20 +80,42 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
       return generations().map(infoOf);
     },
     parts: async (id) => readParts(files, store(), pick(id)).catch(explain),
-    async *records(id) {
-      try {
-        yield* readRecords(files, store(), pick(id).journal);
-      } catch (error) {
-        await explain(error);
-      }
+    records: (id) => records(pick(id).journal),
+    get mark() {
+      return { store: store(), generation: pick() };
+    },
+    since(mark) {
+      const { journal, snapshot } = pick();
+      const before = mark.generation.journal;
+      const last = before.at(-1);
+      const at = Math.max(0, before.length - 1);
+      const isSame = (a: Extent | undefined | null, b: Extent | undefined | null): boolean =>
+        a?.file === b?.file && a?.length === b?.length;
+      const whole =
+        mark.store === store() &&
+        isSame(snapshot, mark.generation.snapshot) &&
+        before.slice(0, at).every((each, i) => isSame(each, journal[i]));
+      if (!whole || (last !== undefined && journal[at]?.file !== last.file)) return undefined;
+      return records(journal.slice(at), last);
     },
     async refresh() {
       const before = found;
-      found = await findSteadily(files);
+      found = await steadily(files, findHead);
       return !same(found, before);
     },
     close: () => files.close(),
   };
+}
+
+/** Returns what `read` does of a log, at a later state where the writer removes meanwhile what it no longer needs. */
+export async function latest<T>(log: FollowingLog, read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isError(error, "E_STATE") || !(await log.refresh())) throw error;
+    }
+  }
 }
 
 /** Removes what a store holds that cannot be read. */
@@ -96,16 +130,4 @@ export async function removeAll(storage: Storage): Promise<void> {
 
 function same(a: Found, b: Found): boolean {
   return a.head?.epoch === b.head?.epoch && a.head?.sequence === b.head?.sequence;
-}
-
-/** A head may speak of segments made after the list of files was, or be gone before it is read: then there are other files than before. */
-async function findSteadily(storage: Storage): Promise<Found> {
-  for (;;) {
-    const before = (await storage.list()).join();
-    try {
-      return await findHead(storage);
-    } catch (error) {
-      if ((await storage.list()).join() === before) throw error;
-    }
-  }
 }

@@ -10,7 +10,7 @@ export interface Owner {
 export async function newOwner(): Promise<Owner> {
   const locks = globalThis.navigator?.locks as LockManager | undefined;
   if (locks === undefined) return { name: "", release: () => undefined };
-  const name = `palimpsest owner ${globalThis.crypto.randomUUID()}`;
+  const name = `palimpsest owner ${globalThis.crypto.randomUUID()} ${globalThis.location?.pathname ?? ""}`;
   return new Promise((resolve, reject) => {
     const held = locks.request(name, () => new Promise<void>((release) => resolve({ name, release })));
     held.catch(reject);

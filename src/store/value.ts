@@ -40,10 +40,10 @@ export function valueStore(name: string, open: (mode: Mode) => Promise<Storage>)
     open,
     read: () =>
       run("read", async () => {
-        const { readLog } = await logs();
+        const { latest, readLog } = await logs();
         const log = await readLog(await open("read"));
         try {
-          return (await log.parts()).get(part);
+          return (await latest(log, () => log.parts())).get(part);
         } finally {
           await log.close();
         }

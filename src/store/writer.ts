@@ -1,29 +1,18 @@
-import { joined } from "../bytes.ts";
 import { fail, PalimpsestError } from "../errors.ts";
+import { checkFence } from "./claim.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
+import { Gatherer, type Grouping } from "./gather.ts";
 import { epochOf, fresh, type Generation, type Head } from "./head.ts";
 import { Ledger } from "./ledger.ts";
-import { type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
+import { type Compaction, type GenerationInfo, infoOf, type Log, type LogStats, pickGeneration } from "./log.ts";
 import { Meter } from "./meter.ts";
+import { failureOf, macrotask, unreferenced } from "./pause.ts";
 import type { Place, Storage } from "./storage.ts";
 
-/** When records are committed. */
-interface Grouping {
-  readonly strict: boolean;
-  readonly groupMs: number;
-  readonly groupBytes: number;
-}
-
-/** Records that are written together. */
-interface Batch {
-  readonly records: Uint8Array[];
-  bytes: number;
-  /** Ends the wait for more of them. */
-  hurry: () => void;
-  readonly done: Promise<void>;
-}
+/** For how much longer than `groupMs` records may wait for the device before further ones wait with them. */
+const PATIENCE_MS = 1000;
 
 /**
  * Commit: append, flush, write the other slot, flush, acknowledge. What fails touches nothing that was acknowledged: a failed flush may have
@@ -43,11 +32,12 @@ export class Writer implements Log {
   #segment: Extent | undefined;
   /** Records since the last commit: acknowledged, or about to be. */
   #open: Uint8Array[] = [];
-  #batch: Batch | undefined;
+  readonly #gatherer: Gatherer;
   /** Their bytes, and the time of the first, where they wait for others. */
   #bytes = 0;
   #since = 0;
-  /** A flush beside which records are written. */
+  /** A commit beside which records are written, and its flush of them. */
+  #committing: Promise<void> | undefined;
   #flushing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy: string | undefined;
@@ -61,6 +51,15 @@ export class Writer implements Log {
     this.damage = damage;
     this.#ledger = new Ledger(storage, head);
     this.#grouping = grouping;
+    this.#gatherer = new Gatherer(
+      grouping,
+      (run) => this.#ledger.turn(run, true),
+      (records) => this.#store(records),
+    );
+  }
+
+  get id(): string {
+    return this.#ledger.head.store;
   }
 
   get generations(): readonly GenerationInfo[] {
@@ -73,7 +72,11 @@ export class Writer implements Log {
 
   async *records(id?: number): AsyncGenerator<Uint8Array> {
     if (this.#ledger.over !== undefined) throw this.#ledger.over;
-    yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    try {
+      yield* readRecords(this.#ledger.storage, this.#ledger.head.store, this.#pick(id).journal);
+    } catch (error) {
+      throw await this.#ledger.explained(error);
+    }
   }
 
   stats(): LogStats {
@@ -81,21 +84,21 @@ export class Writer implements Log {
   }
 
   append(...parts: readonly Uint8Array[]): Promise<void> {
-    const record = parts.length === 1 ? (parts[0] as Uint8Array).slice() : joined(parts);
-    this.#batch ??= this.#newBatch();
-    const batch = this.#batch;
-    batch.records.push(record);
-    batch.bytes += record.length;
-    if (batch.bytes >= this.#grouping.groupBytes) batch.hurry();
-    return batch.done;
+    return this.#gatherer.add(parts);
   }
 
-  commit(): Promise<void> {
-    this.#closeBatch();
-    return this.#ledger.turn(() => this.#commit());
+  async commit(): Promise<void> {
+    this.#gatherer.end();
+    await this.#ledger.turn(async () => undefined, true);
+    // One that is under way began before these records came.
+    await failureOf(this.#committing);
+    await this.#commitBeside().catch((error: unknown) => {
+      if (this.#closing === undefined) throw error;
+      return this.#closing;
+    });
   }
 
-  async snapshot(parts: ReadonlyMap<string, Uint8Array>, keep: (generation: GenerationInfo) => boolean = () => false): Promise<void> {
+  async snapshot(parts: ReadonlyMap<string, Uint8Array>, from: number = Number.POSITIVE_INFINITY): Promise<void> {
     await this.#alone("snapshot", async () => {
       // The journal is cut at once; what is appended from here on belongs to the new generation.
       const cut = this.#ledger.turn(() => this.#cut());
@@ -117,22 +120,27 @@ export class Writer implements Log {
           const last = this.#ledger.last();
           const before = [...this.#ledger.head.generations.slice(0, -1), { ...last, journal: last.journal.slice(0, place) }];
           const next: Generation = { id: last.id + 1, snapshot: { ...extent, root }, journal: last.journal.slice(place) };
-          await this.#ledger.replace([...before.filter((each) => keep(infoOf(each))), next]);
+          await this.#ledger.replace([...before.filter(({ id }) => id >= from), next]);
         });
       });
     });
   }
 
-  async compact(edit: (record: Uint8Array) => Uint8Array | undefined): Promise<void> {
+  async compact({ from = 0, onto = Number.POSITIVE_INFINITY, edit }: Compaction): Promise<void> {
     await this.#alone("compact", () =>
       this.#ledger.turn(async () => {
         await this.#cut();
+        const { generations } = this.#ledger.head;
         const made: string[] = [];
         await this.#ledger.making(made, async () => {
-          const generations: Generation[] = [];
-          for (const each of this.#ledger.head.generations)
-            generations.push({ ...each, journal: await this.#edited(each.journal, edit, made) });
-          if (made.length > 0) await this.#ledger.replace(generations);
+          const after: Generation[] = [];
+          for (const each of generations.filter(({ id }) => id >= from)) {
+            const { id } = each;
+            const journal = edit === undefined ? each.journal : await this.#edited(each.journal, (record) => edit(record, id), made);
+            const before = id > onto ? after.pop() : undefined;
+            after.push(before === undefined ? { ...each, journal } : { ...before, journal: [...before.journal, ...journal] });
+          }
+          if (after.length < generations.length || made.length > 0) await this.#ledger.replace(after);
         });
       }),
     );
@@ -167,7 +175,7 @@ export class Writer implements Log {
     if (this.#busy !== undefined)
       fail("E_STATE", `${this.name}: ${what} while there is a ${this.#busy} under way; expected one at a time, got two`);
     this.#busy = what;
-    this.#closeBatch();
+    this.#gatherer.end();
     try {
       await run();
     } finally {
@@ -176,7 +184,7 @@ export class Writer implements Log {
   }
 
   async #end(run: () => Promise<void>): Promise<void> {
-    this.#closeBatch();
+    this.#gatherer.end();
     clearTimeout(this.#timer);
     try {
       await this.#ledger.turn(run);
@@ -186,45 +194,39 @@ export class Writer implements Log {
     }
   }
 
-  #newBatch(): Batch {
-    const records: Uint8Array[] = [];
-    const { strict, groupMs } = this.#grouping;
-    let hurry = (): void => undefined;
-    const full = new Promise<void>((resolve) => {
-      hurry = resolve;
-    });
-    const done = this.#ledger.turn(async () => {
-      if (strict && groupMs > 0) await Promise.race([full, new Promise((resolve) => setTimeout(resolve, groupMs))]);
-      if (this.#batch?.records === records) this.#batch = undefined;
-      await this.#store(records);
-    });
-    return { records, bytes: 0, hurry, done };
-  }
-
   /** Resolves once no flush is under way, before files are removed or closed. */
   async #settled(): Promise<void> {
-    await this.#flushing?.catch(() => undefined);
-  }
-
-  #closeBatch(): void {
-    this.#batch?.hurry();
-    this.#batch = undefined;
+    await failureOf(this.#flushing);
   }
 
   async #store(records: readonly Uint8Array[]): Promise<void> {
-    const before = this.#open.length;
+    const first = this.#open.length === 0;
     this.#open.push(...records);
     try {
       const waits = !this.#grouping.strict && this.#segment !== undefined;
       if (this.#segment !== undefined) await this.#extend(this.#segment, records);
       // A segment is of use from when a head speaks of it.
-      if (!waits || this.#isLate(before === 0, sizeOf(records))) await this.#commit();
-      else this.#commitSoon(sizeOf(records));
+      if (!waits) await this.#commit();
+      else {
+        await this.#checkOwner();
+        await this.#commitSoon(first, sizeOf(records));
+      }
     } catch (error) {
-      this.#open.length = before;
+      this.#open.length -= records.length;
       throw error;
     }
     this.#meter.wrote(records);
+  }
+
+  /** Whoever claims the store takes over what it finds: what was written before has been found, where nobody has claimed it yet. */
+  async #checkOwner(): Promise<void> {
+    try {
+      await checkFence(this.#ledger.storage, this.epoch);
+    } catch (error) {
+      // What is there but not acknowledged is not to be committed with what is.
+      this.#segment = undefined;
+      throw error;
+    }
   }
 
   async #extend(segment: Extent, records: readonly Uint8Array[]): Promise<void> {
@@ -237,57 +239,77 @@ export class Writer implements Log {
     return this.#ledger.storage.write(file, length, bytes);
   }
 
-  /** Tells whether what was to be committed behind is not: a program that only computes lets no timer fire and no flush end. */
-  #isLate(first: boolean, bytes: number): boolean {
+  /** Has records committed in time, though a program that only computes lets no timer fire and no flush end. */
+  async #commitSoon(first: boolean, bytes: number): Promise<void> {
     const now = performance.now();
     if (first) this.#since = now;
-    return now - this.#since >= this.#grouping.groupMs || this.#bytes + bytes >= 2 * this.#grouping.groupBytes;
-  }
-
-  #commitSoon(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= this.#grouping.groupBytes) this.#commitBehind();
-    else this.#timer ??= unreferenced(setTimeout(() => this.#commitBehind(), this.#grouping.groupMs));
+    const { groupMs, groupBytes } = this.#grouping;
+    const late = now - this.#since - groupMs;
+    if (late >= PATIENCE_MS || this.#bytes >= 2 * groupBytes) return this.#commit();
+    if (late >= 0 || this.#bytes >= groupBytes) {
+      this.#commitBeside().catch(() => undefined);
+      await macrotask();
+    } else this.#timer ??= unreferenced(setTimeout(() => void this.#commitBeside().catch(() => undefined), groupMs));
   }
 
   /**
    * Commits what was recorded so far while more is recorded: records of 25 kB, as fast as they come, take 0.15 ms so, and 0.32 ms where they
-   * wait for the device (Node). What fails here is told by stats() and tried again by the next call.
+   * wait for the device (Node). What fails here is told by stats() too, and tried again by the next call.
    */
-  #commitBehind(): void {
+  #commitBeside(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#committing ??= this.#beside().finally(() => {
+      this.#committing = undefined;
+    });
+    return this.#committing;
+  }
+
+  async #beside(): Promise<void> {
     const [segment, open] = [this.#segment, this.#open];
     const count = open.length;
-    if (segment === undefined || count === 0 || this.#flushing !== undefined) return;
+    if (segment === undefined || count === 0) return this.#ledger.turn(() => this.#commit());
     const start = performance.now();
     this.#flushing = this.#ledger.storage.flush(segment.file).finally(() => {
       this.#flushing = undefined;
     });
-    const flushed = this.#flushing.then(
-      () => undefined,
-      (error: PalimpsestError) => error,
-    );
-    const commit = async (): Promise<void> => {
-      const failure = await flushed;
-      // Another commit may have had all this done meanwhile, or have failed, which gives the segment up.
-      if (this.#open !== open || this.#segment?.file !== segment.file) return;
-      try {
-        if (failure !== undefined) throw failure;
-        await this.#list(segment);
+    const failure = await failureOf(this.#flushing);
+    let failed: unknown;
+    const end = (error?: unknown): void => {
+      failed = error;
+      if (error === undefined) {
         this.#bytes -= sizeOf(open.splice(0, count));
         this.#since = start;
         this.#meter.committed(performance.now() - start);
-      } catch (error) {
-        this.#segment = undefined;
-        this.#meter.failed(error as PalimpsestError);
-      }
+      } else this.#giveUp(error);
     };
-    flushed.then(() => this.#ledger.turn(commit)).catch(() => undefined);
+    await this.#ledger.turn(async () => {
+      await this.#ledger.settle();
+      // Another commit may have had all this done meanwhile, or have failed, which gives the segment up.
+      if (this.#open !== open || this.#segment?.file !== segment.file) return this.#commit();
+      try {
+        if (failure !== undefined) throw failure;
+        await this.#ledger.start(this.#listing(segment), end);
+      } catch (error) {
+        this.#giveUp(error);
+        throw error;
+      }
+    }, true);
+    await this.#ledger.arrived();
+    await this.#ledger.turn(async () => undefined);
+    if (failed !== undefined) throw failed;
+  }
+
+  /** What a commit failed to keep is written anew, to another segment. */
+  #giveUp(error: unknown): void {
+    this.#segment = undefined;
+    this.#meter.failed(error as PalimpsestError);
   }
 
   /** Makes what was recorded durable. On a failure, what was acknowledged of it is still to be committed. */
   async #commit(): Promise<void> {
+    await this.#ledger.settle();
     if (this.#open.length === 0) return;
     const start = performance.now();
     const made: string[] = [];
@@ -295,12 +317,11 @@ export class Writer implements Log {
       await this.#ledger.making(made, async () => {
         const segment = this.#segment ?? (await this.#begin(made));
         await this.#ledger.storage.flush(segment.file);
-        await this.#list(segment);
+        await this.#ledger.put(this.#listing(segment));
         this.#segment = segment;
       });
     } catch (error) {
-      this.#segment = undefined;
-      this.#meter.failed(error as PalimpsestError);
+      this.#giveUp(error);
       throw error;
     }
     this.#open = [];
@@ -308,11 +329,11 @@ export class Writer implements Log {
     this.#meter.committed(performance.now() - start);
   }
 
-  /** Commits that records are up to an extent. */
-  #list(segment: Extent): Promise<void> {
+  /** What a head says of records up to an extent. */
+  #listing(segment: Extent): Partial<Head> {
     const last = this.#ledger.last();
     const journal = [...last.journal.filter(({ file }) => file !== segment.file), segment];
-    return this.#ledger.put({ generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] });
+    return { generations: [...this.#ledger.head.generations.slice(0, -1), { ...last, journal }] };
   }
 
   /** Writes all that is to be committed to a new segment. */
@@ -363,10 +384,4 @@ export class Writer implements Log {
 
 function sizeOf(records: readonly Uint8Array[]): number {
   return records.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** Node waits for no timer that is let go of, so that a program may end. */
-function unreferenced<T>(timer: T): T {
-  (timer as { unref?: () => void }).unref?.();
-  return timer;
 }

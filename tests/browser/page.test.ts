@@ -4,9 +4,13 @@ import * as launch from "../../.config/browsers.mjs";
 import { type Site, serve } from "./site.ts";
 
 const page = `<!doctype html><script type="module">
-import { openRuntime } from "/dist/index.js";
+import { Learner, memory, nn, openRuntime, optim, strategies } from "/dist/index.js";
 const runtime = await openRuntime({ backend: "wasm" });
-document.title = runtime.info.backend;
+const options = { model: nn.classifier({ capacity: 10 }), input: [784], optimizer: optim.sgd(), schedule: 0.1 };
+const large = { memory: memory.reservoir({ capacity: 10_000_000 }), strategies: [strategies.replay({ batchSize: 4 })] };
+const refused = await Learner.create(runtime, { ...options, ...large }).catch((error) => error);
+const { backend } = runtime.info;
+document.title = JSON.stringify({ backend, code: refused.code, budget: refused.context?.budget, device: navigator.deviceMemory ?? 1.5 });
 </script>`;
 
 /** A learner in a worker, with threads of its own, while the page counts its turns. */
@@ -72,7 +76,9 @@ describe.each([
     await tab.route("**/plain.html", (route) => route.fulfill({ contentType: "text/html", body: page }));
     await tab.goto(new URL("plain.html", site.url).href);
     await tab.waitForFunction("document.title !== ''");
-    expect(await tab.title()).toBe("wasm");
+    const { backend, code, budget, device } = JSON.parse(await tab.title());
+    // A page would be ended without a word long before these 31 GB.
+    expect({ backend, code, budget }).toEqual({ backend: "wasm", code: "E_OOM", budget: device * 2 ** 28 });
     await tab.close();
   });
 

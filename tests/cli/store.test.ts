@@ -57,6 +57,72 @@ describe("palimpsest status and verify", () => {
   });
 });
 
+describe("palimpsest repair", () => {
+  /** Flips a bit in the middle of a file. */
+  const harm = async (file: string): Promise<void> => {
+    const bytes = await readFile(file);
+    const at = Math.floor(bytes.length / 2);
+    bytes[at] = (bytes[at] as number) ^ 1;
+    await writeFile(file, bytes);
+  };
+  /** A store of two snapshots, with two steps after each, and its state. */
+  const saved = async (name: string): Promise<{ store: string; hash: string; hashThen: string }> => {
+    const store = join(folder, name);
+    await run(["export", path, join(folder, "first")]);
+    await run(["import", join(folder, "first"), store]);
+    const learner = await Learner.open(await openRuntime({ backend: "wasm" }), stores.folder(store));
+    const batch = (step: number) => ({ x: Float32Array.from({ length: 6 }, (_, i) => step + i), y: [1, 0] });
+    await learner.save();
+    const hashThen = await learner.stateHash();
+    for (let step = 0; step < 2; step++) await learner.observe(batch(step));
+    await learner.save();
+    for (let step = 2; step < 4; step++) await learner.observe(batch(step));
+    const hash = await learner.stateHash();
+    await learner.close();
+    return { store, hash, hashThen };
+  };
+
+  it("takes the snapshot before a damaged one, and does again what was recorded since: nothing is lost", async () => {
+    const { store, hash } = await saved("two");
+    expect((await run(["status", store])).out).toMatch(/older snapshots after steps 3/);
+    const sizes = await Promise.all(
+      (await readdir(store)).map(async (name) => [name, (await readFile(join(store, name))).length] as const),
+    );
+    // The largest files are snapshots; the later one has the higher number.
+    const snapshots = sizes.filter(([name, size]) => !name.startsWith("head") && size > 1200).map(([name]) => name);
+    await harm(join(store, snapshots.sort((a, b) => Number(b.split(".")[1]) - Number(a.split(".")[1]))[0] as string));
+    await expect(hashOf(store)).rejects.toMatchObject({ code: "E_CORRUPT", hint: expect.stringContaining("palimpsest repair") });
+    const [line] = (await run(["verify", store, "--json"])).lines();
+    expect(line).toMatchObject({ sound: false, lost: [], damage: [expect.stringMatching(/^snapshot \d+: /)] });
+    expect(await run(["repair", store])).toMatchObject({ code: 0, out: expect.stringContaining("mended") });
+    expect(await hashOf(store)).toBe(hash);
+    expect(await run(["repair", store])).toMatchObject({ code: 0, out: expect.stringContaining("sound") });
+  });
+
+  it("goes on without what is lost only when told to", async () => {
+    const { store } = await saved("three");
+    const names = (await readdir(store)).filter((name) => !name.startsWith("head"));
+    const order = (name: string): number => Number(name.split(".")[1]);
+    // The last file has the last records.
+    await harm(join(store, names.sort((a, b) => order(b) - order(a))[0] as string));
+    const refused = await run(["repair", store]);
+    expect(refused.code).toBe(6);
+    expect(refused.err).toMatch(/cannot be made whole; expected that nothing is lost, got \d+ bytes of records in/);
+    expect((await run(["repair", store, "--discard"])).out).toMatch(/mended\n(.*\n)* {2}lost: \d+ bytes of records/);
+    await hashOf(store);
+  });
+
+  it("finds the last whole snapshot where no head is", async () => {
+    const { store } = await saved("four");
+    for (const name of await readdir(store)) if (name.startsWith("head")) await rm(join(store, name));
+    expect((await run(["repair", store])).err).toMatch(/no head is whole/);
+    expect((await run(["repair", store, "--discard"])).code).toBe(0);
+    const [line] = (await run(["status", store, "--json"])).lines();
+    expect(line).toMatchObject({ snapshot: { step: 5 }, records: { count: 0 }, older: [] });
+    expect((await run(["verify", store])).code).toBe(0);
+  });
+});
+
 describe("palimpsest export and import", () => {
   it("carry the whole state", async () => {
     const [file, other] = [join(folder, "model.safetensors"), join(folder, "other")];
@@ -81,6 +147,30 @@ describe("palimpsest forget", () => {
     const [line] = (await run(["forget", store, "2,5", "--json"])).lines();
     expect(line).toMatchObject({ type: "forget", forgotten: 2 });
     expect(await holds()).not.toContain(true);
+  });
+
+  it("does again what was recorded since the rows came, where it is to be exact", async () => {
+    const store = join(folder, "exact");
+    const learner = async (ids: readonly number[], more: object) => {
+      const made = await Learner.create(await openRuntime({ backend: "wasm" }), {
+        ...{
+          model: nn.sequential(nn.classifier({ capacity: 2 })),
+          input: [3],
+          optimizer: optim.adamw(),
+          schedule: 0.01,
+          batchSize: 1,
+          ...more,
+        },
+      });
+      for (const id of ids) await made.observe({ x: Float32Array.of(id, 1, -id), y: [id % 2], id: [id] });
+      const hash = await made.stateHash();
+      await made.close();
+      return hash;
+    };
+    await learner([1, 2, 3, 4, 5], { store: stores.folder(store), durability: "strict" });
+    const [line] = (await run(["forget", store, "2,4", "--exact", "--json"])).lines();
+    expect(line).toMatchObject({ forgotten: 2, exact: true, repeated: 3 });
+    expect(await hashOf(store)).toBe(await learner([1, 3, 5], {}));
   });
 
   it.each<[string[], RegExp]>([

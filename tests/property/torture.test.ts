@@ -14,11 +14,12 @@ it("goes on after a call that failed, once or for ever", async () => {
   expect(await tortureFaults(1500, 1)).toEqual({ faults: 1500, problems: [] });
 });
 
-it("takes no damaged store for a whole one", async () => {
-  const { refused, reported, harmless, ...rest } = await tortureDamage(2000, 1);
+it("takes no damaged store for a whole one, and mends it by what is whole", async () => {
+  const { refused, reported, harmless, mended, lossy, ...rest } = await tortureDamage(2000, 1);
   expect(rest).toEqual({ tried: 2000, problems: [] });
   expect(refused + reported + harmless).toBe(2000);
   expect(refused).toBeGreaterThan(500);
+  expect(Math.min(mended, lossy)).toBeGreaterThan(50);
 });
 
 it("reads or refuses a forged store, and does no more", async () => {

@@ -108,7 +108,7 @@ describe.each(places)("%s", (place, make) => {
 
   it("keeps a log from one opening to the next", async () => {
     let log = await write();
-    expect(log.generations).toEqual([{ id: 0, snapshot: false, bytes: [0, 0] }]);
+    expect(log.generations).toEqual([{ id: 0, snapshot: false, bytes: [0, 0], segments: 0 }]);
     expect(await log.parts()).toEqual(new Map());
     await Promise.all([log.append(bytes(1)), log.append(bytes(2, 3)), log.append(bytes(4), bytes(), bytes(5))]);
     await log.append();
@@ -118,7 +118,7 @@ describe.each(places)("%s", (place, make) => {
       ["none", bytes()],
       ["few", bytes(1, 2)],
     ]);
-    await Promise.all([log.append(bytes(6)), log.snapshot(parts, () => true), log.append(bytes(7))]);
+    await Promise.all([log.append(bytes(6)), log.snapshot(parts, 0), log.append(bytes(7))]);
     expect(await recordsOf(log, 0)).toEqual([[1], [2, 3], [4, 5], [], [6]]);
     await log.close();
 
@@ -129,7 +129,7 @@ describe.each(places)("%s", (place, make) => {
     expect(await recordsOf(log)).toEqual([[7]]);
     await log.append(bytes(8));
     await log.append(bytes(9));
-    await log.snapshot(new Map(), ({ id }) => id === 1);
+    await log.snapshot(new Map(), 1);
     expect(log.generations.map(({ id }) => id)).toEqual([1, 2]);
     expect(await recordsOf(log, 1)).toEqual([[7], [8], [9]]);
     await expect(log.parts(0)).rejects.toMatchObject({ code: "E_CONFIG" });
@@ -182,10 +182,10 @@ describe.each(places)("%s", (place, make) => {
     const secret = Uint8Array.from({ length: 32 }, (_, i) => 200 - i);
     await log.append(secret);
     await log.append(bytes(1));
-    await log.snapshot(new Map(), () => true);
+    await log.snapshot(new Map(), 0);
     await log.append(bytes(2), secret);
     await log.append(bytes(3));
-    await log.compact((record) => (record.length < 32 ? record : record.length > 32 ? record.slice(0, 1) : undefined));
+    await log.compact({ edit: (record) => (record.length < 32 ? record : record.length > 32 ? record.slice(0, 1) : undefined) });
     expect([await recordsOf(log, 0), await recordsOf(log, 1)]).toEqual([[[1]], [[2], [3]]]);
     await log.close();
     const storage = await open("read");

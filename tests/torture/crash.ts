@@ -64,12 +64,12 @@ async function hold(left: Device, truth: Truth, crash: Crash, random: RandomStre
     result.again++;
     const states: Device[] = [];
     device.watch = (part) => void states.push(device.after(crash, random, part));
-    const log = await openLog(device.open());
+    const log = await openLog(device.open(), { steal: true });
     await log.close();
     device.watch = () => undefined;
     device = states[random.below(states.length)] as Device;
   }
-  const log = await openLog(device.open());
+  const log = await openLog(device.open(), { steal: true });
   const count = await countOf(log, truth, least, truth.attempted);
   await log.append(recordOf(count));
   const kept = device.after("power", random);

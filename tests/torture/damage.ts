@@ -1,7 +1,8 @@
-import { PalimpsestError } from "../../src/errors.ts";
+import { isError, PalimpsestError } from "../../src/errors.ts";
 import { RandomStream } from "../../src/random.ts";
 import { slotBytes } from "../../src/store/head.ts";
 import { openLog, readLog } from "../../src/store/open.ts";
+import { repairLog, type Survey, surveyLog } from "../../src/store/repair.ts";
 import { Device } from "./device.ts";
 import { withQuickDigests } from "./digest.ts";
 import { countOf, newTruth, perform, type Truth } from "./scenario.ts";
@@ -14,6 +15,9 @@ export interface Damaged {
   refused: number;
   reported: number;
   harmless: number;
+  /** Those with a damaged segment that were mended without loss, and those with some; the others hold nothing whole. */
+  mended: number;
+  lossy: number;
   /** What was taken for what it is not. */
   readonly problems: string[];
 }
@@ -23,7 +27,7 @@ type Damage = readonly [what: string, harm: (device: Device) => void];
 /** Damages stores in every way below until `count` of them were tried, and opens them to read and to write. */
 export function tortureDamage(count: number, seed: number): Promise<Damaged> {
   return withQuickDigests(async () => {
-    const result: Damaged = { tried: 0, refused: 0, reported: 0, harmless: 0, problems: [] };
+    const result: Damaged = { tried: 0, refused: 0, reported: 0, harmless: 0, mended: 0, lossy: 0, problems: [] };
     for (let scenario = seed; result.tried < count && result.problems.length < 20; scenario++) {
       const random = new RandomStream(scenario, "damage");
       const whole = new Device(random);
@@ -32,11 +36,14 @@ export function tortureDamage(count: number, seed: number): Promise<Damaged> {
       whole.watch = () => void (random.below(20) === 0 && older.push(whole.after("kill", random)));
       await perform(scenario, whole, truth);
       whole.watch = () => undefined;
-      for (const [what, harm] of damages(whole, older.at(-1) ?? whole, random)) {
+      for (const [what, harm] of damages(whole, older.at(-1) ?? whole, random, scenario === seed ? 1 : 16)) {
         if (result.tried++ >= count) break;
         const device = whole.after("kill", random);
         harm(device);
-        await open(`scenario ${scenario}, ${what}`, device, truth, result);
+        await open(`scenario ${scenario}, ${what}`, device.after("kill", random), truth, result);
+        await mend(device, truth, result).catch(
+          ({ message }) => void result.problems.push(`scenario ${scenario}, ${what}, mended: ${message}`),
+        );
       }
     }
     result.tried = Math.min(result.tried, count);
@@ -44,8 +51,8 @@ export function tortureDamage(count: number, seed: number): Promise<Damaged> {
   });
 }
 
-/** Every byte of the head that says something, and in turns, some of the others. */
-function* damages(whole: Device, older: Device, random: RandomStream): Generator<Damage> {
+/** One in `stride` bytes of the head that say something, and in turns, some of the others. */
+function* damages(whole: Device, older: Device, random: RandomStream, stride: number): Generator<Damage> {
   const files = [...whole.files.keys()];
   const head = files.find((file) => file.startsWith("head.")) as string;
   const change = (file: string, edit: (bytes: Uint8Array) => Uint8Array) => (device: Device) =>
@@ -59,7 +66,7 @@ function* damages(whole: Device, older: Device, random: RandomStream): Generator
   ];
   for (const slot of [0, slotBytes]) {
     const length = 16 + new DataView(whole.read(head, slot, 16).buffer).getUint32(8, true);
-    for (let at = 0; at < length; at++) yield flip(head, slot + at);
+    for (let at = random.below(stride); at < length; at += stride) yield flip(head, slot + at);
   }
   for (const file of files) {
     const { length } = whole.read(file);
@@ -126,4 +133,34 @@ async function open(what: string, device: Device, truth: Truth, result: Damaged)
         result.problems.push(`${what}: ${(error as Error).message}`);
     }
   }
+}
+
+/** Where one of two slots is damaged, it may have been the later one. */
+function isOfHead(line: string): boolean {
+  return /slot|head/.test(line);
+}
+
+/** Makes a damaged store whole where it can be: then all of it is there, or what is not was told. */
+async function mend(device: Device, truth: Truth, result: Damaged): Promise<void> {
+  const corrupt = (error: unknown): undefined => {
+    if (!isError(error, "E_CORRUPT")) throw error;
+  };
+  const refused = (await readLog(device.open()).catch(corrupt)) === undefined;
+  const before = [...device.files.keys()].join();
+  let told: Survey | undefined = await repairLog(device.open()).catch(corrupt);
+  if (told === undefined) {
+    if ([...device.files.keys()].join() !== before) throw new Error("a repair that was refused changed something");
+    told = await repairLog(device.open(), { discard: true }).catch(corrupt);
+    if (told === undefined) return;
+    if (told.lost.length === 0) throw new Error("refused for want of nothing");
+    result.lossy++;
+  } else if (told.damage.some((line) => !isOfHead(line))) result.mended++;
+  if (refused && told.damage.length === 0) throw new Error("refused to be opened, and called sound");
+  const again = await surveyLog(device.open());
+  if (again.damage.length > 0) throw new Error(`still ${again.damage}`);
+  const log = await openLog(device.open());
+  const count = await countOf(log, truth, 0, truth.attempted);
+  await log.close();
+  if (count !== truth.attempted && told.lost.length === 0 && !told.damage.some(isOfHead))
+    throw new Error(`${count} of ${truth.attempted}, and no word of it`);
 }

@@ -100,9 +100,12 @@ export class Device {
         call("flush", ({ random }) => {
           for (const pending of kept.pending) pending.lost ??= random.below(2) === 0;
         });
+        const flushed = [...kept.pending];
+        // It takes a while, in which more may be written.
+        for (let turns = this.random.below(4); turns > 0; turns--) await undefined;
         kept.named = true;
-        for (const pending of kept.pending) if (pending.lost !== true) settle(kept.durable, pending);
-        kept.pending = kept.pending.filter(({ lost }) => lost === true);
+        for (const pending of flushed) if (pending.lost !== true) settle(kept.durable, pending);
+        kept.pending = kept.pending.filter((pending) => pending.lost === true || !flushed.includes(pending));
       },
       remove: async (file) => {
         call("remove", (device) => device.random.below(2) === 0 && device.files.delete(file));

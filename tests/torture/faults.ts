@@ -89,7 +89,7 @@ async function endure(seed: number, device: Device, meaning?: ErrorCode): Promis
     const choice = random.below(12);
     if (choice < 7) await append();
     else if (choice < 8) await attempt((open) => open.commit());
-    else if (choice < 10) await attempt((open) => open.snapshot(partsOf(next), [() => false, () => true][random.below(2)]));
+    else if (choice < 10) await attempt((open) => open.snapshot(partsOf(next), [undefined, 0][random.below(2)]));
     else if (choice < 11) await attempt((open) => blacken(open, truth, random));
     else await close();
   }

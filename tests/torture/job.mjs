@@ -23,7 +23,8 @@ export async function learnAll(palimpsest, { store, durability, steps, tell = ()
     // Rows are a function of the step, so that a run that goes on sees what one that never stopped does.
     const { step } = learner;
     // Before the step that comes next, so that it is done again where the program was killed between the two.
-    if (step > 0 && step % 97 === 0) await learner.forget([(step - 1) * ROWS, (step - 40) * ROWS]);
+    if (step > 0 && step % 97 === 0)
+      await learner.forget([(step - 1) * ROWS, (step - 40) * ROWS], durability === "strict" ? { exact: true } : {});
     const x = Float32Array.from({ length: ROWS * INPUTS }, (_, i) => (((i + 1) * (step + 3) * 7919) % 1009) / 504.5 - 1);
     const y = Array.from({ length: ROWS }, (_, i) => (i * 5 + step) % 4);
     await learner.observe({ x, y, id: y.map((_, i) => step * ROWS + i) });

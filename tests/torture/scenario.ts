@@ -68,8 +68,8 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
     truth.recorded = Math.max(truth.recorded, count);
   };
   const snapshot = (log: Log): Promise<void> => {
-    const keep = [() => false, () => true, ({ id }: { id: number }) => id % 2 === 0][random.below(3)];
-    return promise(log.snapshot(partsOf(truth.attempted), keep), truth.attempted);
+    const from = [undefined, 0, log.generations.at(-1)?.id][random.below(3)];
+    return promise(log.snapshot(partsOf(truth.attempted), from), truth.attempted);
   };
   let log: Log | undefined;
   try {
@@ -78,8 +78,11 @@ export async function perform(seed: number, device: Device, truth: Truth): Promi
       const choice = random.below(20);
       if (choice < 7) await append(log, 1);
       else if (choice < 11) await append(log, 3);
-      else if (choice < 13) await promise(log.commit(), truth.attempted);
-      else if (choice < 15) await snapshot(log);
+      else if (choice < 12) await promise(log.commit(), truth.attempted);
+      else if (choice < 13) {
+        const commit = (open: Log): Promise<void> => promise(open.commit(), truth.attempted);
+        await Promise.all([append(log, 2), commit(log), append(log, 1), append(log, 1), commit(log), append(log, 1), snapshot(log)]);
+      } else if (choice < 15) await snapshot(log);
       else if (choice < 17) await Promise.all([append(log, 1), snapshot(log), append(log, 2), append(log, 1)]);
       else if (choice < 18) await blacken(log, truth, random);
       else if (choice < 19) {
@@ -101,10 +104,12 @@ export async function blacken(log: Log, truth: Truth, random: RandomStream): Pro
   const [before, modulus, rest, end] = [truth.black, 2 + random.below(3), random.below(2), truth.recorded];
   const black = truth.blackening ?? ((index: number) => before(index) || (index < end && index % modulus === rest));
   truth.blackening = black;
-  await log.compact((record) => {
+  const edit = (record: Uint8Array): Uint8Array => {
     const index = indexOf(record);
     return record[4] === 0 && black(index) ? recordOf(index, true) : record;
-  });
+  };
+  const one = log.generations[random.below(log.generations.length)]?.id ?? 0;
+  await log.compact({ edit, ...[{}, { from: one }, { onto: one }][random.below(3)] });
   truth.black = black;
   truth.blackening = undefined;
 }
@@ -117,8 +122,7 @@ export async function countOf(log: LogReader, truth: Truth, least: number, most:
     const parts = await log.parts(id);
     const base = snapshot ? indexOf(parts.get("state") as Uint8Array) : 0;
     if (snapshot && !sameParts(parts, partsOf(base))) throw new Error(`generation ${id} holds other parts than those of ${base}`);
-    const follows = id - 1 === log.generations[i - 1]?.id;
-    if (follows && base !== count) throw new Error(`generation ${id} begins at ${base}, the one before ends at ${count}`);
+    if (i > 0 && base !== count) throw new Error(`generation ${id} begins at ${base}, the one before ends at ${count}`);
     count = base;
     for await (const record of log.records(id)) {
       const black = record[4] === 1;

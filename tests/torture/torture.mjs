@@ -15,11 +15,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = `${root}build/torture.mjs`;
 const deno = `${root}tests/runtimes/node_modules/@deno/linux-x64-glibc/deno`;
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
+const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse"]
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse", "tabs"]
   .map((name) => `export * from "./${name}.ts";`)
   .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
@@ -34,7 +35,7 @@ await build({
   external: ["esbuild", "webgpu"],
   logLevel: "error",
 });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills } = await import(outfile);
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureOwners } = await import(outfile);
 const { tortureLearners, tortureCommands, tortureBrowser } = await import(outfile);
 
 /** @param {readonly string[]} runtime */
@@ -60,6 +61,9 @@ const browsers = async (count) => {
   return { [ways]: count, "stores still held": first.locked + second.locked, problems: [...first.problems, ...second.problems] };
 };
 
+const runtimes = [[process.execPath], ...(existsSync(deno) ? [[deno, "run", "--no-config", "-A"]] : [])];
+const owners = (/** @type {number} */ count) => tortureOwners({ runtimes, handovers: count, seed, entry: tab });
+
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
   crashes: [20_000, 1_000_000, (count) => tortureCrashes(count, 1, seed)],
@@ -70,6 +74,7 @@ const tortures = {
   learners: [100, 10_000, learners([process.execPath])],
   commands: [6, 200, commands([process.execPath])],
   ...(existsSync(chromium.executablePath) && existsSync(firefox.executablePath) ? { browsers: [20, 500, browsers] } : {}),
+  owners: [50, 1000, owners],
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],

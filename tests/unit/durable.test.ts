@@ -89,7 +89,7 @@ describe.each(["strict", "relaxed"] as const)("a learner whose changes are recor
     await closed.close();
   });
 
-  it("keeps its history from the first note on, through kills, snapshots and changes of its size", async () => {
+  it("keeps its annals from the first note on, through kills, snapshots and changes of its size", async () => {
     const store = stores.memory();
     const model = nn.sequential(nn.linear(6), nn.dropout(0.1), nn.classifier({ capacity: 3 }));
     let learner = await Learner.create(runtime, options({ model, store, durability }));
@@ -118,13 +118,13 @@ describe.each(["strict", "relaxed"] as const)("a learner whose changes are recor
       }
       // Every third kill, so that some records are done again.
       if (index % 3 === 2) learner = await Learner.open(runtime, killed(store));
-      expect(learner.storage?.history, `after change ${index}`).toMatchObject(expected);
+      expect(learner.storage?.annals, `after change ${index}`).toMatchObject(expected);
     }
     expect(expected.losses.length).toBeGreaterThan(9);
     await expect(learner.storage?.note(undefined)).rejects.toMatchObject({ code: "E_DATA" });
     await learner.close();
     const closed = await Learner.open(runtime, store);
-    expect(closed.storage?.history).toMatchObject(expected);
+    expect(closed.storage?.annals).toMatchObject(expected);
     await closed.close();
   });
 
@@ -229,7 +229,153 @@ describe("a change that cannot be recorded", () => {
     await learner.close();
     const opened = await Learner.open(runtime, store);
     expect(await opened.stateHash()).toBe(expected);
-    expect(opened.storage?.history).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
+    expect(opened.storage?.annals).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
+  });
+});
+
+/** Ids of a batch: rows of step 3 are 30 … 34. */
+const named = (step: number) => ({ ...batchAt(step), id: Array.from({ length: ROWS }, (_, row) => 10 * step + row) });
+
+/** A batch without the rows of some ids; undefined when none is left. */
+function without(batch: ReturnType<typeof named>, ids: readonly number[]) {
+  const left = batch.id.flatMap((id, row) => (ids.includes(id) ? [] : [row]));
+  const pick = (values: ArrayLike<number>, size = 1): number[] =>
+    left.flatMap((row) => Array.from({ length: size }, (_, i) => values[row * size + i] as number));
+  if (left.length === 0) return undefined;
+  const { weight, ...more } = batch;
+  const own = { ...more, x: Float32Array.from(pick(batch.x, 4)), y: pick(batch.y), id: pick(batch.id) };
+  return weight === undefined ? own : { ...own, weight: Float32Array.from(pick(weight)) };
+}
+
+describe("a learner that forgets exactly", () => {
+  const FORGOTTEN = [21, 24, 40, 41, 42, 43, 44, 63];
+  const kept = async (seen: boolean, more: Partial<LearnerOptions>, saves: readonly number[] = []) => {
+    const learner = await Learner.create(runtime, options({ batchSize: ROWS, ...more }));
+    for (let step = 0; step < 9; step++) {
+      if (step === 5) await learner.mark("cooldown");
+      if (step === 6) await learner.grow(5);
+      if (step === 7) learner.set("weightDecay", 0.3);
+      const batch = seen ? named(step) : without(named(step), FORGOTTEN);
+      if (batch !== undefined) await learner.observe(batch);
+      if (saves.includes(step)) await learner.save();
+    }
+    return learner;
+  };
+
+  it.each([[[]], [[0, 3]], [[1, 3, 5, 6, 8]]])("is as one that never saw the rows, with snapshots after %j", async (saves) => {
+    const never = await (await kept(false, {})).stateHash();
+    const store = stores.memory();
+    const learner = await kept(true, { store, durability: "relaxed" }, saves);
+    expect(await learner.stateHash()).not.toBe(never);
+    expect(await learner.forget(FORGOTTEN, { exact: true })).toMatchObject({ forgotten: FORGOTTEN.length });
+    expect(await learner.stateHash()).toBe(never);
+    const opened = await Learner.open(runtime, killed(store));
+    expect(await opened.stateHash()).toBe(never);
+    // A second time there is nothing left of them, but of others.
+    expect(await opened.forget(FORGOTTEN, { exact: true })).toEqual({ forgotten: 0, repeated: 0 });
+    expect((await opened.forget([0], { exact: true })).forgotten).toBe(1);
+    expect(await opened.stateHash()).not.toBe(never);
+  });
+
+  it("leaves no byte of them in the store", async () => {
+    const store = stores.memory();
+    const learner = await kept(true, { store, durability: "strict" }, [2, 4, 6]);
+    const marker = new Uint8Array(named(4).x.slice(4, 8).buffer);
+    expect(await holds(store, marker)).toBe(true);
+    await learner.forget(FORGOTTEN, { exact: true });
+    expect(await holds(store, marker)).toBe(false);
+  });
+
+  it("does so by task, and by label", async () => {
+    const run = async (task: number | undefined, label: number | undefined, store?: Store) => {
+      const learner = await Learner.create(runtime, options({ batchSize: ROWS, ...(store && { store, durability: "relaxed" }) }));
+      for (let step = 0; step < 7; step++) {
+        const batch = named(step);
+        const gone = batch.id.filter((_, row) => (task ?? batch.task) === batch.task && (label ?? batch.y[row]) === batch.y[row]);
+        const left = store === undefined ? without(batch, gone) : batch;
+        if (left !== undefined) await learner.observe(left);
+      }
+      return learner;
+    };
+    for (const where of [{ task: 1 }, { label: 2 }, { task: 0, label: 1 }]) {
+      const never = await run(where.task, where.label);
+      const learner = await run(where.task, where.label, stores.memory());
+      await learner.forget({ where }, { exact: true });
+      expect(await learner.stateHash(), JSON.stringify(where)).toBe(await never.stateHash());
+    }
+  });
+
+  it("says where it cannot, and changes nothing", async () => {
+    const plain = await Learner.create(runtime, options());
+    await expect(plain.forget([1], { exact: true })).rejects.toMatchObject({ code: "E_CONFIG" });
+    const learner = await Learner.create(runtime, options({ store: stores.memory(), durability: "relaxed", history: 0 }));
+    for (let step = 0; step < 6; step++) {
+      await learner.observe(named(step));
+      if (step % 2 === 0) await learner.save();
+    }
+    const hash = await learner.stateHash();
+    // One snapshot before the last is kept whatever the history is: the one after step 2, which is the third.
+    await expect(learner.forget([10], { exact: true })).rejects.toMatchObject({ code: "E_STATE", context: { step: 3, rows: [10] } });
+    await expect(learner.forget({ where: { task: 1 } }, { exact: true })).rejects.toMatchObject({ code: "E_STATE" });
+    await expect(learner.forget([30], { exact: true, refuse: 4 })).rejects.toMatchObject({ code: "E_CONFIG" });
+    expect(await learner.stateHash()).toBe(hash);
+    expect(await learner.forget([30], { exact: true })).toEqual({ forgotten: 1, repeated: 3 });
+  });
+});
+
+/** Tells whether a store has these bytes in a row anywhere. */
+async function holds(store: Store, bytes: Uint8Array): Promise<boolean> {
+  const files = await (store.open as NonNullable<Store["open"]>)("read");
+  for (const file of await files.list()) {
+    const all = Buffer.from(await files.read(file, 0, 2 ** 26));
+    if (all.includes(Buffer.from(bytes))) return true;
+  }
+  await files.close();
+  return false;
+}
+
+describe("a learner whose numbers are not finite", () => {
+  it("is back at the last snapshot before them once it is paused", async () => {
+    const store = stores.memory();
+    const model = nn.sequential(nn.linear(6), nn.relu(), nn.classifier({ capacity: 3 }));
+    const learner = await Learner.create(runtime, options({ model, store, durability: "relaxed", schedule: 0.01 }));
+    const told: unknown[] = [];
+    learner.on("rolledBack", (event) => told.push(event));
+    for (let step = 0; step < 3; step++) await learner.observe(batchAt(step));
+    await learner.save();
+    const hash = await learner.stateHash();
+    await learner.observe(batchAt(3));
+    const huge = { ...batchAt(1), x: new Float32Array(4 * ROWS).fill(3e38) };
+    for (let skip = 0; skip < 20; skip++) {
+      // A snapshot amid them is not one before them.
+      if (skip === 7) await learner.save();
+      const done = learner.observe(huge);
+      if (skip === 19) await expect(done).rejects.toMatchObject({ code: "E_DIVERGED" });
+      else expect((await done).skipped).toBeDefined();
+    }
+    expect(told).toEqual([{ from: 4, step: 3 }]);
+    expect(await learner.stateHash()).toBe(hash);
+    const opened = await Learner.open(runtime, killed(store));
+    expect(await opened.stateHash()).toBe(hash);
+    await opened.observe(batchAt(3));
+    expect(opened.step).toBe(4);
+  });
+});
+
+describe("a classifier that is opened with more capacity", () => {
+  it("does what was recorded with the capacity it had, and grows behind that", async () => {
+    const model = (capacity: number) => nn.sequential(nn.linear(6), nn.tanh(), nn.classifier({ capacity }));
+    const never = await Learner.create(runtime, options({ model: model(3) }));
+    const store = stores.memory();
+    const learner = await Learner.create(runtime, options({ model: model(3), store, durability: "relaxed" }));
+    for (let step = 0; step < 4; step++) for (const each of [never, learner]) await each.observe(batchAt(step));
+    await learner.close();
+    await never.grow(6);
+    for (let life = 0; life < 2; life++) {
+      const opened = await Learner.open(runtime, killed(store), options({ model: model(6), store, durability: "relaxed" }));
+      expect(await opened.stateHash()).toBe(await never.stateHash());
+      for (const each of [never, opened]) await each.observe(batchAt(5 + life));
+    }
   });
 });
 
@@ -238,12 +384,26 @@ it.each([
   ["learningRates", { learningRates: undefined }],
   ["notes", { notes: { dtype: "U8" as const, shape: [2], data: new TextEncoder().encode("{}") } }],
   ["notes", { notes: { dtype: "U8" as const, shape: [1], data: new TextEncoder().encode("[") } }],
-])("a history whose %s are none is refused", (name, change) => {
+])("annals whose %s are none are refused", (name, change) => {
   const annals = new Annals();
   annals.add({ kind: "note", value: 1 }, undefined);
   const { tensors } = readSafetensors(annals.bytes() as Uint8Array, "here");
   const forged = Object.entries({ ...Object.fromEntries(tensors), ...change }).flatMap(([key, tensor]) =>
     tensor ? [[key, tensor] as const] : [],
   );
-  expect(() => new Annals(writeSafetensors(new Map(forged)), "here")).toThrow(`here: the history is damaged; expected its ${name}`);
+  expect(() => new Annals(writeSafetensors(new Map(forged)), "here")).toThrow(`here: the annals are damaged; expected their ${name}`);
+});
+
+it("annals go back with the state: rows that are forgotten exactly were in no step", async () => {
+  const store = stores.memory();
+  const learner = await Learner.create(runtime, options({ store, durability: "relaxed" }));
+  const never = await Learner.create(runtime, options({ store: stores.memory(), durability: "relaxed" }));
+  for (const each of [learner, never]) await each.storage?.note("begun");
+  for (let step = 0; step < 6; step++) {
+    await learner.observe(named(step));
+    if (step !== 2) await never.observe(named(step));
+  }
+  await learner.forget(named(2).id, { exact: true });
+  expect(learner.storage?.annals).toEqual(never.storage?.annals);
+  expect((await Learner.open(runtime, killed(store))).storage?.annals).toEqual(never.storage?.annals);
 });

@@ -156,7 +156,7 @@ describe("who writes", () => {
       () => log.commit(),
       () => log.append(text("d")),
       () => log.snapshot(new Map()),
-      () => log.compact((record) => record),
+      () => log.compact({ edit: (record) => record }),
     ])
       await expect(call()).rejects.toMatchObject({ code: "E_LOCKED" });
     await log.close().catch(() => undefined);
@@ -301,7 +301,7 @@ describe("what fails", () => {
     const log = await write();
     const first = log.snapshot(new Map([["a", new Uint8Array(5_000_000)]]));
     await expect(log.snapshot(new Map())).rejects.toMatchObject({ code: "E_STATE" });
-    await expect(log.compact((record) => record)).rejects.toMatchObject({ code: "E_STATE" });
+    await expect(log.compact({ edit: (record) => record })).rejects.toMatchObject({ code: "E_STATE" });
     await log.append(text("meanwhile"));
     expect(log.generations).toHaveLength(1);
     expect(log.generations[0]?.id).toBe(0);
@@ -333,7 +333,7 @@ describe("what fails", () => {
   it("is a head for more segments than it has room for", async () => {
     const log = await write();
     const snapshots = async () => {
-      for (let i = 0; i < 400; i++) await log.snapshot(new Map(), () => true);
+      for (let i = 0; i < 400; i++) await log.snapshot(new Map(), 0);
     };
     await expect(snapshots()).rejects.toMatchObject({ code: "E_STATE", hint: "Take a snapshot and keep fewer generations." });
     await log.snapshot(new Map([["a", text("last")]]));
