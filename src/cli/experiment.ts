@@ -1,7 +1,7 @@
-import { setImmediate as breathe } from "node:timers/promises";
+/** A run: tasks learned one after another, kept and continued. Nothing here is of one runtime alone. */
 import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
-import type { LearnerOptions } from "../learner/config.ts";
+import type { Durability, LearnerOptions } from "../learner/config.ts";
 import type { SkippedStep } from "../learner/events.ts";
 import { Learner } from "../learner/learner.ts";
 import type { RunRecord } from "../metrics/index.ts";
@@ -9,7 +9,7 @@ import { RandomStream } from "../random.ts";
 import type { Store } from "../store/index.ts";
 import { batchCount, batches, type Dataset, type Scenario } from "../stream/index.ts";
 import { sample } from "./data.ts";
-import { type Journal, keeping, newJournal, readJournal } from "./journal.ts";
+import { enter, type Journal, type Note, newJournal, type RunOptions, readJournal } from "./journal.ts";
 
 /** A run: what is learned, by what, and how. */
 export interface Setup {
@@ -23,17 +23,17 @@ export interface Setup {
   readonly epochs: number;
   readonly seed: number;
   /** Everything that decides the run, as plain data by the names of its options. */
-  readonly options: Journal["options"];
+  readonly options: RunOptions;
 }
 
 /** How a run is kept and stopped. */
 export interface Control {
-  /** Where it is saved, and continued from when something is there. */
+  /** Where it is kept, and continued from when something is there. */
   readonly store?: Store | undefined;
+  /** How each step is recorded there. Default: relaxed. */
+  readonly durability?: Durability;
   /** Aborted to stop the run after the step under way. */
   readonly stop?: AbortSignal;
-  /** Seconds between two saves within a task. Default 30. */
-  readonly saveEvery?: number;
 }
 
 /** What a finished run came to. */
@@ -64,54 +64,58 @@ const breath = 50;
 
 /**
  * Yields what happens while the tasks of a run are learned one after another; the last event is "end", or "interrupted" when it was
- * stopped. A run that is stopped and continued from its store ends as one that never stopped.
- * @throws E_MISMATCH where the store holds another run; E_DIVERGED; what the learner and the store throw
+ * stopped. A run that is stopped, or killed at any moment, and continued from its store ends as one that never was.
+ * @throws E_MISMATCH where the store holds another run; E_LOCKED while another learns there; E_DIVERGED; what the learner and the store throw
  */
 export async function* experiment(runtime: Runtime, setup: Setup, control: Control = {}): AsyncGenerator<RunEvent, void, void> {
-  const { store } = control;
+  const { store, stop } = control;
   const { tasks } = setup.scenario;
   const ends = taskEnds(setup.scenario, setup.batch, setup.epochs);
-  const { learner, journal } = await begin(runtime, setup, store);
+  const { learner, journal } = await begin(runtime, setup, control);
+  const tests = tasks.map(({ test }) => test);
+  const probes = tests.map((test) => sample(test, probe.rows));
+  const evaluate = async (asked: readonly Dataset[], over: boolean): Promise<readonly number[]> => {
+    const { step } = learner;
+    const accuracies = await accuraciesOf(learner, asked);
+    await tell(learner, journal, { kind: "evaluation", step, accuracies, over, timed: journal.timed });
+    return accuracies;
+  };
   try {
     yield { type: "start", step: learner.step, steps: ends.at(-1) as number, tasks: tasks.map(({ name }) => name) };
-    const tests = tasks.map(({ test }) => test);
-    const probes = tests.map((test) => sample(test, probe.rows));
-    if (journal.baseline === undefined) {
-      const accuracies = await accuraciesOf(learner, tests);
-      journal.baseline = accuracies;
-      journal.curve.push({ step: 0, accuracies });
-      yield { type: "evaluation", step: 0, task: 0, accuracies };
-    }
-    const pause = pauseOf(learner, control);
+    if (journal.baseline === undefined) yield { type: "evaluation", step: 0, task: 0, accuracies: await evaluate(tests, false) };
+    const pause = newPause();
     for (let task = journal.matrix.length; task < tasks.length; task++) {
       const { name, train } = tasks[task] as Scenario["tasks"][number];
       const start = ends[task - 1] ?? 0;
       const end = ends[task] as number;
       const asked = probeSteps(start, end, (askedPerLearned * train.count * setup.epochs) / (task + 1));
+      // A run that was killed may owe the evaluation of the step it goes on after.
+      const owed = (): boolean => asked.has(learner.step) && (journal.curve.at(-1)?.step ?? 0) < learner.step;
+      const evaluation = async (): Promise<RunEvent> => {
+        return { type: "evaluation", step: learner.step, task, accuracies: await evaluate(probes.slice(0, task + 1), false) };
+      };
+      if (owed()) yield evaluation();
       const order = new RandomStream(setup.seed, `cli/order/${task}`).u32();
       const options = { batchSize: setup.batch, epochs: setup.epochs, seed: order, skip: learner.step - start, task };
       for (const batch of batches(train, options)) {
-        if (await pause()) {
+        await pause();
+        if (stop?.aborted) {
+          if (store !== undefined) await learner.commit();
           yield { type: "interrupted", step: learner.step, saved: store !== undefined };
           return;
         }
         const before = performance.now();
         const { step, loss, learningRate, skipped } = await learner.observe(batch);
-        journal.seconds += (performance.now() - before) / 1000;
+        const { steps, seconds } = journal.timed;
+        journal.timed = { steps: steps + 1, seconds: seconds + (performance.now() - before) / 1000 };
         if (skipped !== undefined) diverged(skipped, loss);
         journal.losses.push(loss);
         journal.learningRates.push(learningRate);
         yield { type: "step", step, task, loss, learningRate };
-        if (asked.has(step)) {
-          const accuracies = await accuraciesOf(learner, probes.slice(0, task + 1));
-          journal.curve.push({ step, accuracies });
-          yield { type: "evaluation", step, task, accuracies };
-        }
+        if (owed()) yield evaluation();
       }
-      await learner.consolidate();
-      const accuracies = await accuraciesOf(learner, tests);
-      journal.matrix.push(accuracies);
-      journal.curve.push({ step: end, accuracies });
+      if (learner.boundaries === task) await learner.consolidate();
+      const accuracies = await evaluate(tests, true);
       if (store !== undefined) await learner.save();
       yield { type: "task", step: end, task, name, accuracies };
     }
@@ -130,30 +134,48 @@ export function taskEnds(scenario: Scenario, batchSize: number, epochs: number):
   });
 }
 
-async function begin(runtime: Runtime, setup: Setup, store: Store | undefined): Promise<{ learner: Learner; journal: Journal }> {
-  const fresh = newJournal(setup.options);
-  if (store === undefined) return { learner: await Learner.create(runtime, setup.learner), journal: fresh };
-  const bytes = await store.read();
-  const journal = bytes === undefined ? fresh : await readJournal(bytes, store.name, setup.options);
-  const kept = keeping(store, journal, bytes);
-  const options = { ...setup.learner, store: kept };
-  return { learner: bytes === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, kept, options), journal };
+/** Returns the learner and the journal of a run, gone on with where the store holds it. */
+async function begin(runtime: Runtime, setup: Setup, control: Control): Promise<{ learner: Learner; journal: Journal }> {
+  const { store, durability = "relaxed" } = control;
+  if (store === undefined) return { learner: await Learner.create(runtime, setup.learner), journal: newJournal() };
+  const options: LearnerOptions = { ...setup.learner, store, durability };
+  const known = (await store.read()) !== undefined;
+  let learner = known ? await Learner.open(runtime, store) : await Learner.create(runtime, options);
+  try {
+    const journal = readJournal(learner, store.name, setup.options);
+    if (known && (journal === undefined || learner.storage?.durability !== durability)) {
+      await learner.close();
+      learner = await Learner.open(runtime, store, options);
+    }
+    if (journal !== undefined) return { learner, journal };
+    const begun = newJournal();
+    await tell(learner, begun, { kind: "run", options: setup.options });
+    return { learner, journal: begun };
+  } catch (error) {
+    await learner.close().catch(() => {});
+    throw error;
+  }
 }
 
-/** Returns what is done between two steps: others have their turn, the run is saved when it is time or over; resolves to whether it is over. */
-function pauseOf(learner: Learner, { store, stop, saveEvery = 30 }: Control): () => Promise<boolean> {
-  let [breathed, saved] = [performance.now(), performance.now()];
+/** Writes a note where it lasts, and into the journal. */
+async function tell(learner: Learner, journal: Journal, note: Note): Promise<void> {
+  await learner.storage?.note(note);
+  enter(journal, note);
+}
+
+/** Returns what is done between two steps: from time to time, signals, timers and other work have their turn. */
+function newPause(): () => Promise<void> {
+  let breathed = performance.now();
   return async () => {
-    if (performance.now() - breathed > breath) {
-      await breathe();
-      breathed = performance.now();
-    }
-    const over = stop?.aborted ?? false;
-    if (store !== undefined && (over || performance.now() - saved > saveEvery * 1000)) {
-      await learner.save();
-      saved = performance.now();
-    }
-    return over;
+    if (performance.now() - breathed < breath) return;
+    // A timer would come a millisecond late in Node, and four in a page.
+    const { port1, port2 } = new MessageChannel();
+    await new Promise((resolve) => {
+      port1.onmessage = resolve;
+      port2.postMessage(0);
+    });
+    port1.close();
+    breathed = performance.now();
   };
 }
 
@@ -172,7 +194,8 @@ async function accuraciesOf(learner: Learner, tests: readonly Dataset[]): Promis
 
 async function conclude(runtime: Runtime, setup: Setup, learner: Learner, journal: Journal, ends: readonly number[]): Promise<Outcome> {
   const { step: steps, samples } = learner;
-  const { seconds, matrix, curve, baseline = [] } = journal;
+  const { timed, matrix, curve, baseline = [] } = journal;
+  const seconds = (timed.seconds * steps) / Math.max(1, timed.steps);
   const stateHash = await learner.stateHash();
   const record: RunRecord = {
     name: setup.name,

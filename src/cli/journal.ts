@@ -1,85 +1,81 @@
 /**
- * What a run has told so far. In a checkpoint it lies beside the learner's state, so that one file, replaced in one step, holds both; to
- * whoever opens the learner alone it is not there.
+ * What a run has told so far. Losses and learning rates are in the annals of its learner, whatever else in notes beside it, so that all of it
+ * lasts as the state does: whoever opens the store has both as they were after one and the same step.
  */
 import { fail } from "../errors.ts";
+import type { StorageInfo } from "../learner/durable.ts";
+import type { Learner } from "../learner/learner.ts";
 import type { CurvePoint } from "../metrics/index.ts";
-import { decodeCheckpoint, encodeCheckpoint, type Store, type StoredTensor } from "../store/index.ts";
 
 /** The journal of one run. */
 export interface Journal {
-  /** What decides the run, by the names of its options. */
-  readonly options: Readonly<Record<string, string | number | readonly number[] | null>>;
   /** Accuracy of the untrained model on each task, once measured. */
   baseline: readonly number[] | undefined;
   /** Accuracies on all tasks, a row after each task. */
-  readonly matrix: number[][];
+  readonly matrix: (readonly number[])[];
   readonly curve: CurvePoint[];
-  /** Time spent in steps. */
-  seconds: number;
+  /** How many of the steps were timed, and how long they took: a step that a kill cut off from its note was not. */
+  timed: { readonly steps: number; readonly seconds: number };
   /** Loss and learning rate of each step. */
   readonly losses: number[];
   readonly learningRates: number[];
 }
 
-const names = { head: "run/journal", losses: "run/losses", learningRates: "run/learningRates" } as const;
+/** What decides a run, by the names of its options. */
+export type RunOptions = Readonly<Record<string, string | number | readonly number[] | null>>;
+
+/** What a run notes: what it is, at first, and each evaluation. */
+export type Note =
+  | { readonly kind: "run"; readonly options: RunOptions }
+  | (CurvePoint & {
+      readonly kind: "evaluation";
+      readonly accuracies: readonly number[];
+      /** Whether a task is over with it. */
+      readonly over: boolean;
+      readonly timed: Journal["timed"];
+    });
 
 /** Returns the journal of a run that has not begun. */
-export function newJournal(options: Journal["options"]): Journal {
-  return { options, baseline: undefined, matrix: [], curve: [], seconds: 0, losses: [], learningRates: [] };
+export function newJournal(): Journal {
+  return { baseline: undefined, matrix: [], curve: [], timed: { steps: 0, seconds: 0 }, losses: [], learningRates: [] };
+}
+
+/** Writes a note into a journal. */
+export function enter(journal: Journal, note: Note): void {
+  if (note.kind === "run") return;
+  const { step, accuracies, over, timed } = note;
+  if (step === 0) journal.baseline = accuracies;
+  if (over) journal.matrix.push(accuracies);
+  journal.curve.push({ step, accuracies });
+  journal.timed = timed;
 }
 
 /**
- * Returns the journal in a checkpoint.
- * @throws E_MISMATCH where it holds none, or that of a run with other options; E_FORMAT, E_CORRUPT, E_VERSION as {@link decodeCheckpoint}
+ * Returns the journal of the run that a learner is in, undefined where none has begun.
+ * @throws E_MISMATCH where it is of no run, or of one with other options
  */
-export async function readJournal(bytes: Uint8Array, file: string, options: Journal["options"]): Promise<Journal> {
-  const { tensors } = await decodeCheckpoint(bytes, file);
-  const head = tensors.get(names.head);
-  if (head === undefined) {
-    fail("E_MISMATCH", `${file}: the checkpoint is of no run of this command; expected tensor "${names.head}", got none`, {
+export function readJournal(learner: Learner, where: string, options: RunOptions): Journal | undefined {
+  const { annals } = learner.storage ?? ({} as Partial<StorageInfo>);
+  const [run, ...notes] = (annals?.notes ?? []) as readonly Note[];
+  if (annals !== undefined && run === undefined && learner.step === 0) return undefined;
+  if (annals === undefined || run?.kind !== "run" || annals.losses.length !== learner.step) {
+    fail("E_MISMATCH", `${where}: this holds no run of this command; expected one, got a learner after ${learner.step} steps`, {
       hint: "Give --checkpoint another name.",
     });
   }
-  const journal = JSON.parse(new TextDecoder().decode(head.data)) as Omit<Journal, "losses" | "learningRates">;
-  checkOptions(journal.options, options, file);
-  return { ...journal, losses: numbersIn(tensors.get(names.losses)), learningRates: numbersIn(tensors.get(names.learningRates)) };
+  checkOptions(run.options, options, where);
+  const journal: Journal = { ...newJournal(), losses: [...annals.losses], learningRates: [...annals.learningRates] };
+  for (const note of notes) enter(journal, note);
+  return journal;
 }
 
-/** Returns a store in which every checkpoint written to `store` also holds the journal as it is then; `first` is what it holds now. */
-export function keeping(store: Store, journal: Journal, first: Uint8Array | undefined): Store {
-  return {
-    ...store,
-    read: async () => first,
-    async write(bytes) {
-      const { tensors, meta } = await decodeCheckpoint(bytes, store.name);
-      const { losses, learningRates, ...head } = journal;
-      const data = new TextEncoder().encode(JSON.stringify(head));
-      const own: [string, StoredTensor][] = [
-        [names.head, { dtype: "U8", shape: [data.length], data }],
-        [names.losses, vector(losses)],
-        [names.learningRates, vector(learningRates)],
-      ];
-      await store.write(await encodeCheckpoint({ tensors: new Map([...tensors, ...own]), meta }));
-    },
-  };
-}
-
-function checkOptions(saved: Journal["options"], now: Journal["options"], file: string): void {
+function checkOptions(saved: RunOptions, now: RunOptions, where: string): void {
   for (const name of new Set([...Object.keys(now), ...Object.keys(saved)])) {
     const [expected, got] = [now, saved].map((options) => (options[name] ?? "none").toString());
     if (expected === got) continue;
-    fail("E_MISMATCH", `${file}: the run in it has another --${name}; expected ${expected}, got ${got}`, {
+    fail("E_MISMATCH", `${where}: the run in it has another --${name}; expected ${expected}, got ${got}`, {
       hint: `Run with --${name} ${got} to continue it, or give --checkpoint another name.`,
       context: { option: name },
     });
   }
-}
-
-function vector(values: readonly number[]): StoredTensor {
-  return { dtype: "F64", shape: [values.length], data: new Uint8Array(Float64Array.from(values).buffer) };
-}
-
-function numbersIn(tensor: StoredTensor | undefined): number[] {
-  return tensor === undefined ? [] : Array.from(new Float64Array(tensor.data.slice().buffer));
 }

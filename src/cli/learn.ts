@@ -4,8 +4,9 @@ import { openRuntime, type Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import { htmlReport } from "../metrics/index.ts";
 import { stores } from "../store/index.ts";
-import { drawGlyphs, readFolder } from "./data.ts";
+import { drawGlyphs } from "./data.ts";
 import { type Control, experiment, type Outcome, type RunEvent, type Setup } from "./experiment.ts";
+import { readFolder } from "./folder.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { describeOptions, parse } from "./options.ts";
 import { type Progress, progressOf } from "./progress.ts";
@@ -34,18 +35,19 @@ export async function learn(words: readonly string[], io: Io): Promise<number> {
   }
   const comparing = words.length === 0;
   const strategies = comparing ? (["naive", "replay"] as const) : [settings.strategy];
-  const { checkpoint, json, report = comparing ? "report.html" : undefined } = settings;
+  const { checkpoint, durability, json, report = comparing ? "report.html" : undefined } = settings;
   await checkFolder("--checkpoint", checkpoint);
+  await checkNoFile(checkpoint);
   await checkFolder("--report", report);
   const data = settings.data === undefined ? drawGlyphs(glyphsFor(settings)) : await readFolder(settings.data);
   const setups = strategies.map((strategy) => setUp({ ...settings, strategy }, data));
   const runtime = await open(settings, io);
   try {
-    const store = checkpoint === undefined ? undefined : stores.file(checkpoint);
+    const store = checkpoint === undefined ? undefined : stores.folder(checkpoint);
     const outcomes: Outcome[] = [];
     for (const setup of setups) {
       const progress = json ? eventsTo(io, setup, runtime.info) : progressOf(setup.name, io.err);
-      const outcome = await watch(runtime, setup, { store, stop: io.stop }, progress);
+      const outcome = await watch(runtime, setup, { store, durability, stop: io.stop }, progress);
       if (outcome === undefined) {
         const kept = checkpoint === undefined ? "" : `; the run is saved in ${checkpoint}, run the same command to continue it`;
         io.err.write(`palimpsest: interrupted${kept}\n`);
@@ -101,4 +103,12 @@ async function checkFolder(flag: string, path: string | undefined): Promise<void
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory()) return;
   fail("E_PATH", `learn: ${flag} lies in no folder; expected that ${folder} exists, got ${path}`, { hint: "Create the folder first." });
+}
+
+/** Refuses a checkpoint of one file, as earlier releases kept them. */
+async function checkNoFile(path: string | undefined): Promise<void> {
+  if (path === undefined || !(await stat(path).catch(() => undefined))?.isFile()) return;
+  fail("E_PATH", `learn: --checkpoint names a file; expected a folder, or a name for one, got ${path}`, {
+    hint: "Give it another name; a run that an earlier release kept in a file is continued by that release.",
+  });
 }

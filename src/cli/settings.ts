@@ -26,6 +26,7 @@ export interface LearnSettings {
   readonly backend: "auto" | "wasm" | "webgpu";
   readonly threads: number;
   readonly checkpoint: string | undefined;
+  readonly durability: "strict" | "relaxed";
   readonly report: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
@@ -57,7 +58,8 @@ export const learnOptions: Options<LearnSettings> = {
   seed: number({ min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }, 0, "seed of everything random"),
   backend: choice(["auto", "wasm", "webgpu"], "auto", "what computes"),
   threads: number({ ...count, max: 64 }, 1, "threads of the Wasm backend; they change no result"),
-  checkpoint: text("FILE", "keep the run in this file, and continue the one it holds"),
+  checkpoint: text("DIR", "keep the run in this folder, and continue the one it holds"),
+  durability: choice(["strict", "relaxed"], "relaxed", "whether a step kept there outlives a loss of power, or a kill alone"),
   report: text("FILE.html", "write a report with pictures"),
   json: flag("write NDJSON, which ends in one line of summary"),
   help: flag("tell this"),

@@ -16,7 +16,7 @@ import { drawOf, policyOf } from "./recall.ts";
 import { type LearnSettings, learnOptions } from "./settings.ts";
 
 /** Settings that decide where a run goes on and what it tells, but not what it learns. */
-const outside: readonly (keyof LearnSettings)[] = ["data", "backend", "threads", "checkpoint", "report", "json", "help"];
+const outside: readonly (keyof LearnSettings)[] = ["data", "backend", "threads", "checkpoint", "durability", "report", "json", "help"];
 
 /**
  * Returns the run that settings ask for on a set.

@@ -2,13 +2,14 @@
  * A learner's store while it learns: each change is recorded before it is done, and a snapshot is taken whenever changes since the last one took
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
-import { fail, isError } from "../errors.ts";
+import { describe, fail, isError } from "../errors.ts";
 import type { ClaimOptions } from "../store/claim.ts";
 import type { Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
+import { Annals, type Chronicle } from "./annals.ts";
 import type { Config, Durability } from "./config.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, StepOutputs } from "./engine.ts";
 import { Handed } from "./handed.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
@@ -23,6 +24,13 @@ export interface StorageInfo {
   /** What was found damaged when it was opened, and could be done without. */
   readonly damage: readonly string[];
   readonly stats: LogStats;
+  /** What was done since the first note, and all notes. */
+  readonly annals: Chronicle;
+  /**
+   * Notes something of the caller's, such as where its stream stands, as JSON: it lasts as changes do, behind those before it and before those after
+   * it. From the first note on, the learner's annals are kept. @throws E_DATA; E_LOCKED E_QUOTA and others of storage: then it is not noted
+   */
+  note(value: unknown): Promise<void>;
 }
 
 /** Time between snapshots, in times one takes. */
@@ -35,6 +43,8 @@ const MOST_SEGMENTS = 64;
 const MOST_KEPT = 200;
 /** The part of a snapshot that stores call their value. */
 const PART = "checkpoint";
+/** The part that holds the annals, where there are any. */
+const ANNALS = "annals";
 
 /** The log of one learner. */
 export class Durable {
@@ -52,6 +62,8 @@ export class Durable {
   /** Why what was recorded without waiting failed. */
   #failed: unknown;
   #recording: Promise<void> = Promise.resolve();
+  /** What was done and noted; none before the first note. */
+  annals: Annals = new Annals();
   readonly #unwatch: () => void;
 
   private constructor(log: Log, durability: Durability, history: number) {
@@ -77,7 +89,8 @@ export class Durable {
 
   get info(): StorageInfo {
     const { place, persistent, damage } = this.#log;
-    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats() };
+    const note = (value: unknown): Promise<void> => this.#note(value);
+    return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats(), annals: this.annals, note };
   }
 
   get name(): string {
@@ -87,8 +100,16 @@ export class Durable {
   /** Returns the bytes of a snapshot, by default the last; undefined before the first. */
   async snapshotBytes(generation?: number): Promise<Uint8Array | undefined> {
     const parts = await this.#log.parts(generation);
-    if (generation === undefined) this.handed = Handed.of(parts, this.#log.name);
+    if (generation === undefined) {
+      this.handed = Handed.of(parts, this.#log.name);
+      this.annals = new Annals(parts.get(ANNALS), this.#log.name);
+    }
     return parts.get(PART);
+  }
+
+  /** Returns the annals up to a snapshot. @throws E_CORRUPT E_FORMAT */
+  async annalsAt(generation: number): Promise<Annals> {
+    return new Annals((await this.#log.parts(generation)).get(ANNALS), this.#log.name);
   }
 
   /** Snapshots that there are, oldest first, by the numbers of their generations. */
@@ -140,7 +161,25 @@ export class Durable {
       });
   }
 
-  /** Notes how long a change took; to repeat it would take as long. */
+  async #note(value: unknown): Promise<void> {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) fail("E_DATA", `note: JSON cannot keep this; expected plain data, got ${describe(value)}`);
+    const operation: Operation = { kind: "note", value: JSON.parse(text) };
+    const noted = this.#recording.then(async () => {
+      await this.#log.append(...encodeOperation(operation));
+      this.annals.add(operation, undefined);
+    });
+    this.#recording = noted.catch(() => {});
+    await noted;
+  }
+
+  /** Takes in that a change is done, and how long it took. */
+  done(operation: Operation, outputs: StepOutputs | undefined, milliseconds: number): void {
+    this.annals.add(operation, outputs);
+    this.worked(milliseconds);
+  }
+
+  /** Notes how long changes took; to repeat them would take as long. */
   worked(milliseconds: number): void {
     this.#worked += milliseconds;
   }
@@ -156,9 +195,11 @@ export class Durable {
    */
   async snapshot(engine: Engine, follows = true): Promise<number> {
     const began = performance.now();
-    await this.#recording;
     const bytes = await encodeState(engine);
-    const parts = new Map([[PART, bytes], ...this.handed.parts()]);
+    // From here to the cut of the journal nothing is noted, so that a note is in what is before the cut or behind it, not in both.
+    await this.#recording;
+    const annals = this.annals.bytes();
+    const parts = new Map([[PART, bytes], ...this.handed.parts(), ...(annals === undefined ? [] : [[ANNALS, annals] as const])]);
     const from = follows && !this.#undone ? this.#oldest() : undefined;
     try {
       await this.#log.snapshot(parts, from);

@@ -105,6 +105,7 @@ async function goBack(
   const checkpoint = await decodeState((await durable.snapshotBytes(generation)) as Uint8Array, durable.name, now);
   const config = configThen(now, checkpoint.meta.config as SavedConfig);
   const twin = await work.twin(config, restoreState(checkpoint, config, durable.name));
+  const annals = await durable.annalsAt(generation);
   let repeated = 0;
   try {
     check(twin);
@@ -112,7 +113,8 @@ async function goBack(
       for await (const record of durable.records(id)) {
         const left = edit(record);
         if (left === undefined) continue;
-        await twin.repeat(decodeOperation(left, twin.engine.config, durable.name));
+        const operation = decodeOperation(left, twin.engine.config, durable.name);
+        annals.add(operation, await twin.repeat(operation));
         repeated += 1;
       }
     await durable.rewrite(generation, edit);
@@ -120,6 +122,7 @@ async function goBack(
     await twin.close();
     throw error;
   }
+  durable.annals = annals;
   await work.become(twin);
   durable.worked(performance.now() - began);
   return repeated;

@@ -101,6 +101,11 @@ export class Learner {
     return this.#engine.counters.samples;
   }
 
+  /** Boundaries told by {@link Learner.consolidate}. */
+  get boundaries(): number {
+    return this.#engine.counters.boundaries;
+  }
+
   /** Rows in the replay memory. */
   get stored(): number {
     return this.memory?.stored ?? 0;

@@ -18,7 +18,9 @@ export type Operation =
   | { readonly kind: "control"; readonly observation: unknown }
   | { readonly kind: "consolidate" }
   | { readonly kind: "resetCarry"; readonly rows: readonly number[] }
-  | { readonly kind: "grow"; readonly capacity: number };
+  | { readonly kind: "grow"; readonly capacity: number }
+  /** Something of the caller's, which changes nothing but what is kept beside the state. */
+  | { readonly kind: "note"; readonly value: unknown };
 
 /** Refuses what cannot be done; a batch is checked already. @throws E_CONFIG E_DATA */
 export function checkOperation(engine: Engine, operation: Operation): void {

@@ -67,22 +67,23 @@ export class Work {
       await this.safely(async (engine) => this.durable?.undo(engine));
       throw error;
     }
-    this.durable?.worked(performance.now() - began);
+    this.durable?.done(operation, result, performance.now() - began);
     if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
     return result;
   }
 
   /** Does again what the log has since its snapshot. @throws E_CORRUPT E_DATA */
   async redo(): Promise<void> {
-    const began = performance.now();
-    for await (const operation of this.durable?.operations(() => this.#engine.config) ?? []) await this.repeat(operation);
-    this.durable?.worked(performance.now() - began);
+    for await (const operation of this.durable?.operations(() => this.#engine.config) ?? []) {
+      const began = performance.now();
+      this.durable?.done(operation, await this.repeat(operation), performance.now() - began);
+    }
   }
 
   /** Does what is recorded. @throws as {@link checkOperation} */
-  async repeat(operation: Operation): Promise<void> {
+  async repeat(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
-    await this.#perform(operation);
+    return this.#perform(operation);
   }
 
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {

@@ -203,13 +203,15 @@ function isAlive(fs: FolderSystem, owner: string): boolean {
   return start === "" || now === "" || start === now;
 }
 
-/** The boot and the moment since it at which a process was started, as Linux tells it; empty elsewhere. */
+/** The boot and the moment since it at which a process was started, as Linux tells it; empty elsewhere, and one that has ended was never. */
 function startOf(fs: FolderSystem, pid: number): string {
   try {
     const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // Behind the name in brackets, which may hold anything, the twentieth number.
+    // Behind the name in brackets, which may hold anything, the state, and as the twentieth word the moment.
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    return `${boot} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+    const words = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // What was killed keeps its number until its parent asks what became of it, in a container perhaps for ever.
+    return `${boot} ${words[0] === "Z" ? "never" : words[19]}`;
   } catch {
     return "";
   }

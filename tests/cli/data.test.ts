@@ -2,7 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drawGlyphs, readFolder, sample, standardize } from "../../src/cli/data.ts";
+import { drawGlyphs, sample, standardize } from "../../src/cli/data.ts";
+import { readFolder } from "../../src/cli/folder.ts";
 import { arrays, type Dataset, readRows, select } from "../../src/stream/index.ts";
 import { writeSet } from "./stage.ts";
 

@@ -1,9 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { PalimpsestError } from "../../src/errors.ts";
 import { Learner } from "../../src/learner/learner.ts";
 import { type Store, stores } from "../../src/store/index.ts";
 import { idx, run, small, writeSet } from "./stage.ts";
@@ -157,14 +156,14 @@ describe("what the machine refuses", () => {
   });
 
   it("is 4 for storage that is full", async () => {
-    const full: Store = {
-      name: "full",
-      read: async () => undefined,
-      write: () => Promise.reject(new PalimpsestError("E_QUOTA", "full: cannot write: there is no room left")),
-      remove: async () => {},
+    const real = stores.memory("full");
+    let writes = 0;
+    const write = async (): Promise<never> => Promise.reject(Object.assign(new Error("no space left"), { code: "ENOSPC" }));
+    const open: Store["open"] = async (mode) => {
+      const storage = await (real.open as NonNullable<Store["open"]>)(mode);
+      return { ...storage, write: (...given) => (++writes > 20 ? write() : storage.write(...given)) };
     };
-    const real = stores.file;
-    vi.spyOn(stores, "file").mockImplementation((path) => (path.endsWith("full") ? full : real(path)));
+    vi.spyOn(stores, "folder").mockReturnValue({ ...real, open });
     const result = await learn("--data", data, "--checkpoint", join(folder, "full"));
     expect([result.code, result.lines().at(-1)?.code]).toEqual([4, "E_QUOTA"]);
   });
@@ -172,10 +171,13 @@ describe("what the machine refuses", () => {
   it("is 6 for a checkpoint that is damaged", async () => {
     const path = join(folder, "damaged");
     await learn("--data", data, "--checkpoint", path);
-    const bytes = await readFile(path);
+    const segments = (await readdir(path)).filter((name) => /^\d+\.\d+$/.test(name)).map((name) => join(path, name));
+    const contents = await Promise.all(segments.map(async (file) => [file, await readFile(file)] as const));
+    // The snapshot is the largest of them.
+    const [file, bytes] = contents.reduce((largest, each) => (each[1].length > largest[1].length ? each : largest));
     const last = bytes.length - 100;
     bytes[last] = (bytes[last] as number) ^ 1;
-    await writeFile(path, bytes);
+    await writeFile(file, bytes);
     const result = await learn("--data", data, "--checkpoint", path);
     expect([result.code, result.lines().at(-1)?.code]).toEqual([6, "E_CORRUPT"]);
   });

@@ -2,7 +2,7 @@
  * Puts the log of a store, and learners that keep one, to the torture, and prints what was tried and what was lost.
  *
  *   npm run torture                          the counts of an ordinary run, kills on Node and Deno
- *   npm run torture -- --full                a million crashes, ten thousand kills each: hours
+ *   npm run torture -- --full                a million crashes, ten thousand kills each, hundreds of browsers: hours
  *   npm run torture -- --only faults --seed 7
  */
 import { existsSync } from "node:fs";
@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { chromium, firefox } from "../../.config/browsers.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = `${root}build/torture.mjs`;
@@ -20,12 +21,22 @@ const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "tabs", "files", "forged", "soak", "broken"]
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse", "tabs", "files", "forged", "soak", "broken"]
   .map((name) => `export * from "./${name}.ts";`)
   .concat('export { openRuntime } from "../../src/index.ts";')
   .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
-await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
+await build({
+  stdin,
+  outfile,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "es2022",
+  alias: { palimpsest: `${root}src/index.ts` },
+  external: ["esbuild", "webgpu"],
+  logLevel: "error",
+});
 const {
   tortureCrashes,
   tortureFaults,
@@ -33,6 +44,8 @@ const {
   tortureForgery,
   tortureKills,
   tortureLearners,
+  tortureCommands,
+  tortureBrowser,
   tortureOwners,
   tortureFiles,
   tortureForged,
@@ -50,6 +63,19 @@ const learners = (runtime) => async (/** @type {number} */ count) => {
     ),
   );
   return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };
+};
+
+/** @param {readonly string[]} runtime */
+const commands = (runtime) => (/** @type {number} */ kills) => tortureCommands({ runtime, kills, seed, here: import.meta.url });
+
+/** A quarter of the kills are of Firefox, which takes longest to start. @param {number} count */
+const browsers = async (count) => {
+  const share = Math.ceil(count / 4);
+  const first = await tortureBrowser({ browser: "chromium", kills: count - share, seed, here: import.meta.url });
+  const second = await tortureBrowser({ browser: "firefox", kills: share, seed, here: import.meta.url });
+  const kills = Object.entries(first.kills).map(([way, times]) => `${way} ${times}`);
+  const ways = `kills (chromium: ${kills.join(", ")}; firefox: ${share})`;
+  return { [ways]: count, "stores still held": first.locked + second.locked, problems: [...first.problems, ...second.problems] };
 };
 
 const runtimes = [[process.execPath], ...(existsSync(deno) ? [[deno, "run", "--no-config", "-A"]] : [])];
@@ -74,11 +100,14 @@ const tortures = {
   sessions: [1000, 10_000, soaked((count) => soakSessions(count))],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
+  commands: [6, 200, commands([process.execPath])],
+  ...(existsSync(chromium.executablePath) && existsSync(firefox.executablePath) ? { browsers: [20, 500, browsers] } : {}),
   owners: [50, 1000, owners],
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
         learners_deno: [100, 10_000, learners([deno, "run", "--no-config", "--no-prompt", "--allow-read", `--allow-write=${tmpdir()}`])],
+        commands_deno: [6, 200, commands([deno, "run", "--no-config", "-A"])],
       }
     : {}),
 };

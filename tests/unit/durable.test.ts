@@ -7,12 +7,15 @@ import {
   openRuntime,
   optim,
   type Runtime,
+  readSafetensors,
   type Store,
   schedules,
   stores,
   strategies,
+  writeSafetensors,
 } from "palimpsest";
 import { beforeAll, describe, expect, it } from "vitest";
+import { Annals } from "../../src/learner/annals.ts";
 import { RandomStream } from "../../src/random.ts";
 
 let runtime: Runtime;
@@ -83,6 +86,45 @@ describe.each(["strict", "relaxed"] as const)("a learner whose changes are recor
     await learner.close();
     const closed = await Learner.open(runtime, store);
     expect(await closed.stateHash()).toBe(hashes.at(-1));
+    await closed.close();
+  });
+
+  it("keeps its annals from the first note on, through kills, snapshots and changes of its size", async () => {
+    const store = stores.memory();
+    const model = nn.sequential(nn.linear(6), nn.dropout(0.1), nn.classifier({ capacity: 3 }));
+    let learner = await Learner.create(runtime, options({ model, store, durability }));
+    const expected: { losses: number[]; learningRates: number[]; notes: unknown[] } = { losses: [], learningRates: [], notes: [] };
+    const told = (result: { loss: number; learningRate: number; skipped?: unknown }): void => {
+      if (expected.notes.length === 0 || result.skipped !== undefined) return;
+      expected.losses.push(result.loss);
+      expected.learningRates.push(result.learningRate);
+    };
+    for (let index = 0; index < CHANGES; index++) {
+      if (index > 1 && index % 3 === 0) {
+        const note = { index, text: "é", list: [1 / 3, null] };
+        expected.notes.push(structuredClone(note));
+        // Neither awaited nor left as it was: it comes before what is done next.
+        const noted = learner.storage?.note(note);
+        note.index = -1;
+        if (index % 2 === 0) await noted;
+      }
+      const off = learner.on("step", told);
+      await change(learner, index);
+      off();
+      if (index === 6) await learner.save();
+      if (index === 12) {
+        const x = new Float32Array(4 * ROWS).fill(3e38);
+        expect(await learner.observe({ x, y: [0, 1, 2, 0, 1] })).toHaveProperty("skipped");
+      }
+      // Every third kill, so that some records are done again.
+      if (index % 3 === 2) learner = await Learner.open(runtime, killed(store));
+      expect(learner.storage?.annals, `after change ${index}`).toMatchObject(expected);
+    }
+    expect(expected.losses.length).toBeGreaterThan(9);
+    await expect(learner.storage?.note(undefined)).rejects.toMatchObject({ code: "E_DATA" });
+    await learner.close();
+    const closed = await Learner.open(runtime, store);
+    expect(closed.storage?.annals).toMatchObject(expected);
     await closed.close();
   });
 
@@ -178,13 +220,16 @@ describe("a change that cannot be recorded", () => {
     const hash = await learner.stateHash();
     full = true;
     await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_QUOTA" });
+    await expect(learner.storage?.note("lost")).rejects.toMatchObject({ code: "E_QUOTA" });
     expect(await learner.stateHash()).toBe(hash);
     full = false;
+    await learner.storage?.note("kept");
     await learner.observe(batchAt(1));
     const expected = await learner.stateHash();
     await learner.close();
     const opened = await Learner.open(runtime, store);
     expect(await opened.stateHash()).toBe(expected);
+    expect(opened.storage?.annals).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
   });
 });
 
@@ -359,4 +404,33 @@ describe("a classifier that is opened with more capacity", () => {
       for (const each of [never, opened]) await each.observe(batchAt(5 + life));
     }
   });
+});
+
+it.each([
+  ["losses", { losses: { dtype: "U8" as const, shape: [3], data: new Uint8Array(3) } }],
+  ["learningRates", { learningRates: undefined }],
+  ["notes", { notes: { dtype: "U8" as const, shape: [2], data: new TextEncoder().encode("{}") } }],
+  ["notes", { notes: { dtype: "U8" as const, shape: [1], data: new TextEncoder().encode("[") } }],
+])("annals whose %s are none are refused", (name, change) => {
+  const annals = new Annals();
+  annals.add({ kind: "note", value: 1 }, undefined);
+  const { tensors } = readSafetensors(annals.bytes() as Uint8Array, "here");
+  const forged = Object.entries({ ...Object.fromEntries(tensors), ...change }).flatMap(([key, tensor]) =>
+    tensor ? [[key, tensor] as const] : [],
+  );
+  expect(() => new Annals(writeSafetensors(new Map(forged)), "here")).toThrow(`here: the annals are damaged; expected their ${name}`);
+});
+
+it("annals go back with the state: rows that are forgotten exactly were in no step", async () => {
+  const store = stores.memory();
+  const learner = await Learner.create(runtime, options({ store, durability: "relaxed" }));
+  const never = await Learner.create(runtime, options({ store: stores.memory(), durability: "relaxed" }));
+  for (const each of [learner, never]) await each.storage?.note("begun");
+  for (let step = 0; step < 6; step++) {
+    await learner.observe(named(step));
+    if (step !== 2) await never.observe(named(step));
+  }
+  await learner.forget(named(2).id, { exact: true });
+  expect(learner.storage?.annals).toEqual(never.storage?.annals);
+  expect((await Learner.open(runtime, killed(store))).storage?.annals).toEqual(never.storage?.annals);
 });
