@@ -46,7 +46,7 @@ describe("palimpsest schedule", () => {
   it.each<[string[], RegExp]>([
     [["cosin"], /option "NAME" has no such choice.*\n.*Did you mean "cosine"\?/],
     [["cosine", "--peek", "1"], /schedules\.cosine: unknown option "peek".*\n.*"peak"/],
-    [["cosine", "--peak", "high", "--total", "5"], /option "peak" is out of range; expected a finite number ≥ 0, got "high"/],
+    [["cosine", "--peak", "high", "--total", "5"], /option "peak" is out of range; expected a finite number ≥ 0 ≤ 1000000, got "high"/],
     [["cosine", "--peak"], /"--peak" is half an option; expected --name value, got no value/],
     [["cosine", "1"], /"1" is half an option/],
     [["constant", "--rate", "1", "--steps", "0"], /option "--steps" is out of range/],
