@@ -19,6 +19,7 @@ const local = (name, include, exclude = []) => ({
   test: {
     ...limits,
     name,
+    setupFiles: [fileURLToPath(new URL("./offline.mjs", import.meta.url))],
     include,
     exclude: ["**/node_modules/**", ...exclude],
     env: vulkan("deno" in process.versions ? lavapipe : swiftshader),

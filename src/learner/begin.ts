@@ -1,6 +1,6 @@
 /** How a learner begins: afresh, or from what a store holds. */
 import type { Runtime } from "../backend/runtime.ts";
-import { fail, isError } from "../errors.ts";
+import { fail, isError, PalimpsestError } from "../errors.ts";
 import { capacityOf } from "../nn/classifier.ts";
 import type { Store } from "../store/index.ts";
 import { type Config, DEFAULT_HISTORY, type LearnerOptions } from "./config.ts";
@@ -8,7 +8,7 @@ import { Durable } from "./durable.ts";
 import type { RecoveredEvent } from "./events.ts";
 import { resolveConfig } from "./resolve.ts";
 import { configThen, type SavedConfig } from "./saved.ts";
-import { checkSame, decodeState, loadConfig, restoreState } from "./snapshot.ts";
+import { checkSame, checkSignature, decodeState, loadConfig, restoreState } from "./snapshot.ts";
 import { Work } from "./work.ts";
 
 type Tell = (event: RecoveredEvent) => void;
@@ -56,9 +56,13 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
     // The store is ours from here on, and may hold more than it did.
     const { checkpoint, saved } = durable === undefined ? found : await read(await durable.snapshotBytes());
     if (given !== undefined) checkSame(saved, given, store.name);
-    const wanted = given ?? (await resolveConfig({ ...(await loadConfig(saved)), store }));
-    const config = durable === undefined ? wanted : asItWas(wanted, saved, durable);
-    const work = await Work.open(runtime, tell, config, restoreState(checkpoint, config, store.name), durable);
+    const { wanted, config, state } = await believing(store.name, async () => {
+      if (given === undefined) checkSignature(checkpoint.meta, store.name);
+      const wanted = given ?? (await resolveConfig({ ...(await loadConfig(saved)), store }));
+      const config = durable === undefined ? wanted : asItWas(wanted, saved, durable);
+      return { wanted, config, state: restoreState(checkpoint, config, store.name) };
+    });
+    const work = await Work.open(runtime, tell, config, state, durable);
     await work.redo();
     const capacity = capacityOf(wanted.model.config) ?? 0;
     if (capacity > (capacityOf(work.engine.config.model.config) ?? 0)) await work.change({ kind: "grow", capacity });
@@ -87,6 +91,20 @@ export async function givenConfig(options: LearnerOptions | ClaimOptions): Promi
 
 function claimOf({ waitMs, steal }: ClaimOptions): ClaimOptions {
   return { ...(waitMs !== undefined && { waitMs }), ...(steal !== undefined && { steal }) };
+}
+
+/** What a file says of its learner is used as if it were so, since digests find damage, not forgery: what that breaks is the file's fault. */
+async function believing<T>(file: string, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (cause) {
+    if (cause instanceof PalimpsestError) throw cause;
+    fail("E_FORMAT", `${file}: the metadata are not those of a learner; expected options that can be used, got ${cause}`, {
+      hint: "Something other than a learner wrote the file; open it with the options it was made with, if you have them.",
+      context: { file },
+      cause,
+    });
+  }
 }
 
 /** Lets go of the store where nothing can be opened. */

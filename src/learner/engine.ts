@@ -100,13 +100,17 @@ export class Engine {
     const counters = { ...(saved?.counters ?? { step: 0, samples: 0, boundaries: 0, batchSize: config.batchSize ?? 0 }) };
     const wasm = await runtime.wasm();
     const memory = config.memory?.open(wasm, config.seed, saved);
-    const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
-    const engine = new Engine(runtime, config, wasm, memory, counters, saved);
-    await engine.#build(Math.max(1, counters.batchSize), initial).catch((error: unknown) => {
-      engine.#free();
+    let engine: Engine | undefined;
+    try {
+      const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
+      engine = new Engine(runtime, config, wasm, memory, counters, saved);
+      await engine.#build(Math.max(1, counters.batchSize), initial);
+      return engine;
+    } catch (error) {
+      memory?.close();
+      engine?.rates.close();
       throw error;
-    });
-    return engine;
+    }
   }
 
   /** Makes the arenas and the step program for batches of up to `staging` rows, with a state; where that fails, all stays as it was. */
@@ -193,12 +197,22 @@ export class Engine {
     io.setScalars(this.#scalars());
     io.setStep(step);
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
-    context.memory?.mark();
-    const drawn = this.#chooseRows(io, batch, context);
-    if (this.#keep === undefined) this.#place(io, batch, context);
-    this.#stage(batch);
-    this.machine.write(executable, 0, io.bytes);
-    const outputs = io.outputs(await this.machine.run(executable));
+    let drawn: PlacedDraw[];
+    let outputs: Outputs;
+    try {
+      // Once the step is done, nothing may fail for want of memory.
+      if (this.#keep !== undefined) this.memory?.prepare(batch, io.u32("slots").length);
+      context.memory?.mark();
+      drawn = this.#chooseRows(io, batch, context);
+      if (this.#keep === undefined) this.#place(io, batch, context);
+      this.#stage(batch);
+      this.machine.write(executable, 0, io.bytes);
+      outputs = io.outputs(await this.machine.run(executable));
+    } catch (error) {
+      context.memory?.rollBack();
+      if (batchSize < this.counters.batchSize) await this.#resize(batchSize).catch(() => {});
+      throw error;
+    }
     const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
@@ -348,10 +362,6 @@ export class Engine {
 
   close(): void {
     this.machine.close();
-    this.#free();
-  }
-
-  #free(): void {
     this.memory?.close();
     this.rates.close();
   }

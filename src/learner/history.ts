@@ -1,11 +1,11 @@
-/** What takes a learner another engine: growth, and going back to a snapshot to do again what was recorded since, or some of it. */
+/** A learner goes back to a snapshot of its store, and does again what was recorded since, but for what is to be as if it had never been. */
 import { checkKeys, fail } from "../errors.ts";
 import { decodeCheckpoint } from "../store/index.ts";
 import type { Durable } from "./durable.ts";
 import { checkWhere, type ForgetOptions, type Forgotten, type RowsWhere } from "./forget.ts";
 import { decodeOperation, isBatch, type RecordedRow, withoutRows } from "./journal.ts";
-import { configThen, growConfig, type SavedConfig } from "./saved.ts";
-import { decodeState, restoreState, takeState } from "./snapshot.ts";
+import { configThen, type SavedConfig } from "./saved.ts";
+import { decodeState, restoreState } from "./snapshot.ts";
 import type { Work } from "./work.ts";
 
 type Edit = (record: Uint8Array) => Uint8Array | undefined;
@@ -65,14 +65,6 @@ function tooOld(step: number, rows: readonly (number | string)[]): never {
   fail("E_STATE", `forget: the store does not reach back so far; expected rows that came after step ${step}, got ${rows.join(", ")}`, {
     hint: "Raise option history, or forget without exact: the rows go then, and the weights stay.",
     context: { step, rows },
-  });
-}
-
-/** Gives the classifier more capacity. @throws as {@link growConfig} */
-export async function grow(work: Work, capacity: number): Promise<undefined> {
-  await work.safely(async (engine) => {
-    const config = growConfig(engine.config, capacity);
-    await work.become(await work.twin(config, restoreState(await takeState(engine), config, "grow")));
   });
 }
 

@@ -52,6 +52,7 @@ export function decodeOperation(record: Uint8Array, config: Config, where: strin
     return { ...decodeOperation(record.subarray(ENVELOPE), config, where), from } as Operation;
   }
   if (record[0] !== BATCH || record.length < HEADER) return refuse("a batch");
+  if ((record[1] as number) > (IDS | WEIGHTS) || record[2] !== 0 || record[3] !== 0) return refuse("flags that are known");
   const columns = columnsOf(record, config);
   const { count, task, end } = columns;
   if (record.length !== end) return refuse(`${end} bytes for ${count} rows`);

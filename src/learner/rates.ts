@@ -1,5 +1,5 @@
 /** Where a learner's rates come from: a schedule and what it waits for, or a controller and its state. */
-import { fail } from "../errors.ts";
+import { describe, fail } from "../errors.ts";
 import type { Controller } from "../optim/controller.ts";
 import { checkMark, groupAddress, type Marks, placeSchedule, rateAt, scheduleBytes } from "../optim/rate.ts";
 import type { Schedule } from "../optim/schedule.ts";
@@ -74,6 +74,8 @@ export class Rates {
       fail("E_CONFIG", `control: nothing controls the rate; expected option "schedule" to be a controller, got "${this.#given.kind}"`, {
         hint: "Pass schedule: controllers.plateau({ rate: 1e-3 }), say.",
       });
+    if (typeof observation !== "object" || observation === null)
+      fail("E_DATA", `control: nothing was observed; expected an object such as { metric: 0.9 }, got ${describe(observation)}`);
     return this.#given.next(this.#control as { readonly rate: number }, observation).state;
   }
 

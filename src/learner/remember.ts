@@ -77,7 +77,12 @@ export class Remembered {
   constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory) {
     this.spec = spec;
     const replay = new Replay(host, spec, seed);
-    if (saved?.index !== undefined) replay.load(saved.index);
+    try {
+      if (saved?.index !== undefined) replay.load(saved.index);
+    } catch (error) {
+      replay.close();
+      throw error;
+    }
     this.refusals.load(saved?.refused ?? []);
     const { refusals } = this;
     this.replay = replay;
@@ -93,6 +98,11 @@ export class Remembered {
       },
       stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size),
     };
+  }
+
+  /** Sees that {@link offer} of a batch and {@link learn} of as many drawn rows will find their memory. @throws E_OOM */
+  prepare(batch: Arrived, drawn: number): void {
+    this.replay.prepare(batch.count, this.#keysOf(batch), drawn);
   }
 
   /** Returns where each row of a batch goes in each store [stores × count], given what a step measured and how many rows came before. */
@@ -132,11 +142,16 @@ export class Remembered {
     this.replay.close();
   }
 
-  #offerOf({ count, labels, task, id }: Arrived, outputs: Outputs): Offer {
+  #keysOf({ count, labels, task }: Arrived): Offer["keys"] {
+    return { label: this.spec.oneClass ? new Uint32Array(count) : labels, task: new Uint32Array(count).fill(task) };
+  }
+
+  #offerOf(batch: Arrived, outputs: Outputs): Offer {
+    const { count, id } = batch;
     const { scores, embeds, dims } = this.spec;
     return {
       count,
-      keys: { label: this.spec.oneClass ? new Uint32Array(count) : labels, task: new Uint32Array(count).fill(task) },
+      keys: this.#keysOf(batch),
       ...(id && { ids: id }),
       ...(scores && { scores: this.#scoresOf(outputs).subarray(0, count) }),
       ...(dims > 0 && { embeddings: (outputs[embeds as string] as Float32Array).subarray(0, count * dims) }),

@@ -1,6 +1,7 @@
-import { fail } from "../errors.ts";
+import { describe, fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import type { ParamSpec } from "../nn/layer.ts";
+import { checkSetting } from "../optim/parts.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
@@ -72,19 +73,44 @@ export async function decodeState(bytes: Uint8Array, file: string, config: Confi
 
 /** Returns a checkpoint as an engine of a model that it fits takes it. @throws E_MISMATCH */
 export function restoreState({ tensors, meta }: Checkpoint, config: Config, file: string): SavedState {
-  const counters = { ...(meta.counters as unknown as Counters) };
+  const counters = countersOf(meta, file);
   const grows = meta.model !== signatureOf(config.model.config, config.input);
   if (grows) checkGrows(config, file);
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
   const { marks = {}, control, settings = {} } = meta.schedule as Partial<SavedRates & Pick<SavedState, "settings">>;
+  for (const [name, value] of Object.entries(settings)) checkSetting(config.optimizer, name, value);
+  const odd = Object.values(marks).find((update) => !isCount(update));
+  if (odd !== undefined) fail("E_FORMAT", `${file}: a mark is no update of the schedule; expected a whole number, got ${describe(odd)}`);
   const rates = { marks, ...(control && { control }) };
   return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused };
 }
 
+function countersOf({ counters }: Checkpoint["meta"], file: string): Counters {
+  const { step, samples, boundaries, batchSize } = counters as Partial<Counters>;
+  const odd = [step, samples, boundaries, batchSize].find((count) => !isCount(count));
+  if (odd !== undefined || batchSize === undefined)
+    fail("E_FORMAT", `${file}: a counter is no count; expected step, samples, boundaries and batchSize, got ${describe(odd)}`);
+  return { ...(counters as unknown as Counters) };
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {
   return new Uint8Array(Float64Array.from(pairs.flat()).buffer);
+}
+
+/** Refuses a model that is not the one whose name the checkpoint has. @throws E_FORMAT */
+export function checkSignature({ model, config }: Checkpoint["meta"], file: string): void {
+  const saved = config as SavedConfig;
+  if (signatureOf(saved.model, saved.input) === model) return;
+  fail("E_FORMAT", `${file}: its options are of another model than its name; expected ${model}, got ${JSON.stringify(saved.model)}`, {
+    hint: "Something other than a learner wrote the file.",
+    context: { file },
+  });
 }
 
 /** Refuses to continue under options that change what the run means. @throws E_MISMATCH */
@@ -117,22 +143,24 @@ function restoreArenas(
   grows: boolean,
 ): StateBytes {
   const layout = layOutState(config, batchSize);
-  const state = grows ? freshState(config) : new Uint8Array(layout.stateBytes);
   const take = (name: string, byteLength: number): Uint8Array => {
     const data = tensors.get(name)?.data;
     if (data?.byteLength === byteLength) return data;
     return fail("E_MISMATCH", `${file}: tensor "${name}" does not fit; expected ${byteLength} bytes, got ${data?.byteLength ?? "none"}`);
   };
   // What has grown lies in the first columns of its place; behind it, parameters are fresh and slots as at first.
-  const put = ({ name, shape, byteLength, placement: { byteOffset } }: Range): void => {
+  const found = stateRanges(config, layout).map(({ name, shape, byteLength, placement: { byteOffset } }) => {
     const [from, to] = [tensors.get(name)?.shape.at(-1) ?? 1, shape.at(-1) ?? 1];
     const columns = grows ? Math.min(from, to) : to;
-    const data = take(name, (byteLength / to) * columns);
+    return { data: take(name, (byteLength / to) * columns), columns, to, byteOffset };
+  });
+  // Nothing is allocated before the file is known to have it.
+  const state = grows ? freshState(config) : new Uint8Array(layout.stateBytes);
+  for (const { data, columns, to, byteOffset } of found) {
     const rowBytes = columns === to ? data.length : 4 * columns;
     for (let at = 0, row = 0; at < data.length; at += rowBytes, row++)
       state.set(data.subarray(at, at + rowBytes), byteOffset + row * 4 * to);
-  };
-  for (const range of stateRanges(config, layout)) put(range);
+  }
   const rows = new Map<string, Uint8Array>();
   for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;

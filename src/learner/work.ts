@@ -87,7 +87,7 @@ export class Work {
   }
 
   async #perform(operation: Operation): Promise<StepOutputs | undefined> {
-    if (operation.kind === "grow") return (await import("./history.ts")).grow(this, operation.capacity);
+    if (operation.kind === "grow") return this.#grow(operation.capacity);
     const result = await this.safely(async (engine) => {
       const done = (async () => {
         const began = performance.now();
@@ -127,6 +127,14 @@ export class Work {
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
     await this.durable?.snapshot(engine, false);
+  }
+
+  async #grow(capacity: number): Promise<undefined> {
+    const { grown } = await import("./growth.ts");
+    await this.safely(async (engine) => {
+      const { config, saved } = await grown(engine, capacity);
+      await this.become(await this.twin(config, saved));
+    });
   }
 
   /** Returns another work in a state, of which nothing is recorded. */

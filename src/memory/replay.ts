@@ -38,13 +38,19 @@ export class Replay {
   constructor(host: MemoryHost, spec: ReplaySpec, seed: number) {
     this.policy = checkPolicy("memory", spec.policy);
     const { ids, scores, dims, keys: drawn } = spec;
-    const stores = [...storesOf(this.policy)].map(([name, policy], i) => {
-      const own = keyOf(policy);
-      const keys = [...new Set([...(own === undefined ? [] : [own]), ...drawn])];
-      if (keys.length > 4) fail("E_CONFIG", `memory: too many keys; expected at most 4, got ${keys.join(", ")}`);
-      const capacity = spec.capacities[i] as number;
-      return { name, slots: new Slots(host, { policy, capacity, keys, ids, scores, dims }, seed, name), first: 0 };
-    });
+    const stores: PlacedStore[] = [];
+    try {
+      for (const [name, policy] of storesOf(this.policy)) {
+        const own = keyOf(policy);
+        const keys = [...new Set([...(own === undefined ? [] : [own]), ...drawn])];
+        if (keys.length > 4) fail("E_CONFIG", `memory: too many keys; expected at most 4, got ${keys.join(", ")}`);
+        const capacity = spec.capacities[stores.length] as number;
+        stores.push({ name, slots: new Slots(host, { policy, capacity, keys, ids, scores, dims }, seed, name), first: 0 });
+      }
+    } catch (error) {
+      for (const { slots } of stores) slots.close();
+      throw error;
+    }
     this.#stores = placed(stores);
     this.keys = [...new Set(stores.flatMap(({ slots }) => slots.keys))].filter((key) => key !== "");
   }
@@ -79,6 +85,11 @@ export class Replay {
 
   #sum(of: (slots: Slots) => number): number {
     return this.#stores.reduce((sum, { slots }) => sum + of(slots), 0);
+  }
+
+  /** Sees that an offer of so many rows, and an update of so many that were drawn, will find their memory. @throws E_OOM */
+  prepare(count: number, keys: Offer["keys"], drawn: number): void {
+    for (const { slots } of this.#stores) slots.prepare(count, keys, drawn);
   }
 
   /** Offers rows to every store and returns the slot that each takes in each `[stores × count]`, or {@link DROPPED}. */

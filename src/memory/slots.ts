@@ -161,32 +161,34 @@ export class Slots {
    * `admits`: takes all, there is room for them.
    */
   offer({ count, keys, ids, scores, embeddings }: Offer, admits = false): Uint32Array {
-    this.#makeRoom(count, keys);
-    const state = this.#open();
-    const { exports } = this.#host;
-    const { keys: names, dims } = this.#spec;
-    const own = exports.memoryOfferScratch(state, count);
-    const [keyBytes, vectors] = [align(4 * names.length * count), align(4 * dims * count)];
-    const slots = this.#reserve(align(4 * count) + keyBytes + align(12 * count) + vectors + own);
+    this.prepare(count, keys);
+    const { exports, memory } = this.#host;
+    const { buffer } = memory;
+    const [keyBytes, vectors, slots] = [align(4 * this.keys.length * count), align(4 * this.#spec.dims * count), this.#scratch];
     const keysAt = slots + align(4 * count);
     const idsAt = keysAt + keyBytes;
-    const scoresAt = idsAt + 8 * count;
-    const vectorsAt = idsAt + align(12 * count);
-    const { buffer } = this.#host.memory;
-    for (const [j, name] of names.entries()) {
+    const [scoresAt, vectorsAt] = [idsAt + 8 * count, idsAt + align(12 * count)];
+    for (const [j, name] of this.keys.entries()) {
       const column = new Uint32Array(buffer, keysAt + 4 * j * count, count);
-      const values = keys[name];
-      if (values === undefined) column.fill(0);
-      else column.set(values);
+      if (keys[name] === undefined) column.fill(0);
+      else column.set(keys[name]);
     }
     if (ids !== undefined) new Float64Array(buffer, idsAt, count).set(ids);
     if (scores !== undefined) new Float32Array(buffer, scoresAt, count).set(scores);
-    if (embeddings !== undefined) new Float32Array(buffer, vectorsAt, count * dims).set(embeddings);
+    if (embeddings !== undefined) new Float32Array(buffer, vectorsAt, count * this.#spec.dims).set(embeddings);
     const givenIds = this.#spec.ids && ids !== undefined ? idsAt : 0;
-    const given = [state, count, keysAt, givenIds, scores === undefined ? 0 : scoresAt, vectorsAt] as const;
+    const given = [this.#open(), count, keysAt, givenIds, scores === undefined ? 0 : scoresAt, vectorsAt] as const;
     if (admits) exports.memoryAdmit(...given, slots);
     else exports.memoryOffer(...given, vectorsAt + vectors, slots);
     return new Uint32Array(buffer, slots, count);
+  }
+
+  /** Sees that an offer of so many rows, and an update of so many that were drawn, will find their memory. @throws E_OOM */
+  prepare(count: number, keys: Offer["keys"], drawn: number = 0): void {
+    this.#makeRoom(count, keys);
+    const columns = align(4 * this.keys.length * count) + align(12 * count) + align(4 * this.#spec.dims * count);
+    const bytes = align(4 * count) + columns + this.#host.exports.memoryOfferScratch(this.#open(), count);
+    this.#reserve(Math.max(bytes, 12 * drawn));
   }
 
   /** Counts rows that were seen elsewhere: of a group of a key, or, without one, of the whole stream. */
@@ -284,8 +286,8 @@ export class Slots {
     const known = { capacity: this.#capacity, columns: this.#flags, dims: this.#spec.dims, keys: this.keys.length };
     const most = checkImage(saved, this.policy, known);
     const room = Math.max(ROOM, most);
-    const state = this.#fresh(this.#capacity, room);
     const at = this.#reserve(saved.length);
+    const state = this.#fresh(this.#capacity, room);
     new Uint8Array(this.#host.memory.buffer, at, saved.length).set(saved);
     if (!this.#host.exports.memoryLoad(state, at, saved.length)) {
       this.#host.free(state);
@@ -353,8 +355,8 @@ export class Slots {
   /** Moves into a block of other size. */
   #relocate(capacity: number, room: number): void {
     const image = this.save();
-    const state = this.#fresh(capacity, room);
     const at = this.#reserve(image.length);
+    const state = this.#fresh(capacity, room);
     new Uint8Array(this.#host.memory.buffer, at, image.length).set(image);
     this.#host.exports.memoryLoad(state, at, image.length);
     this.#host.free(this.#open());

@@ -49,6 +49,9 @@ export function lstm(units: number, options: RecurrentOptions = {}): Layer {
   });
 }
 
+/** Steps of time are unrolled, kernels for each: a program of more of them would take hours to compile. */
+const MOST_STEPS = 4096;
+
 function recurrent(
   kind: "gru" | "lstm",
   units: number,
@@ -68,6 +71,7 @@ function recurrent(
     build(input, path) {
       const [time, features] = input as [number, number];
       if (input.length !== 2) refuseInput(path, `${kind} takes sequences`, "[time, features]", input);
+      if (time > MOST_STEPS) refuseInput(path, `${kind} unrolls time`, `at most ${MOST_STEPS} steps`, input);
       const fill = fillUniform(1 / Math.sqrt(units));
       return {
         output: returns === "all" ? [time, units] : [units],

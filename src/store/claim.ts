@@ -11,7 +11,7 @@ import {
   type Generation,
   type Head,
   headName,
-  isSegment,
+  madeIn,
   segmentsOf,
   slotBytes,
   steadily,
@@ -80,7 +80,8 @@ async function takeOver(storage: Storage, epoch: number, since: string, find: Fi
     throw reason;
   }
   const needed = new Set([file, ...segmentsOf(head)]);
-  const ours = (await storage.list()).filter((name) => epochOf(name) > 0 || isSegment(name));
+  // What is of a later epoch is of one who claims the store by now.
+  const ours = (await storage.list()).filter((name) => madeIn(name) > 0 && madeIn(name) <= epoch);
   // Heads first: a crash in between leaves segments that nobody speaks of, which is well.
   for (const name of ours.filter((other) => !needed.has(other)).sort((a, b) => epochOf(b) - epochOf(a)))
     await storage.remove(name).catch((error: PalimpsestError) => {

@@ -2,6 +2,7 @@
 import { describe, fail } from "../errors.ts";
 import { builtin } from "../wasm/host.ts";
 import { hasCode, noFolderFlush, patiently } from "./fs.ts";
+import { hasLocks, isFree, type Lock, takeLock } from "./lock.ts";
 import type { Mode, Storage } from "./storage.ts";
 import type { Store } from "./store.ts";
 import { valueStore } from "./value.ts";
@@ -36,6 +37,11 @@ interface Host {
   kill(pid: number, signal: 0): void;
 }
 
+/** What the names of owners that hold a lock begin with. */
+const LOCKED = "locked:";
+/** What the names of the files that they lock begin with. */
+const OWNER = "owner.";
+
 /** Openings to write by this program that have not been closed. */
 const openings = new Set<string>();
 
@@ -52,7 +58,7 @@ export function folderStore(path: string, files?: FolderSystem): Store {
     fail("E_STORAGE_UNAVAILABLE", "stores.folder: there are no files here; expected Node, Deno or Bun, got a host without a file system", {
       hint: "Use stores.auto, which takes the browser's own storage.",
     });
-  return valueStore(path, async (mode) => folderFiles(fs, paths, path, mode));
+  return valueStore(path, async (mode) => folderFiles(fs, paths, path, mode, files === undefined && hasLocks()));
 }
 
 /** Tells whether there is a file at `path`. */
@@ -60,8 +66,12 @@ export function isFile(path: string, fs: Pick<FolderSystem, "statSync"> = builti
   return orNone(() => fs.statSync(path))?.isFile() ?? false;
 }
 
-function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): Storage {
-  const owner = `${globalThis.crypto.randomUUID()} ${here()} ${startOf(fs, hostOf().pid)}`.trim();
+/** `locks`: whether an owner is known by the lock that it holds, in a file of the folder, rather than by its process. */
+function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode, locks: boolean): Storage {
+  const name = `${locks ? LOCKED : ""}${globalThis.crypto.randomUUID()}`;
+  const owner = `${name} ${here()} ${startOf(fs, hostOf().pid)}`.trim();
+  const lockOf = (other: string): string => at(`${OWNER}${other.slice(LOCKED.length).split(" ")[0]}`);
+  let lock: Lock | undefined;
   const handles = new Map<string, number>();
   const at = (file: string): string => paths.join(path, file);
   let made = false;
@@ -87,20 +97,24 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
         fs.closeSync(handle);
       }
     } catch (error) {
-      if (!hasCode(error, noFolderFlush)) throw error;
+      // Deno lets programs see folders one by one, and the one above may not be among them.
+      if (!hasCode(error, noFolderFlush) && (error as Error).name !== "NotCapable") throw error;
     }
   };
   const fresh = new Set<string>();
 
   return {
     ...{ name: path, owner, place: "files", persistent: true },
-    alive: async (other) => isAlive(fs, other),
+    async alive(other) {
+      if (openings.has(other)) return true;
+      return hasLocks() && other.startsWith(LOCKED) ? !isFree(lockOf(other)) : isAlive(fs, other);
+    },
     async list() {
       if (isFile(path, fs))
         fail("E_PATH", `${path}: a file lies where the store's folder should; expected a folder or nothing, got a file`, {
           hint: "If it is a checkpoint, open it with stores.file.",
         });
-      return orNone(() => fs.readdirSync(path)) ?? [];
+      return (orNone(() => fs.readdirSync(path)) ?? []).filter((file) => !file.startsWith(OWNER));
     },
     async read(file, offset, length) {
       const handle = orNone(() => handleOf(file));
@@ -117,6 +131,11 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
       if (!made) {
         fs.mkdirSync(path, { recursive: true });
         await syncFolder(paths.dirname(path));
+        if (locks) {
+          // Those of whoever was killed before a head named it.
+          for (const file of fs.readdirSync(path)) if (file.startsWith(OWNER)) isFree(at(file));
+          lock = takeLock(lockOf(owner));
+        }
         made = true;
       }
       let handle: number;
@@ -149,6 +168,8 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
       openings.delete(owner);
       for (const handle of handles.values()) fs.closeSync(handle);
       handles.clear();
+      lock?.release();
+      lock = undefined;
       if (mode === "read" || (orNone(() => fs.readdirSync(path)) ?? ["nothing to remove"]).length > 0) return;
       orNone(() => fs.rmdirSync(path));
     },

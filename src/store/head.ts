@@ -75,6 +75,11 @@ export function isSegment(file: string): boolean {
   return /^[1-9]\d{0,14}\.\d{1,15}$/.test(file);
 }
 
+/** Returns the epoch in which a file of a store was made, 0 for other files. */
+export function madeIn(file: string): number {
+  return isSegment(file) ? Number.parseInt(file, 10) : epochOf(file);
+}
+
 /** Returns all segments that a head speaks of. */
 export function segmentsOf({ generations }: Head): string[] {
   return generations.flatMap(({ snapshot, journal }) => [...(snapshot === null ? [] : [snapshot]), ...journal].map(({ file }) => file));

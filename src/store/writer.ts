@@ -165,7 +165,7 @@ export class Writer implements Log {
       await this.#settled();
       await this.#ledger.replace(fresh);
       const { storage } = this.#ledger;
-      const heads = (await storage.list()).filter((file) => epochOf(file) > 0);
+      const heads = (await storage.list()).filter((file) => epochOf(file) > 0 && epochOf(file) <= this.epoch);
       for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
     await this.#closing;

@@ -39,6 +39,29 @@ worker.onmessage = ({ data }) => {
 worker.onerror = (event) => (document.title = JSON.stringify({ error: event.message }));
 </script>`;
 
+/** A page that learns, saves, opens again, answers and forgets. */
+const quiet = `<!doctype html><script type="module">
+import { Learner, memory, nn, openRuntime, optim, stores } from "/dist/index.js";
+const runtime = await openRuntime({ backend: "wasm" });
+const store = stores.auto("quiet page");
+await store.remove();
+const learner = await Learner.create(runtime, {
+  model: nn.sequential(nn.linear(8), nn.relu(), nn.classifier({ capacity: 2 })), input: [4], optimizer: optim.adamw(), schedule: 1e-2,
+  memory: memory.reservoir({ capacity: 20 }), store, durability: "relaxed",
+});
+const x = Float32Array.of(1, 2, 3, 4);
+for (let i = 0; i < 200; i++) await learner.observe({ x, y: [i % 2], id: [i] });
+await learner.save();
+await learner.close();
+const again = await Learner.open(runtime, store);
+await again.predict(x);
+await again.forget([199]);
+const steps = again.step;
+await again.close();
+await store.remove();
+document.title = JSON.stringify({ steps });
+</script>`;
+
 /** All that a page may do under a strict policy: nothing inline, no blob, no eval. */
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const storing = `
@@ -79,6 +102,21 @@ describe.each([
     const { backend, code, budget, device } = JSON.parse(await tab.title());
     // A page would be ended without a word long before these 31 GB.
     expect({ backend, code, budget }).toEqual({ backend: "wasm", code: "E_OOM", budget: device * 2 ** 28 });
+    await tab.close();
+  });
+
+  it("asks for nothing while it learns, keeps and forgets", async () => {
+    const tab = await browser.newPage();
+    await tab.route("**/quiet.html", (route) => route.fulfill({ contentType: "text/html", body: quiet }));
+    const asked: string[] = [];
+    tab.on("request", (request) => asked.push(request.url()));
+    await tab.goto(new URL("quiet.html", site.url).href);
+    await tab.waitForFunction("document.title !== ''", undefined, { timeout: 20_000 });
+    expect(JSON.parse(await tab.title())).toEqual({ steps: 200 });
+    // What is fetched is the page, and the modules and the worker of the library.
+    expect(asked.filter((url) => url.endsWith("/dist/index.js"))).toHaveLength(1);
+    const own = new RegExp(`^${new URL(".", site.url).href}(quiet\\.html|favicon\\.ico|dist/[\\w.-]+\\.js)$`);
+    expect(asked.filter((url) => !own.test(url))).toEqual([]);
     await tab.close();
   });
 

@@ -12,8 +12,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const deno = join(root, "tests/runtimes/node_modules/@deno/linux-x64-glibc/deno");
 const runtimes: Readonly<Record<string, readonly string[]>> = {
   Node: [process.execPath],
-  // Whether an owner still runs is told by signals and /proc, which Deno keeps to those who may do all.
-  Deno: [deno, "run", "--no-config", "--allow-all"],
+  // No network, no processes, no environment: whether an owner still runs is told by a lock.
+  Deno: [deno, "run", "--no-config", "--no-prompt", "--allow-read", `--allow-write=${tmpdir()}`],
 };
 
 it.runIf(existsSync("/proc/self/stat"))("a program that was killed, and whose end nobody has asked for, holds no store", async () => {

@@ -6,6 +6,7 @@
  *   npm run torture -- --only faults --seed 7
  */
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -20,8 +21,9 @@ const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse", "tabs"]
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse", "tabs", "files", "forged", "soak", "broken"]
   .map((name) => `export * from "./${name}.ts";`)
+  .concat('export { openRuntime } from "../../src/index.ts";')
   .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
 await build({
@@ -35,8 +37,23 @@ await build({
   external: ["esbuild", "webgpu"],
   logLevel: "error",
 });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureOwners } = await import(outfile);
-const { tortureLearners, tortureCommands, tortureBrowser } = await import(outfile);
+const {
+  tortureCrashes,
+  tortureFaults,
+  tortureDamage,
+  tortureForgery,
+  tortureKills,
+  tortureLearners,
+  tortureCommands,
+  tortureBrowser,
+  tortureOwners,
+  tortureFiles,
+  tortureForged,
+  soakSteps,
+  soakSessions,
+  tortureBroken,
+  openRuntime,
+} = await import(outfile);
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
@@ -63,6 +80,12 @@ const browsers = async (count) => {
 
 const runtimes = [[process.execPath], ...(existsSync(deno) ? [[deno, "run", "--no-config", "-A"]] : [])];
 const owners = (/** @type {number} */ count) => tortureOwners({ runtimes, handovers: count, seed, entry: tab });
+/** @param {(count: number) => Promise<{ done: number, grown: Record<string, number>, problems: string[] }>} run */
+const soaked = (run) => async (/** @type {number} */ count) => {
+  const { done, grown, problems } = await run(count);
+  const growth = Object.fromEntries(Object.entries(grown).map(([what, bytes]) => [`more ${what}`, bytes]));
+  return { done, ...growth, problems };
+};
 
 /** @type {Record<string, [few: number, full: number, run: (count: number) => Promise<{ problems: string[] }>]>} */
 const tortures = {
@@ -70,6 +93,11 @@ const tortures = {
   faults: [1500, 100_000, (count) => tortureFaults(count, seed)],
   damage: [2000, 10_000, (count) => tortureDamage(count, seed)],
   forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
+  files: [200_000, 10_000_000, (count) => tortureFiles(count, seed)],
+  forged: [150, 20_000, (count) => tortureForged(count, seed)],
+  broken: [500, 10_000, async (count) => tortureBroken(await openRuntime({ backend: "wasm" }), count, seed)],
+  soak: [100_000, 10_000_000, soaked((count) => soakSteps(count, seed))],
+  sessions: [1000, 10_000, soaked((count) => soakSessions(count))],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
   commands: [6, 200, commands([process.execPath])],
@@ -78,7 +106,7 @@ const tortures = {
   ...(existsSync(deno)
     ? {
         kills_deno: [100, 10_000, (/** @type {number} */ count) => tortureKills([deno, "run", "-A"], count, seed, child)],
-        learners_deno: [100, 10_000, learners([deno, "run", "--no-config", "-A"])],
+        learners_deno: [100, 10_000, learners([deno, "run", "--no-config", "--no-prompt", "--allow-read", `--allow-write=${tmpdir()}`])],
         commands_deno: [6, 200, commands([deno, "run", "--no-config", "-A"])],
       }
     : {}),

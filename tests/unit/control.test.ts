@@ -82,6 +82,7 @@ describe("a learner whose rate is controlled", () => {
     expect(() => learner.control({ product: Number.NaN })).toThrow(
       /observation "product" cannot be used; expected a finite number, got NaN/,
     );
+    expect(() => learner.control(undefined)).toThrow(/nothing was observed; expected an object such as .*, got nothing/);
     expect(await learner.stateHash()).toBe(before);
     await expect(learner.mark("boundary")).rejects.toThrow(/the schedule waits for no mark "boundary"/);
     expect(learner.scheduleMarks).toEqual({});

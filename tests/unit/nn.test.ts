@@ -55,6 +55,7 @@ describe("an input that does not fit names the layer's path, what it takes and w
     ],
     ["transformerBlock", nn.transformerBlock({ heads: 1 }), [4], "transformerBlock takes sequences; expected [time, features], got [4]"],
     ["gru", nn.gru(3), [4], "gru takes sequences; expected [time, features], got [4]"],
+    ["gru of a long sequence", nn.gru(3), [4097, 2], "gru unrolls time; expected at most 4096 steps, got [4097, 2]"],
     ["residual", nn.residual(nn.linear(3)), [2], "residual adds outputs of one shape; expected [2], got [3]"],
   ];
   it.each(cases)("%s", (_, layer, input, message) => {

@@ -177,6 +177,9 @@ describe("what the reader refuses", () => {
     ["a gap before the first tensor", file(`{"a":${tensor("[1]", 4, 8)}}`, 8), /"a" leaves a gap.*data byte 0, got 4/],
     ["bytes behind the last tensor", file(`{"a":${one}}`, 5), /goes on after its last tensor; expected 4 bytes of data, got 5/],
     ["an unknown element type", file(`{"a":${tensor("[1]", 0, 1, "F4")}}`, 1), /"a".*one of BOOL, U8.*got "F4"/, "E_UNSUPPORTED"],
+    ["an element type of six bits", file(`{"a":${tensor("[4]", 0, 3, "F6_E2M3")}}`, 3), /one of BOOL, U8.*got "F6_E2M3"/, "E_UNSUPPORTED"],
+    ["an element type of eight bits", file(`{"a":${tensor("[1]", 0, 1, "F8_E4M3")}}`, 1), /got "F8_E4M3"/, "E_UNSUPPORTED"],
+    ["a header of more than 25 MB", file(new Uint8Array(25_000_001)), /header is too large; expected at most 25000000 bytes, got 25000001/],
     ["an inherited element type", file(`{"a":${tensor("[1]", 0, 1, "toString")}}`, 1), /got "toString"/, "E_UNSUPPORTED"],
   ];
 

@@ -30,9 +30,22 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
       return address;
     },
   };
-  const arenas = { state: wasm.alloc(sizes.state), rows: wasm.alloc(sizes.rows) };
+  /** Allocates all that something takes, or nothing. */
+  function whole<T>(make: () => T): T {
+    const before = held.length;
+    try {
+      return make();
+    } catch (error) {
+      for (const address of held.splice(before)) instance.free(address);
+      throw error;
+    }
+  }
   const threads = instance.crew?.size ?? 1;
-  const registers = Array.from({ length: threads }, () => wasm.alloc(SHARED_REGISTERS * REGISTER_BYTES));
+  const { registers, ...arenas } = whole(() => ({
+    state: wasm.alloc(sizes.state),
+    rows: wasm.alloc(sizes.rows),
+    registers: Array.from({ length: threads }, () => wasm.alloc(SHARED_REGISTERS * REGISTER_BYTES)),
+  }));
   const programs = new Map<Executable, Program>();
   let closed = false;
 
@@ -60,7 +73,7 @@ export function openWasmMachine(instance: Wasm, sizes: MachineSizes): Machine {
     async compile(plan) {
       alive();
       checkOperations(plan, "wasm");
-      const program = build(plan, wasm, arenas, registers, sizes);
+      const program = whole(() => build(plan, wasm, arenas, registers, sizes));
       programs.set(program, program);
       return program;
     },

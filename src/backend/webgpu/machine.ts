@@ -96,7 +96,14 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
         ready,
         start() {
           const encoder = device.createCommandEncoder();
-          const staging = start(encoder);
+          let staging: GPUBuffer;
+          try {
+            staging = start(encoder);
+          } catch (error) {
+            rejects.delete(reject);
+            reject(error);
+            return;
+          }
           // Never 0, which is what blank bytes hold.
           tickets = (tickets + 1) >>> 0 || 1;
           const number = tickets;
@@ -209,14 +216,25 @@ export async function openWebGpuMachine(host: GpuHost, sizes: MachineSizes): Pro
       const source = bufferOf(target);
       checkRange(source, byteOffset, byteLength);
       if (byteLength === 0) return new Uint8Array(0);
+      let found: GPUBuffer | { readonly refused: unknown } | undefined;
+      const settle = (result: typeof found): void => {
+        found = result;
+        if (failure === undefined) drain();
+        else if (result !== undefined && "destroy" in result) result.destroy();
+      };
+      allocate(host, [{ label: "read", size: byteLength + TICKET_BYTES, usage: usage.staging }]).then(
+        ([staging]) => settle(staging),
+        (refused: unknown) => settle({ refused }),
+      );
       const copy = (encoder: GPUCommandEncoder): GPUBuffer => {
-        const staging = device.createBuffer({ label: "read", size: byteLength + TICKET_BYTES, usage: usage.staging });
+        const staging = found as NonNullable<typeof found>;
+        if ("refused" in staging) throw staging.refused;
         encoder.copyBufferToBuffer(source, byteOffset, staging, 0, byteLength);
         return staging;
       };
       return readBack(
         byteLength,
-        () => true,
+        () => found !== undefined,
         copy,
         (staging) => staging.destroy(),
       );
