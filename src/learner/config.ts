@@ -59,6 +59,12 @@ export interface LearnerOptions {
    * recorded, {@link Learner.save} saves.
    */
   readonly durability?: Durability;
+  /**
+   * Keeps the rows of the memory in a file of the store, and at most so many bytes of them in this program's memory; 8 bytes a row that it can
+   * hold, one a place of the file and what the policy knows of each row come on top. What is learned is the same to the bit. Needs `durability`.
+   * Default: all rows in memory.
+   */
+  readonly residentBytes?: number;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -90,6 +96,7 @@ export interface Config {
   readonly batchSize: number | undefined;
   readonly store: Store | undefined;
   readonly durability: Durability | undefined;
+  readonly residentBytes: number | undefined;
   readonly update: UpdateForm;
   /** Undefined where a kernel does the whole update. */
   readonly recipe: Recipe | undefined;
@@ -108,6 +115,7 @@ const KEYS = [
   "batchSize",
   "store",
   "durability",
+  "residentBytes",
   "update",
 ];
 
@@ -142,6 +150,8 @@ export function checkOptions(options: LearnerOptions): Config {
         : checkNumber(where, "batchSize", options.batchSize, { min: 1, max: 65_536, integer: true }),
     store: options.store,
     durability: options.durability && checkChoice<Durability>(where, "durability", options.durability, ["strict", "relaxed"]),
+    residentBytes:
+      options.residentBytes === undefined ? undefined : checkNumber(where, "residentBytes", options.residentBytes, { min: 0, integer: true }),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
   };

@@ -3,14 +3,15 @@
  * fifty times as long as a snapshot does. Whoever opens it takes the snapshot and does the recorded changes again, in the same steps.
  */
 import { fail, isError } from "../errors.ts";
-import type { Store } from "../store/index.ts";
+import type { Storage, Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config, Durability } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
-import { encodeState } from "./snapshot.ts";
+import type { Pages } from "./pages.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 
 /** Where a learner's changes are recorded. */
 export interface StorageInfo {
@@ -34,6 +35,10 @@ const PART = "checkpoint";
 /** The log of one learner. */
 export class Durable {
   readonly #log: Log;
+  /** The files among which the log lies. */
+  readonly files: Storage;
+  /** The rows of the memory, where they lie in one of them. */
+  pages: Pages | undefined;
   readonly #durability: Durability;
   /** Milliseconds that changes took since the last snapshot. */
   #worked = 0;
@@ -44,8 +49,9 @@ export class Durable {
   #recording: Promise<void> = Promise.resolve();
   readonly #unwatch: () => void;
 
-  private constructor(log: Log, durability: Durability) {
+  private constructor(log: Log, files: Storage, durability: Durability) {
     this.#log = log;
+    this.files = files;
     this.#durability = durability;
     this.#unwatch = onHidden(() => this.commit().catch(() => {}));
   }
@@ -56,7 +62,13 @@ export class Durable {
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability }), durability);
+    const files = await store.open("write");
+    return new Durable(await openLog(files, { durability }), files, durability);
+  }
+
+  /** Owners of the store so far. */
+  get epoch(): number {
+    return this.#log.epoch;
   }
 
   get info(): StorageInfo {
@@ -85,6 +97,7 @@ export class Durable {
       this.#failed = undefined;
       throw error;
     }
+    await this.pages?.settle();
     const parts = encodeOperation(operation);
     this.#bytes += parts.reduce((sum, { length }) => sum + length, 0);
     await this.#log.append(...parts);
@@ -113,11 +126,13 @@ export class Durable {
   async snapshot(engine: Engine): Promise<number> {
     const began = performance.now();
     await this.#recording;
-    const bytes = await encodeState(engine);
+    await this.pages?.prepare();
+    const bytes = await encodeSnapshot(engine);
     await this.#log.snapshot(new Map([[PART, bytes]]));
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;
+    await this.pages?.committed();
     return bytes.length;
   }
 

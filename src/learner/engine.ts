@@ -2,11 +2,9 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import { joined } from "../bytes.ts";
-import type { ParamSpec } from "../nn/layer.ts";
 import { scalarsOf } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
-import { type Shape, sizeOf } from "../program/shape.ts";
-import type { Range } from "../state/arena.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { HostContext } from "../strategy/strategy.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
@@ -51,6 +49,8 @@ export interface LearnerPlan {
    * step reads, answers and computes on its way).
    */
   readonly bytes: Readonly<Record<ArenaName, number>>;
+  /** Bytes beside the arenas that keep rows of a file; 0 where all rows lie in `rows`. */
+  readonly resident: number;
 }
 
 interface Inferred {
@@ -166,7 +166,8 @@ export class Engine {
     const { rows } = placeGroups(this.config, layout.staging);
     const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
     const kernels = plan.kernels.length + (this.#keep?.executable.plan.kernels.length ?? 0);
-    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes };
+    const resident = this.memory?.pages?.bytes ?? 0;
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes, resident };
   }
 
   /** The learning rate of the next step. */
@@ -199,7 +200,16 @@ export class Engine {
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
     context.memory?.mark();
     const drawn = this.#chooseRows(io, batch, context);
-    if (this.#keep === undefined) this.#place(io, batch, context);
+    const pages = this.memory?.pages;
+    const undo = async (): Promise<void> => {
+      context.memory?.rollBack();
+      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+    };
+    await pages?.stage(this.machine, this.layout, io.u32("slots"), drawn).catch(async (error: unknown) => {
+      await undo();
+      throw error;
+    });
+    let kept = this.#keep === undefined ? this.#place(io, batch, context) : undefined;
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);
     const outputs = io.outputs(await this.machine.run(executable));
@@ -207,18 +217,18 @@ export class Engine {
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
-      context.memory?.rollBack();
       const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
-      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+      await undo();
       return { ...result, skipped };
     }
     this.counters.step += 1;
     this.memory?.learn(drawn, outputs, this.counters.step);
     if (this.#keep !== undefined) {
-      this.#place(this.#keep.io, batch, context, outputs);
+      kept = this.#place(this.#keep.io, batch, context, outputs);
       this.machine.write(this.#keep.executable, 0, this.#keep.io.bytes);
       await this.machine.run(this.#keep.executable);
     }
+    if (kept !== undefined) await pages?.keep(batch, kept);
     this.counters.samples += batch.count;
     return result;
   }
@@ -239,7 +249,8 @@ export class Engine {
   /** Writes which rows the step reads, with what weight; returns those that were drawn. */
   #chooseRows(io: ProgramIo, batch: CheckedBatch, context: HostContext): PlacedDraw[] {
     const { capacity } = this.layout;
-    const slots = io.u32("slots").fill(0);
+    // A place without a row reads one that there is: the first that arrived.
+    const slots = io.u32("slots").fill(capacity);
     const weight = io.f32("weight").fill(0);
     for (let i = 0; i < batch.count; i++) {
       slots[i] = capacity + i;
@@ -265,12 +276,13 @@ export class Engine {
     return placed;
   }
 
-  /** Writes which rows are kept, and where. */
-  #place(io: ProgramIo, batch: CheckedBatch, context: HostContext, measured?: Outputs): void {
+  /** Writes which rows are kept, and returns where. */
+  #place(io: ProgramIo, batch: CheckedBatch, context: HostContext, measured?: Outputs): ArrayLike<number> | undefined {
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
     const slots = storing?.store?.(context) ?? this.memory.offer(batch, this.counters.samples, measured);
     this.memory.place(io, batch.count, slots);
+    return slots;
   }
 
   /** Puts the batch behind the stored rows, where the step finds it. */
@@ -357,23 +369,10 @@ export class Engine {
     return { state, rows };
   }
 
-  /** First slot and number of the stored rows of each store. */
+  /** First slot and number of the stored rows of each store that lie in the arena. */
   #storedRanges(): (readonly [number, number])[] {
-    return (this.memory?.replay.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
-  }
-
-  /** Returns the numbers of all parameters and layer states by path. */
-  async weights(): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
-    const { params, states } = this.config;
-    const state = await this.machine.read("state", 0, this.layout.stateBytes);
-    const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
-      shape: spec.shape,
-      data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
-    });
-    return new Map([
-      ...[...params].map(([path, spec]) => [path, take(spec, this.layout.params.get(path))] as const),
-      ...[...states].map(([path, spec]) => [path, take(spec, this.layout.states.get(path))] as const),
-    ]);
+    const stores = (this.memory?.replay.stores ?? []).slice(0, this.config.memory?.inArena.length);
+    return stores.map(({ first, slots }) => [first, slots.stored] as const);
   }
 
   close(): void {

@@ -91,7 +91,7 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM; with durability E_STATE where the store holds a learner, E_LOCKED */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     return Learner.#of(options.store, async (tell) => {
-      if (options.durability !== undefined) return (await import("./begin.ts")).beginDurable(runtime, tell, options);
+      if (options.durability !== undefined || options.residentBytes !== undefined) return (await import("./begin.ts")).beginDurable(runtime, tell, options);
       return Work.open(runtime, tell, await resolveConfig(options));
     });
   }
@@ -346,7 +346,7 @@ export class Learner {
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
   async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-    return this.#alone("weights", () => this.#work.safely((engine) => engine.weights()));
+    return this.#alone("weights", async () => this.#work.safely((await import("./weights.ts")).weightsOf));
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */

@@ -6,6 +6,7 @@ import { Refusals } from "../memory/refusals.ts";
 import { Replay, type ReplaySpec } from "../memory/replay.ts";
 import { DROPPED, type MemoryHost, type Offer } from "../memory/slots.ts";
 import type { Drawn } from "../strategy/strategy.ts";
+import type { Pages } from "./pages.ts";
 import type { LearnerMemoryStats } from "./stats.ts";
 
 /** What a memory is made for. */
@@ -63,6 +64,8 @@ export interface SavedMemory {
   readonly index: Uint8Array | undefined;
   /** The identities that it refuses, and until when. */
   readonly refused: readonly (readonly [number, number])[];
+  /** Where its rows lie in a file: places and checksums [stored, 2]. Undefined where they are in the arena, or there are none. */
+  readonly pages?: { readonly file: string; readonly pairs: Uint32Array };
 }
 
 /** The index of a learner's memory, and the identities that it refuses. */
@@ -72,15 +75,19 @@ export class Remembered {
   readonly face: LearnerMemory;
   /** Rows are numbered as they are learned. */
   readonly refusals: Refusals = new Refusals();
+  /** Where its rows lie, if not in the arena. */
+  readonly pages: Pages | undefined;
 
   /** @throws E_CORRUPT E_VERSION E_MISMATCH */
-  constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory) {
+  constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory, pages?: Pages) {
     this.spec = spec;
+    this.pages = pages;
     const replay = new Replay(host, spec, seed);
     if (saved?.index !== undefined) replay.load(saved.index);
     this.refusals.load(saved?.refused ?? []);
     const { refusals } = this;
     this.replay = replay;
+    pages?.adopt(replay, saved?.pages?.pairs ?? new Uint32Array(0));
     this.face = {
       get capacity() {
         return replay.capacity;
@@ -91,7 +98,7 @@ export class Remembered {
       get seen() {
         return replay.seen;
       },
-      stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size),
+      stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size, pages?.stats()),
     };
   }
 
@@ -107,8 +114,9 @@ export class Remembered {
     return slots;
   }
 
-  /** Writes to inputs `keep/0`, `keep/1` … the slots of the rows of a batch, store by store. */
+  /** Writes to inputs `keep/0`, `keep/1` … the slots of the rows of a batch, store by store, where a program keeps them. */
   place(io: ProgramIo, count: number, slots: ArrayLike<number>): void {
+    if (this.pages === undefined)
     for (const store of this.replay.stores.keys()) {
       const keep = io.u32(`keep/${store}`).fill(DROPPED);
       for (let i = 0; i < count; i++) keep[i] = slots[store * count + i] as number;

@@ -22,6 +22,8 @@ export interface SavedConfig {
   readonly seed: number;
   /** How changes are recorded; absent where they are not. */
   readonly durability?: Durability;
+  /** Bytes of the memory's rows that are kept in memory; absent where all are. */
+  readonly residentBytes?: number;
 }
 
 /** Returns the options of a learner as plain data. */
@@ -36,6 +38,7 @@ export function saveConfig(config: Config): SavedConfig {
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
     ...(config.durability && { durability: config.durability }),
+    ...(config.residentBytes !== undefined && { residentBytes: config.residentBytes }),
   };
 }
 
@@ -67,5 +70,6 @@ export async function loadConfig(saved: SavedConfig): Promise<LearnerOptions> {
     strategies: saved.strategies.map(({ name, config }) => strategyFrom(name, config ?? {})),
     seed: saved.seed,
     ...(saved.durability && { durability: saved.durability }),
+    ...(saved.residentBytes !== undefined && { residentBytes: saved.residentBytes }),
   };
 }

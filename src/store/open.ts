@@ -1,6 +1,7 @@
 /** How a log is opened. */
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { claim } from "./claim.ts";
+import { isColumn } from "./column.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
 import { epochOf, type Found, findHead, fresh, type Generation, isSegment } from "./head.ts";
@@ -88,7 +89,7 @@ export async function readLog(storage: Storage): Promise<FollowingLog> {
 export async function removeAll(storage: Storage): Promise<void> {
   const files = checked(storage);
   try {
-    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file)) await files.remove(file);
+    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file) || isColumn(file)) await files.remove(file);
   } finally {
     await files.close();
   }

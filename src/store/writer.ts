@@ -1,5 +1,6 @@
 import { joined } from "../bytes.ts";
 import { fail, PalimpsestError } from "../errors.ts";
+import { isColumn } from "./column.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
@@ -157,7 +158,9 @@ export class Writer implements Log {
       await this.#settled();
       await this.#ledger.replace(fresh);
       const { storage } = this.#ledger;
-      const heads = (await storage.list()).filter((file) => epochOf(file) > 0);
+      const files = await storage.list();
+      for (const file of files.filter(isColumn)) await storage.remove(file);
+      const heads = files.filter((file) => epochOf(file) > 0);
       for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
     await this.#closing;

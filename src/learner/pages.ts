@@ -1,0 +1,234 @@
+/**
+ * The rows of a memory that lie in a file instead of the arena. The rows that a step draws are put behind those that arrive, where its program
+ * finds both, so that what is learned of them has the same bits. A row is x, padded to words, and its targets.
+ */
+import type { Machine } from "../backend/machine.ts";
+import { fail } from "../errors.ts";
+import type { Replay } from "../memory/replay.ts";
+import type { Move } from "../memory/slots.ts";
+import type { Column } from "../state/arena.ts";
+import type { ColumnFile } from "../store/column.ts";
+import { crc32c } from "../store/crc.ts";
+import { holders, Places } from "./places.ts";
+import { Resident } from "./resident.ts";
+
+/** Rows as they arrived. */
+interface Arrived {
+  readonly count: number;
+  readonly x: Float32Array | Uint8Array;
+  readonly targets: Float32Array | Uint32Array;
+}
+
+/** Drawn rows, and the first of their places among the rows of the step. */
+interface Chosen {
+  readonly first: number;
+  readonly count: number;
+  readonly slots: ArrayLike<number>;
+}
+
+/** What a paged memory tells of its file. */
+export interface PagedStats {
+  /** The file in the learner's store. */
+  readonly file: string;
+  /** Rows there is room for in the file: those stored, those that the last snapshot speaks of, and free places. */
+  readonly places: number;
+  /** Bytes of rows kept in memory. */
+  readonly residentBytes: number;
+  /** Rows that steps read from the file, and that they found in memory. */
+  readonly read: number;
+  readonly hits: number;
+}
+
+/** Rows read at once where all are. */
+const AT_ONCE = 4096;
+const DROPPED = 0xffffffff;
+
+/** The rows of one learner's memory. Engines come and go, as devices do; these stay. */
+export class Pages {
+  readonly #file: ColumnFile;
+  readonly #resident: Resident;
+  readonly #places: Places;
+  /** Bytes of x in a row, before its targets. */
+  readonly #xBytes: number;
+  /** Rows by place that are not in the file, since it could not be written. */
+  readonly #waiting = new Map<number, Uint8Array>();
+  #replay: Replay | undefined;
+  /** Whether the bytes of rows that are gone must leave the file. */
+  #forgets = false;
+  #alone = false;
+  #read = 0;
+  #hits = 0;
+
+  /** `pairs`: what the snapshot in the store says of `size` rows in the file. @throws E_CORRUPT */
+  constructor(file: ColumnFile, size: number, xBytes: number, capacity: number, residentBytes: number, pairs: Uint32Array = new Uint32Array(0)) {
+    this.#file = file;
+    this.#xBytes = xBytes;
+    this.#resident = new Resident(residentBytes, file.rowBytes);
+    this.#places = new Places(capacity, size, pairs, file.name);
+  }
+
+  get file(): string {
+    return this.#file.file;
+  }
+
+  /** Bytes of rows kept in memory. */
+  get bytes(): number {
+    return this.#resident.bytes;
+  }
+
+  stats(): PagedStats {
+    return { file: this.file, places: this.#places.end, residentBytes: this.bytes, read: this.#read, hits: this.#hits };
+  }
+
+  /** Goes on with the index of another engine, from what a state says of its rows. @throws E_CORRUPT */
+  adopt(replay: Replay, pairs: Uint32Array): void {
+    this.#places.adopt(replay.stores, pairs, this.#file.name);
+    this.#replay = replay;
+  }
+
+  /** Returns what a state says of its rows: places and checksums [stored, 2] in the order of the slots. */
+  pairs(): Uint32Array {
+    return this.#places.pairs((this.#replay as Replay).stores);
+  }
+
+  /** Puts drawn rows where a step finds them, and writes to its input `slots` where that is. @throws E_CORRUPT; what the store throws */
+  async stage(machine: Machine, { x, y }: Record<"x" | "y", Column>, slots: Uint32Array, drawn: readonly Chosen[]): Promise<void> {
+    for (const { first, count, slots: chosen } of drawn) {
+      if (count === 0) continue;
+      const wanted = Array.from({ length: count }, (_, i) => chosen[i] as number);
+      const { rows, missing } = await this.#rowsOf(wanted);
+      machine.write("rows", x.byteOffset + first * x.rowBytes, this.#part(rows, 0, this.#xBytes));
+      machine.write("rows", y.byteOffset + first * y.rowBytes, this.#part(rows, this.#xBytes, this.#file.rowBytes));
+      for (const i of missing) this.#resident.put(this.#places.of(wanted[i] as number), rows[i] as Uint8Array);
+      for (let i = 0; i < count; i++) slots[first + i] = first + i;
+      this.#read += missing.length;
+      this.#hits += count - missing.length;
+    }
+  }
+
+  /**
+   * Keeps rows of a batch in slots [stores × count]. What cannot be written stays in memory until {@link settle} has written it: the step that
+   * brought it is done.
+   */
+  async keep({ count, x, targets }: Arrived, slots: ArrayLike<number>): Promise<void> {
+    const bytesOf = (values: Arrived["x"] | Arrived["targets"], i: number): Uint8Array => {
+      const size = values.byteLength / count;
+      return new Uint8Array(values.buffer, values.byteOffset + i * size, size);
+    };
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as number;
+      if (slot === DROPPED) continue;
+      const row = new Uint8Array(this.#file.rowBytes);
+      row.set(bytesOf(x, i % count));
+      row.set(bytesOf(targets, i % count), this.#xBytes);
+      const place = this.#places.take(slot, crc32c(row));
+      this.#resident.put(place, row);
+      this.#waiting.set(place, row);
+    }
+    await this.#write().catch(() => {});
+  }
+
+  /** Writes what could not be written. @throws E_LOCKED where the store has another owner; E_QUOTA and others of storage */
+  async settle(): Promise<void> {
+    await this.#file.checkFence();
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const writing = [...this.#waiting].map(async ([place, row]) => {
+      await this.#file.write(place, row);
+      this.#waiting.delete(place);
+    });
+    for (const { reason } of (await Promise.allSettled(writing)) as { reason?: unknown }[]) if (reason !== undefined) throw reason;
+  }
+
+  /** Has all rows on the device before a snapshot speaks of them; from here on it may, even where it is not known to be committed. */
+  async prepare(): Promise<void> {
+    await this.settle();
+    await this.#file.flush();
+    this.#places.hold(holders.attempt, 0);
+  }
+
+  /** Notes that the snapshot is committed: places that only the one before spoke of may be written, and are cleared where rows were forgotten. */
+  async committed(): Promise<void> {
+    this.#places.hold(holders.snapshot, holders.snapshot | holders.attempt);
+    if (!this.#alone) await this.#file.removeOthers();
+    this.#alone = true;
+    if (!this.#forgets) return;
+    const places = this.#places.clean();
+    try {
+      const zeros = new Uint8Array(this.#file.rowBytes);
+      for (const place of places) {
+        this.#resident.wipe(place);
+        await this.#file.write(place, zeros);
+      }
+      await this.#file.flush();
+    } catch (error) {
+      this.#places.soil(places);
+      throw error;
+    }
+    this.#forgets = false;
+  }
+
+  /** Notes whether a copy of the state is kept, as it is now, against loss of the device. */
+  copied(kept: boolean): void {
+    this.#places.hold(kept ? holders.copy : 0, holders.copy);
+  }
+
+  /** Follows rows that left the index, one after another. Their bytes are gone from the file when the next snapshot is committed. */
+  forget(moves: readonly Move[]): void {
+    for (const { from, to } of moves) this.#places.move(from, to);
+    this.#forgets = true;
+  }
+
+  /** Returns all stored rows in the order of their slots: x, padded to words, and targets. @throws E_CORRUPT; what the store throws */
+  async all(): Promise<{ x: Uint8Array; y: Uint8Array }> {
+    const slots = (this.#replay as Replay).stores.flatMap(({ first, slots: { stored } }) => Array.from({ length: stored }, (_, i) => first + i));
+    const { rowBytes } = this.#file;
+    const x = new Uint8Array(slots.length * this.#xBytes);
+    const y = new Uint8Array(slots.length * (rowBytes - this.#xBytes));
+    for (let at = 0; at < slots.length; at += AT_ONCE) {
+      const { rows } = await this.#rowsOf(slots.slice(at, at + AT_ONCE));
+      x.set(this.#part(rows, 0, this.#xBytes), at * this.#xBytes);
+      y.set(this.#part(rows, this.#xBytes, rowBytes), at * (rowBytes - this.#xBytes));
+    }
+    return { x, y };
+  }
+
+  /** Returns the rows of slots, views valid until one is put, and which of them were read. */
+  async #rowsOf(slots: readonly number[]): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
+    const rows = slots.map((slot) => {
+      const place = this.#places.of(slot);
+      return this.#waiting.get(place) ?? this.#resident.get(place);
+    });
+    const missing = [...rows.keys()].filter((i) => rows[i] === undefined);
+    const found = await this.#file.read(missing.map((i) => this.#places.of(slots[i] as number)));
+    for (const [k, i] of missing.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array);
+    return { rows: rows as Uint8Array[], missing };
+  }
+
+  #sound(slot: number, row: Uint8Array): Uint8Array {
+    const expected = this.#places.sumOf(slot);
+    const got = crc32c(row);
+    if (got === expected && row.length === this.#file.rowBytes) return row;
+    const id = this.#idOf(slot);
+    const offset = this.#places.of(slot) * this.#file.rowBytes;
+    fail("E_CORRUPT", `${this.#file.name}: the row at byte ${offset} is damaged; expected the checksum ${expected}, got ${got}`, {
+      hint: `Nothing was learned of it. Restore the store from a copy, or forget the row${id === undefined ? "" : `: forget([${id}])`}.`,
+      context: { file: this.#file.name, offset, slot, id },
+    });
+  }
+
+  #idOf(slot: number): number | undefined {
+    const store = (this.#replay as Replay).stores.findLast(({ first }) => slot >= first);
+    const id = store?.slots.ids()[slot - store.first];
+    return Number.isNaN(id) ? undefined : id;
+  }
+
+  /** Returns bytes `from` … `to` - 1 of rows, one row after another. */
+  #part(rows: readonly Uint8Array[], from: number, to: number): Uint8Array {
+    const bytes = new Uint8Array(rows.length * (to - from));
+    for (const [i, row] of rows.entries()) bytes.set(row.subarray(from, to), i * (to - from));
+    return bytes;
+  }
+}
