@@ -69,12 +69,20 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
 }
 
 /** Returns the options with the memory's rows in a file of the store, where they are to be, and the state as it lies there. */
-async function withPages(config: Config, durable: Durable | undefined, state?: SavedState): Promise<{ config: Config; state?: SavedState }> {
+async function withPages(
+  config: Config,
+  durable: Durable | undefined,
+  state?: SavedState,
+): Promise<{ config: Config; state?: SavedState }> {
   if (config.residentBytes !== undefined && durable !== undefined) return (await import("./paging.ts")).openPages(config, durable, state);
   if (state?.pages !== undefined)
-    fail("E_MISMATCH", `Learner.open: the rows lie in ${state.pages.file}; expected the store that they were saved in, got a copy of its snapshot`, {
-      hint: "Copy learner.checkpoint() instead, which is whole by itself.",
-    });
+    fail(
+      "E_MISMATCH",
+      `Learner.open: the rows lie in ${state.pages.file}; expected the store that they were saved in, got a copy of its snapshot`,
+      {
+        hint: "Copy learner.checkpoint() instead, which is whole by itself.",
+      },
+    );
   return { config, ...(state && { state }) };
 }
 

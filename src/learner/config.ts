@@ -151,7 +151,9 @@ export function checkOptions(options: LearnerOptions): Config {
     store: options.store,
     durability: options.durability && checkChoice<Durability>(where, "durability", options.durability, ["strict", "relaxed"]),
     residentBytes:
-      options.residentBytes === undefined ? undefined : checkNumber(where, "residentBytes", options.residentBytes, { min: 0, integer: true }),
+      options.residentBytes === undefined
+        ? undefined
+        : checkNumber(where, "residentBytes", options.residentBytes, { min: 0, integer: true }),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
   };

@@ -58,8 +58,6 @@ interface Inferred {
   readonly rowLoss: Float32Array;
 }
 
-/** From here on a number's square is not finite. */
-const HUGE = 2 ** 63;
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
 const INFERENCE_ROWS = [1, 16, 128] as const;
 
@@ -205,7 +203,7 @@ export class Engine {
       context.memory?.rollBack();
       if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
     };
-    await pages?.stage(this.machine, this.layout, io.u32("slots"), drawn).catch(async (error: unknown) => {
+    await pages?.stage(this, io.u32("slots"), drawn).catch(async (error: unknown) => {
       await undo();
       throw error;
     });
@@ -217,7 +215,8 @@ export class Engine {
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
-      const skipped = await this.#explain(batch, result.loss, numberOf("broken/state") !== 0);
+      const { explain } = await import("./explain.ts");
+      const skipped = await explain(this, batch, result.loss, numberOf("broken/state") !== 0);
       await undo();
       return { ...result, skipped };
     }
@@ -231,19 +230,6 @@ export class Engine {
     if (kept !== undefined) await pages?.keep(batch, kept);
     this.counters.samples += batch.count;
     return result;
-  }
-
-  /** Returns what was not finite in a step, and on which rows. */
-  async #explain(batch: CheckedBatch, loss: number, state: boolean): Promise<SkippedStep> {
-    const { flat } = this.layout;
-    const params = await this.machine.read("state", flat.placement.byteOffset, flat.byteLength);
-    const isSound = (value: number): boolean => Math.abs(value) < HUGE;
-    const cause = !new Float32Array(params.buffer).every(isSound) ? "weights" : !isSound(loss) ? "loss" : state ? "state" : "gradients";
-    const { rowLoss } = await this.infer(batch.x, batch.targets);
-    const all = [...rowLoss.keys()];
-    const odd = all.filter((row) => !isSound(rowLoss[row] as number));
-    const rows = odd.length > 0 ? odd : all;
-    return { step: this.counters.step + 1, cause, rows, ...(batch.id && { ids: rows.map((row) => batch.id?.[row] as number) }) };
   }
 
   /** Writes which rows the step reads, with what weight; returns those that were drawn. */

@@ -91,7 +91,8 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM; with durability E_STATE where the store holds a learner, E_LOCKED */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     return Learner.#of(options.store, async (tell) => {
-      if (options.durability !== undefined || options.residentBytes !== undefined) return (await import("./begin.ts")).beginDurable(runtime, tell, options);
+      if (options.durability !== undefined || options.residentBytes !== undefined)
+        return (await import("./begin.ts")).beginDurable(runtime, tell, options);
       return Work.open(runtime, tell, await resolveConfig(options));
     });
   }

@@ -19,6 +19,13 @@ interface Arrived {
   readonly targets: Float32Array | Uint32Array;
 }
 
+/** What of an engine rows are put into. */
+interface Stage {
+  readonly machine: Machine;
+  readonly layout: Readonly<Record<"x" | "y", Column>>;
+  readonly memory: { readonly replay: Replay } | undefined;
+}
+
 /** Drawn rows, and the first of their places among the rows of the step. */
 interface Chosen {
   readonly first: number;
@@ -52,7 +59,6 @@ export class Pages {
   readonly #xBytes: number;
   /** Rows by place that are not in the file, since it could not be written. */
   readonly #waiting = new Map<number, Uint8Array>();
-  #replay: Replay | undefined;
   /** Whether the bytes of rows that are gone must leave the file. */
   #forgets = false;
   #alone = false;
@@ -60,7 +66,14 @@ export class Pages {
   #hits = 0;
 
   /** `pairs`: what the snapshot in the store says of `size` rows in the file. @throws E_CORRUPT */
-  constructor(file: ColumnFile, size: number, xBytes: number, capacity: number, residentBytes: number, pairs: Uint32Array = new Uint32Array(0)) {
+  constructor(
+    file: ColumnFile,
+    size: number,
+    xBytes: number,
+    capacity: number,
+    residentBytes: number,
+    pairs: Uint32Array = new Uint32Array(0),
+  ) {
     this.#file = file;
     this.#xBytes = xBytes;
     this.#resident = new Resident(residentBytes, file.rowBytes);
@@ -80,23 +93,23 @@ export class Pages {
     return { file: this.file, places: this.#places.end, residentBytes: this.bytes, read: this.#read, hits: this.#hits };
   }
 
-  /** Goes on with the index of another engine, from what a state says of its rows. @throws E_CORRUPT */
-  adopt(replay: Replay, pairs: Uint32Array): void {
-    this.#places.adopt(replay.stores, pairs, this.#file.name);
-    this.#replay = replay;
+  /** Goes on from what a state says of its rows. @throws E_CORRUPT */
+  adopt({ stores }: Replay, pairs: Uint32Array): void {
+    this.#places.adopt(stores, pairs, this.#file.name);
   }
 
   /** Returns what a state says of its rows: places and checksums [stored, 2] in the order of the slots. */
-  pairs(): Uint32Array {
-    return this.#places.pairs((this.#replay as Replay).stores);
+  pairs({ stores }: Replay): Uint32Array {
+    return this.#places.pairs(stores);
   }
 
-  /** Puts drawn rows where a step finds them, and writes to its input `slots` where that is. @throws E_CORRUPT; what the store throws */
-  async stage(machine: Machine, { x, y }: Record<"x" | "y", Column>, slots: Uint32Array, drawn: readonly Chosen[]): Promise<void> {
+  /** Puts drawn rows where a step of an engine finds them, and writes to its input `slots` where that is. @throws E_CORRUPT; what the store throws */
+  async stage({ machine, layout: { x, y }, memory }: Stage, slots: Uint32Array, drawn: readonly Chosen[]): Promise<void> {
+    const { replay } = memory as { replay: Replay };
     for (const { first, count, slots: chosen } of drawn) {
       if (count === 0) continue;
       const wanted = Array.from({ length: count }, (_, i) => chosen[i] as number);
-      const { rows, missing } = await this.#rowsOf(wanted);
+      const { rows, missing } = await this.#rowsOf(replay, wanted);
       machine.write("rows", x.byteOffset + first * x.rowBytes, this.#part(rows, 0, this.#xBytes));
       machine.write("rows", y.byteOffset + first * y.rowBytes, this.#part(rows, this.#xBytes, this.#file.rowBytes));
       for (const i of missing) this.#resident.put(this.#places.of(wanted[i] as number), rows[i] as Uint8Array);
@@ -182,13 +195,13 @@ export class Pages {
   }
 
   /** Returns all stored rows in the order of their slots: x, padded to words, and targets. @throws E_CORRUPT; what the store throws */
-  async all(): Promise<{ x: Uint8Array; y: Uint8Array }> {
-    const slots = (this.#replay as Replay).stores.flatMap(({ first, slots: { stored } }) => Array.from({ length: stored }, (_, i) => first + i));
+  async all(replay: Replay): Promise<{ x: Uint8Array; y: Uint8Array }> {
+    const slots = replay.stores.flatMap(({ first, slots: { stored } }) => Array.from({ length: stored }, (_, i) => first + i));
     const { rowBytes } = this.#file;
     const x = new Uint8Array(slots.length * this.#xBytes);
     const y = new Uint8Array(slots.length * (rowBytes - this.#xBytes));
     for (let at = 0; at < slots.length; at += AT_ONCE) {
-      const { rows } = await this.#rowsOf(slots.slice(at, at + AT_ONCE));
+      const { rows } = await this.#rowsOf(replay, slots.slice(at, at + AT_ONCE));
       x.set(this.#part(rows, 0, this.#xBytes), at * this.#xBytes);
       y.set(this.#part(rows, this.#xBytes, rowBytes), at * (rowBytes - this.#xBytes));
     }
@@ -196,33 +209,29 @@ export class Pages {
   }
 
   /** Returns the rows of slots, views valid until one is put, and which of them were read. */
-  async #rowsOf(slots: readonly number[]): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
+  async #rowsOf(replay: Replay, slots: readonly number[]): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
     const rows = slots.map((slot) => {
       const place = this.#places.of(slot);
       return this.#waiting.get(place) ?? this.#resident.get(place);
     });
     const missing = [...rows.keys()].filter((i) => rows[i] === undefined);
     const found = await this.#file.read(missing.map((i) => this.#places.of(slots[i] as number)));
-    for (const [k, i] of missing.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array);
+    for (const [k, i] of missing.entries()) rows[i] = this.#sound(replay, slots[i] as number, found[k] as Uint8Array);
     return { rows: rows as Uint8Array[], missing };
   }
 
-  #sound(slot: number, row: Uint8Array): Uint8Array {
+  #sound(replay: Replay, slot: number, row: Uint8Array): Uint8Array {
     const expected = this.#places.sumOf(slot);
     const got = crc32c(row);
     if (got === expected && row.length === this.#file.rowBytes) return row;
-    const id = this.#idOf(slot);
+    const store = replay.stores.findLast(({ first }) => slot >= first);
+    const id = store?.slots.ids()[slot - store.first];
+    const named = id === undefined || Number.isNaN(id) ? "" : `: forget([${id}])`;
     const offset = this.#places.of(slot) * this.#file.rowBytes;
     fail("E_CORRUPT", `${this.#file.name}: the row at byte ${offset} is damaged; expected the checksum ${expected}, got ${got}`, {
-      hint: `Nothing was learned of it. Restore the store from a copy, or forget the row${id === undefined ? "" : `: forget([${id}])`}.`,
+      hint: `Nothing was learned of it. Restore the store from a copy, or forget the row${named}.`,
       context: { file: this.#file.name, offset, slot, id },
     });
-  }
-
-  #idOf(slot: number): number | undefined {
-    const store = (this.#replay as Replay).stores.findLast(({ first }) => slot >= first);
-    const id = store?.slots.ids()[slot - store.first];
-    return Number.isNaN(id) ? undefined : id;
   }
 
   /** Returns bytes `from` … `to` - 1 of rows, one row after another. */

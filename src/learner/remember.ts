@@ -117,10 +117,10 @@ export class Remembered {
   /** Writes to inputs `keep/0`, `keep/1` … the slots of the rows of a batch, store by store, where a program keeps them. */
   place(io: ProgramIo, count: number, slots: ArrayLike<number>): void {
     if (this.pages === undefined)
-    for (const store of this.replay.stores.keys()) {
-      const keep = io.u32(`keep/${store}`).fill(DROPPED);
-      for (let i = 0; i < count; i++) keep[i] = slots[store * count + i] as number;
-    }
+      for (const store of this.replay.stores.keys()) {
+        const keep = io.u32(`keep/${store}`).fill(DROPPED);
+        for (let i = 0; i < count; i++) keep[i] = slots[store * count + i] as number;
+      }
   }
 
   /** Tells what a step measured of the rows that were drawn, and how many units were active. */

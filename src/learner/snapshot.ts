@@ -3,11 +3,11 @@ import { capacityOf, withCapacity } from "../nn/classifier.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
+import { bytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
 import { layOutState, type StateLayout } from "./layout.ts";
-import { bytesOf } from "./bytes.ts";
 import type { SavedRates } from "./rates.ts";
 import { type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
@@ -19,7 +19,7 @@ export async function encodeState(engine: Engine): Promise<Uint8Array> {
   const { tensors, meta } = await takeState(engine);
   const { memory } = engine;
   if (memory?.pages === undefined) return encodeCheckpoint({ tensors, meta });
-  const rows = rowTensors(engine, memory.replay.stored, await memory.pages.all());
+  const rows = rowTensors(engine, memory.replay.stored, await memory.pages.all(memory.replay));
   const others = [...tensors].filter(([name]) => name !== PAGES && name !== FILE);
   return encodeCheckpoint({ tensors: new Map([...others, ...rows]), meta });
 }
@@ -56,7 +56,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
       const [x, y] = [rows.get("x") as Uint8Array, rows.get("y") as Uint8Array];
       for (const [name, tensor] of rowTensors(engine, replay.stored, { x, y })) tensors.set(name, tensor);
     } else {
-      tensors.set(PAGES, { dtype: "U32", shape: [replay.stored, 2], data: bytesOf(pages.pairs()) });
+      tensors.set(PAGES, { dtype: "U32", shape: [replay.stored, 2], data: bytesOf(pages.pairs(replay)) });
       const file = new TextEncoder().encode(pages.file);
       tensors.set(FILE, { dtype: "U8", shape: [file.length], data: file });
     }
@@ -198,7 +198,10 @@ export async function hashState(engine: Engine): Promise<string> {
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const { memory } = engine;
   const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
-  const stored = memory?.pages === undefined ? { x: rows.get("x") as Uint8Array, y: rows.get("y") as Uint8Array } : await memory.pages.all();
+  const stored =
+    memory?.pages === undefined
+      ? { x: rows.get("x") as Uint8Array, y: rows.get("y") as Uint8Array }
+      : await memory.pages.all(memory.replay);
   const { rates } = engine;
   const marks = new Uint8Array(Float64Array.from(Object.values(rates.marks), (update) => update ?? Number.POSITIVE_INFINITY).buffer);
   const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));

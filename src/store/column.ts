@@ -38,10 +38,14 @@ export class ColumnFile {
   static async open(storage: Storage, epoch: number, file: string, rowBytes: number): Promise<ColumnFile> {
     const files = await checked(storage).list();
     if (!isColumn(file) || !files.includes(file))
-      fail("E_CORRUPT", `${storage.name}: rows are missing; expected the file ${file}, got ${files.filter(isColumn).join(", ") || "none"}`, {
-        hint: "Copy a store with all its files; a checkpoint of learner.checkpoint() is whole by itself.",
-        context: { store: storage.name, file },
-      });
+      fail(
+        "E_CORRUPT",
+        `${storage.name}: rows are missing; expected the file ${file}, got ${files.filter(isColumn).join(", ") || "none"}`,
+        {
+          hint: "Copy a store with all its files; a checkpoint of learner.checkpoint() is whole by itself.",
+          context: { store: storage.name, file },
+        },
+      );
     const column = new ColumnFile(checked(storage), epoch, file, rowBytes);
     // What a program that was killed left in the page cache alone may be spoken of again; and browsers open a file to be written here.
     await column.flush();
