@@ -44,6 +44,8 @@ export class Durable {
   #worked = 0;
   #snapshotMs = 0;
   #bytes = 0;
+  /** Whether the state is not what the records lead to: nothing more is recorded before a snapshot stands in their place. */
+  owes = false;
   /** Why what was recorded without waiting failed. */
   #failed: unknown;
   #recording: Promise<void> = Promise.resolve();
@@ -105,6 +107,7 @@ export class Durable {
 
   /** Records a change that is done already; where that fails, the next call says so. */
   appendLater(operation: Operation): void {
+    if (this.owes) return;
     this.#recording = this.#recording
       .then(() => this.#log.append(...encodeOperation(operation)))
       .catch((error: unknown) => {
@@ -129,6 +132,7 @@ export class Durable {
     await this.pages?.prepare();
     const bytes = await encodeSnapshot(engine);
     await this.#log.snapshot(new Map([[PART, bytes]]));
+    this.owes = false;
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;

@@ -59,6 +59,8 @@ export class Pages {
   readonly #xBytes: number;
   /** Rows by place that are not in the file, since it could not be written. */
   readonly #waiting = new Map<number, Uint8Array>();
+  /** Whether a flush failed, or is under way: what was written since the one before may be lost, though it can still be read. */
+  #doubtful = false;
   /** Whether the bytes of rows that are gone must leave the file. */
   #forgets = false;
   #alone = false;
@@ -109,7 +111,7 @@ export class Pages {
     for (const { first, count, slots: chosen } of drawn) {
       if (count === 0) continue;
       const wanted = Array.from({ length: count }, (_, i) => chosen[i] as number);
-      const { rows, missing } = await this.#rowsOf(replay, wanted);
+      const { rows, missing } = await this.#rowsOf(wanted, replay);
       machine.write("rows", x.byteOffset + first * x.rowBytes, this.#part(rows, 0, this.#xBytes));
       machine.write("rows", y.byteOffset + first * y.rowBytes, this.#part(rows, this.#xBytes, this.#file.rowBytes));
       for (const i of missing) this.#resident.put(this.#places.of(wanted[i] as number), rows[i] as Uint8Array);
@@ -158,15 +160,29 @@ export class Pages {
   /** Has all rows on the device before a snapshot speaks of them; from here on it may, even where it is not known to be committed. */
   async prepare(): Promise<void> {
     await this.settle();
+    if (this.#doubtful) await this.#rewrite();
+    this.#doubtful = true;
     await this.#file.flush();
+    this.#doubtful = false;
+    this.#places.flushed();
     this.#places.hold(holders.attempt, 0);
+  }
+
+  async #rewrite(): Promise<void> {
+    const slots = this.#places.fresh();
+    const { rows } = await this.#rowsOf(slots);
+    for (const [i, slot] of slots.entries()) await this.#file.write(this.#places.of(slot), rows[i] as Uint8Array);
   }
 
   /** Notes that the snapshot is committed: places that only the one before spoke of may be written, and are cleared where rows were forgotten. */
   async committed(): Promise<void> {
     this.#places.hold(holders.snapshot, holders.snapshot | holders.attempt);
-    if (!this.#alone) await this.#file.removeOthers();
-    this.#alone = true;
+    // What cannot be removed now harms nothing, and is tried again.
+    if (!this.#alone)
+      this.#alone = await this.#file.removeOthers().then(
+        () => true,
+        () => false,
+      );
     if (!this.#forgets) return;
     const places = this.#places.clean();
     try {
@@ -201,7 +217,7 @@ export class Pages {
     const x = new Uint8Array(slots.length * this.#xBytes);
     const y = new Uint8Array(slots.length * (rowBytes - this.#xBytes));
     for (let at = 0; at < slots.length; at += AT_ONCE) {
-      const { rows } = await this.#rowsOf(replay, slots.slice(at, at + AT_ONCE));
+      const { rows } = await this.#rowsOf(slots.slice(at, at + AT_ONCE), replay);
       x.set(this.#part(rows, 0, this.#xBytes), at * this.#xBytes);
       y.set(this.#part(rows, this.#xBytes, rowBytes), at * (rowBytes - this.#xBytes));
     }
@@ -209,22 +225,22 @@ export class Pages {
   }
 
   /** Returns the rows of slots, views valid until one is put, and which of them were read. */
-  async #rowsOf(replay: Replay, slots: readonly number[]): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
+  async #rowsOf(slots: readonly number[], replay?: Replay): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
     const rows = slots.map((slot) => {
       const place = this.#places.of(slot);
       return this.#waiting.get(place) ?? this.#resident.get(place);
     });
     const missing = [...rows.keys()].filter((i) => rows[i] === undefined);
     const found = await this.#file.read(missing.map((i) => this.#places.of(slots[i] as number)));
-    for (const [k, i] of missing.entries()) rows[i] = this.#sound(replay, slots[i] as number, found[k] as Uint8Array);
+    for (const [k, i] of missing.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array, replay);
     return { rows: rows as Uint8Array[], missing };
   }
 
-  #sound(replay: Replay, slot: number, row: Uint8Array): Uint8Array {
+  #sound(slot: number, row: Uint8Array, replay?: Replay): Uint8Array {
     const expected = this.#places.sumOf(slot);
     const got = crc32c(row);
     if (got === expected && row.length === this.#file.rowBytes) return row;
-    const store = replay.stores.findLast(({ first }) => slot >= first);
+    const store = replay?.stores.findLast(({ first }) => slot >= first);
     const id = store?.slots.ids()[slot - store.first];
     const named = id === undefined || Number.isNaN(id) ? "" : `: forget([${id}])`;
     const offset = this.#places.of(slot) * this.#file.rowBytes;

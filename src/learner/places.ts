@@ -8,8 +8,9 @@ import { fail } from "../errors.ts";
 export const holders = { now: 1, snapshot: 2, attempt: 4, copy: 8 } as const;
 
 const ALL = 15;
-/** A place that may hold bytes of a row. */
+/** A place that may hold bytes of a row; one whose row is not known to be on the device. */
 const WRITTEN = 16;
+const FRESH = 32;
 
 /** Slots of one store of a memory: its first, and how many are stored. */
 interface Range {
@@ -93,7 +94,7 @@ export class Places {
   take(slot: number, sum: number): number {
     this.drop(slot);
     const place = this.#free.pop() ?? this.#grow();
-    this.#held[place] = WRITTEN | holders.now;
+    this.#held[place] = WRITTEN | FRESH | holders.now;
     this.#placeOf[slot] = place + 1;
     this.#sumOf[slot] = sum;
     return place;
@@ -124,9 +125,20 @@ export class Places {
     }
   }
 
+  /** Returns the slots whose rows are not known to be on the device. */
+  fresh(): number[] {
+    const isFresh = (slot: number): boolean => this.of(slot) >= 0 && ((this.#held[this.of(slot)] as number) & FRESH) !== 0;
+    return [...this.#placeOf.keys()].filter(isFresh);
+  }
+
+  /** Notes that all rows are on the device. */
+  flushed(): void {
+    for (let place = 0; place < this.#end; place++) this.#held[place] = (this.#held[place] as number) & ~FRESH;
+  }
+
   /** Returns the free places that may hold bytes of rows, and counts them as clean. */
   clean(): number[] {
-    const found = this.#free.filter((place) => this.#held[place] === WRITTEN);
+    const found = this.#free.filter((place) => ((this.#held[place] as number) & WRITTEN) !== 0);
     for (const place of found) this.#held[place] = 0;
     return found;
   }

@@ -57,13 +57,16 @@ export class Work {
   /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
-    await this.durable?.append(operation);
+    const { durable } = this;
+    if (durable?.owes === true) await this.safely((engine) => durable.snapshot(engine));
+    await durable?.append(operation);
     const began = performance.now();
     let result: StepOutputs | undefined;
     try {
       result = await this.#perform(operation);
     } catch (error) {
       // What was recorded and cannot be done must not be tried again by whoever opens the store.
+      if (durable !== undefined) durable.owes = true;
       await this.safely(async (engine) => this.durable?.trySnapshot(engine));
       throw error;
     }
@@ -121,7 +124,14 @@ export class Work {
   /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST; what storage throws */
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
-    await this.durable?.snapshot(engine);
+    await this.#snapshot(engine);
+  }
+
+  /** Has the store follow a change that is not recorded; where that fails, before the next one. */
+  async #snapshot(engine: Engine): Promise<void> {
+    if (this.durable === undefined) return;
+    this.durable.owes = true;
+    await this.durable.snapshot(engine);
   }
 
   /** Goes on with another config from a state that fits it. */
@@ -132,7 +142,7 @@ export class Work {
     this.#recovery = recovery;
     await before.settled();
     before.close();
-    await this.safely(async (current) => this.durable?.snapshot(current));
+    await this.safely((current) => this.#snapshot(current));
   }
 
   async close(): Promise<void> {

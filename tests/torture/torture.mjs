@@ -18,10 +18,13 @@ const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn"].map((name) => `export * from "./${name}.ts";`).join("\n");
+const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "paged"]
+  .map((name) => `export * from "./${name}.ts";`)
+  .join("\n");
 const stdin = { contents, resolveDir: `${root}tests/torture` };
 await build({ stdin, outfile, bundle: true, format: "esm", platform: "node", target: "es2022", external: ["esbuild"], logLevel: "error" });
-const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners } = await import(outfile);
+const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKills, tortureLearners, torturePages, tortureFaultyPages } =
+  await import(outfile);
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
@@ -39,6 +42,8 @@ const tortures = {
   faults: [1500, 100_000, (count) => tortureFaults(count, seed)],
   damage: [2000, 10_000, (count) => tortureDamage(count, seed)],
   forgery: [5000, 1_000_000, (count) => tortureForgery(count, seed)],
+  pages: [500, 50_000, (count) => torturePages(count, 8, seed)],
+  faulty_pages: [200, 20_000, (count) => tortureFaultyPages(count, 8, seed)],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
   ...(existsSync(deno)
