@@ -17,6 +17,14 @@ export interface FolderSystem {
   openSync(path: string, flags: "r" | "r+" | "wx+"): number;
   fstatSync(file: number): { size: number };
   readSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
+  read(
+    file: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    offset: number,
+    done: (error: Error | null, count: number) => void,
+  ): void;
   writeSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
   fdatasync(file: number, done: (error: Error | null) => void): void;
   fsync(file: number, done: (error: Error | null) => void): void;
@@ -35,6 +43,12 @@ interface Host {
   readonly pid: number;
   kill(pid: number, signal: 0): void;
 }
+
+/**
+ * What takes longer waits for the device, which many may do at a time: 256 rows of 2 GB take 0.4 ms one by one where all are in the page cache, and
+ * 7 ms together; where none is, 28 ms and 9 (Node, ext4).
+ */
+const QUICK_MS = 0.2;
 
 /** Openings to write by this program that have not been closed. */
 const openings = new Set<string>();
@@ -112,6 +126,25 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode): 
         done += count;
       }
       return bytes;
+    },
+    async readMany(file, offsets, length) {
+      const handle = handleOf(file);
+      const found: Uint8Array[] = [];
+      const isQuick = (offset: number): boolean => {
+        const [start, bytes] = [performance.now(), new Uint8Array(length)];
+        found.push(bytes.subarray(0, fs.readSync(handle, bytes, 0, length, offset)));
+        return performance.now() - start < QUICK_MS;
+      };
+      const slow = offsets.findIndex((offset) => !isQuick(offset));
+      if (slow < 0) return found;
+      const rest = offsets.slice(slow + 1).map(
+        (offset) =>
+          new Promise<Uint8Array>((resolve, reject) => {
+            const bytes = new Uint8Array(length);
+            fs.read(handle, bytes, 0, length, offset, (error, count) => (error ? reject(error) : resolve(bytes.subarray(0, count))));
+          }),
+      );
+      return [...found, ...(await Promise.all(rest))];
     },
     async create(file, bytes) {
       if (!made) {

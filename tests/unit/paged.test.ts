@@ -1,3 +1,7 @@
+import * as nodeFiles from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type Batch,
   draws,
@@ -22,6 +26,8 @@ import { openPages } from "../../src/learner/paging.ts";
 import { Resident } from "../../src/learner/resident.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
 import { RandomStream } from "../../src/random.ts";
+import { ColumnFile } from "../../src/store/column.ts";
+import { type FolderSystem, folderStore } from "../../src/store/folder.ts";
 import type { Storage } from "../../src/store/index.ts";
 
 let runtime: Runtime;
@@ -406,6 +412,28 @@ describe("a file of rows", () => {
     await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_LOCKED" });
     expect((await filesOf(store)).get(columnOf(await filesOf(store)))).toEqual(before);
     await next.observe(batchAt(1));
+  });
+});
+
+describe("rows read at once", () => {
+  it.each([0, 1])("are those written, however long the device takes: %s ms", async (ms) => {
+    const path = await mkdtemp(join(tmpdir(), "palimpsest-paged-"));
+    let waits = 0;
+    const readSync: FolderSystem["readSync"] = (...given) => {
+      for (const start = performance.now(); performance.now() - start < ms; ) waits += 1;
+      return nodeFiles.readSync(...given);
+    };
+    const files = await (folderStore(path, { ...nodeFiles, readSync } as unknown as FolderSystem).open as Open)("write");
+    const column = await ColumnFile.create(files, 1, 20);
+    const row = (place: number): Uint8Array => Uint8Array.from({ length: 20 }, (_, i) => place + 3 * i);
+    for (let place = 0; place < 50; place++) await column.write(place, row(place));
+    expect(await column.size()).toBe(50);
+    const places = [49, 0, 7, 7, 31, ...Array.from({ length: 40 }, (_, i) => i)];
+    expect(await column.read(places)).toEqual(places.map(row));
+    expect((await column.read([3, 50, 4])).map(({ length }) => length)).toEqual([20, 0, 20]);
+    expect(waits > 0).toBe(ms > 0);
+    await files.close();
+    await rm(path, { recursive: true });
   });
 });
 
