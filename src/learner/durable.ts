@@ -157,6 +157,7 @@ export class Durable {
 
   async close(): Promise<void> {
     this.#unwatch();
+    await this.pages?.rest();
     await this.#recording;
     await this.#log.close();
   }

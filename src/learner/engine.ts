@@ -208,6 +208,7 @@ export class Engine {
       throw error;
     });
     let kept = this.#keep === undefined ? this.#place(io, batch, context) : undefined;
+    pages?.readAhead(this);
     this.#stage(batch);
     this.machine.write(executable, 0, io.bytes);
     const outputs = io.outputs(await this.machine.run(executable));

@@ -9,6 +9,7 @@ import type { Move } from "../memory/slots.ts";
 import type { Column } from "../state/arena.ts";
 import type { ColumnFile } from "../store/column.ts";
 import { crc32c } from "../store/crc.ts";
+import type { Strategy } from "../strategy/strategy.ts";
 import { holders, Places } from "./places.ts";
 import { Resident } from "./resident.ts";
 
@@ -21,6 +22,7 @@ interface Arrived {
 
 /** What of an engine rows are put into. */
 interface Stage {
+  readonly config: { readonly strategies: readonly Pick<Strategy, "draw" | "draws" | "config">[] };
   readonly machine: Machine;
   readonly layout: Readonly<Record<"x" | "y", Column>>;
   readonly memory: { readonly replay: Replay } | undefined;
@@ -46,6 +48,8 @@ export interface PagedStats {
   readonly hits: number;
 }
 
+/** Draws that cost next to nothing, so that they may be made twice. */
+const CHEAP: readonly string[] = ["uniform", "balanced", "recall"];
 /** Rows read at once where all are. */
 const AT_ONCE = 4096;
 const DROPPED = 0xffffffff;
@@ -66,6 +70,9 @@ export class Pages {
   #alone = false;
   #read = 0;
   #hits = 0;
+  /** Rows by place that were read ahead, and the reading of more. */
+  readonly #ahead = new Map<number, Uint8Array>();
+  #reading: Promise<void> | undefined;
 
   /** `pairs`: what the snapshot in the store says of `size` rows in the file. @throws E_CORRUPT */
   constructor(
@@ -106,7 +113,7 @@ export class Pages {
   }
 
   /** Puts drawn rows where a step of an engine finds them, and writes to its input `slots` where that is. @throws E_CORRUPT; what the store throws */
-  async stage({ machine, layout: { x, y }, memory }: Stage, slots: Uint32Array, drawn: readonly Chosen[]): Promise<void> {
+  async stage({ machine, layout: { x, y }, memory }: Omit<Stage, "config">, slots: Uint32Array, drawn: readonly Chosen[]): Promise<void> {
     const { replay } = memory as { replay: Replay };
     for (const { first, count, slots: chosen } of drawn) {
       if (count === 0) continue;
@@ -122,6 +129,40 @@ export class Pages {
   }
 
   /**
+   * Begins to read the rows that the next step will draw as far as that can be told, while this one is computed. A wrong guess costs no more than
+   * the reading.
+   */
+  readAhead({ config, memory }: Pick<Stage, "config" | "memory">): void {
+    const { replay } = memory as { replay: Replay };
+    const wanted = config.strategies.flatMap(({ draw, draws = [], config: own }) => {
+      const [policy, ...more] = draws;
+      // Those of the user's own may draw otherwise than they say.
+      if (own === undefined || policy === undefined || more.length > 0 || !CHEAP.includes(policy.draw)) return [];
+      return [...replay.peek(draw?.groups[0]?.size ?? 0, policy)];
+    });
+    const known = (place: number): boolean => this.#waiting.has(place) || this.#resident.get(place) !== undefined;
+    const slots = wanted.filter((slot) => this.#places.of(slot) >= 0 && !known(this.#places.of(slot)));
+    // One that is still under way must not put rows among those of this one.
+    if (this.#reading !== undefined) return;
+    this.#ahead.clear();
+    if (slots.length === 0) return;
+    const places = slots.map((slot) => this.#places.of(slot));
+    const sums = slots.map((slot) => this.#places.sumOf(slot));
+    const read = async (): Promise<void> => {
+      const rows = await this.#file.read(places);
+      for (const [i, row] of rows.entries()) if (crc32c(row) === sums[i]) this.#ahead.set(places[i] as number, row);
+    };
+    // What cannot be read is told when it is drawn.
+    this.#reading = read().catch(() => {});
+  }
+
+  /** Resolves once nothing is read any more. */
+  async rest(): Promise<void> {
+    await this.#reading;
+    this.#reading = undefined;
+  }
+
+  /**
    * Keeps rows of a batch in slots [stores × count]. What cannot be written stays in memory until {@link settle} has written it: the step that
    * brought it is done.
    */
@@ -130,6 +171,7 @@ export class Pages {
       const size = values.byteLength / count;
       return new Uint8Array(values.buffer, values.byteOffset + i * size, size);
     };
+    await this.rest();
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i] as number;
       if (slot === DROPPED) continue;
@@ -139,12 +181,14 @@ export class Pages {
       const place = this.#places.take(slot, crc32c(row));
       this.#resident.put(place, row);
       this.#waiting.set(place, row);
+      this.#ahead.delete(place);
     }
     await this.#write().catch(() => {});
   }
 
   /** Writes what could not be written. @throws E_LOCKED where the store has another owner; E_QUOTA and others of storage */
   async settle(): Promise<void> {
+    await this.rest();
     await this.#file.checkFence();
     await this.#write();
   }
@@ -207,6 +251,7 @@ export class Pages {
   /** Follows rows that left the index, one after another. Their bytes are gone from the file when the next snapshot is committed. */
   forget(moves: readonly Move[]): void {
     for (const { from, to } of moves) this.#places.move(from, to);
+    this.#ahead.clear();
     this.#forgets = true;
   }
 
@@ -231,8 +276,10 @@ export class Pages {
       return this.#waiting.get(place) ?? this.#resident.get(place);
     });
     const missing = [...rows.keys()].filter((i) => rows[i] === undefined);
-    const found = await this.#file.read(missing.map((i) => this.#places.of(slots[i] as number)));
-    for (const [k, i] of missing.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array, replay);
+    for (const i of missing) rows[i] = this.#ahead.get(this.#places.of(slots[i] as number));
+    const unread = missing.filter((i) => rows[i] === undefined);
+    const found = await this.#file.read(unread.map((i) => this.#places.of(slots[i] as number)));
+    for (const [k, i] of unread.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array, replay);
     return { rows: rows as Uint8Array[], missing };
   }
 
