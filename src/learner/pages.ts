@@ -35,6 +35,12 @@ interface Chosen {
   readonly slots: ArrayLike<number>;
 }
 
+interface Found {
+  readonly rows: readonly Uint8Array[];
+  readonly missing: readonly number[];
+  readonly unread: readonly number[];
+}
+
 /** What a paged memory tells of its file. */
 export interface PagedStats {
   /** The file in the learner's store. */
@@ -43,9 +49,10 @@ export interface PagedStats {
   readonly places: number;
   /** Bytes of rows kept in memory. */
   readonly residentBytes: number;
-  /** Rows that steps read from the file, and that they found in memory. */
-  readonly read: number;
+  /** Rows that steps found in memory, that were read while the step before was computed, and that a step had to wait for. */
   readonly hits: number;
+  readonly ahead: number;
+  readonly waited: number;
 }
 
 /** Draws that cost next to nothing, so that they may be made twice. */
@@ -68,8 +75,7 @@ export class Pages {
   /** Whether the bytes of rows that are gone must leave the file. */
   #forgets = false;
   #alone = false;
-  #read = 0;
-  #hits = 0;
+  readonly #counts = { hits: 0, ahead: 0, waited: 0 };
   /** Rows by place that were read ahead, and the reading of more. */
   readonly #ahead = new Map<number, Uint8Array>();
   #reading: Promise<void> | undefined;
@@ -99,7 +105,7 @@ export class Pages {
   }
 
   stats(): PagedStats {
-    return { file: this.file, places: this.#places.end, residentBytes: this.bytes, read: this.#read, hits: this.#hits };
+    return { file: this.file, places: this.#places.end, residentBytes: this.bytes, ...this.#counts };
   }
 
   /** Goes on from what a state says of its rows. @throws E_CORRUPT */
@@ -118,13 +124,14 @@ export class Pages {
     for (const { first, count, slots: chosen } of drawn) {
       if (count === 0) continue;
       const wanted = Array.from({ length: count }, (_, i) => chosen[i] as number);
-      const { rows, missing } = await this.#rowsOf(wanted, replay);
+      const { rows, missing, unread } = await this.#rowsOf(wanted, replay);
       machine.write("rows", x.byteOffset + first * x.rowBytes, this.#part(rows, 0, this.#xBytes));
       machine.write("rows", y.byteOffset + first * y.rowBytes, this.#part(rows, this.#xBytes, this.#file.rowBytes));
       for (const i of missing) this.#resident.put(this.#places.of(wanted[i] as number), rows[i] as Uint8Array);
       for (let i = 0; i < count; i++) slots[first + i] = first + i;
-      this.#read += missing.length;
-      this.#hits += count - missing.length;
+      this.#counts.hits += count - missing.length;
+      this.#counts.ahead += missing.length - unread.length;
+      this.#counts.waited += unread.length;
     }
   }
 
@@ -269,8 +276,8 @@ export class Pages {
     return { x, y };
   }
 
-  /** Returns the rows of slots, views valid until one is put, and which of them were read. */
-  async #rowsOf(slots: readonly number[], replay?: Replay): Promise<{ rows: readonly Uint8Array[]; missing: readonly number[] }> {
+  /** Returns the rows of slots, views valid until one is put; which of them were not kept in memory, and which of those not read ahead. */
+  async #rowsOf(slots: readonly number[], replay?: Replay): Promise<Found> {
     const rows = slots.map((slot) => {
       const place = this.#places.of(slot);
       return this.#waiting.get(place) ?? this.#resident.get(place);
@@ -280,7 +287,7 @@ export class Pages {
     const unread = missing.filter((i) => rows[i] === undefined);
     const found = await this.#file.read(unread.map((i) => this.#places.of(slots[i] as number)));
     for (const [k, i] of unread.entries()) rows[i] = this.#sound(slots[i] as number, found[k] as Uint8Array, replay);
-    return { rows: rows as Uint8Array[], missing };
+    return { rows: rows as Uint8Array[], missing, unread };
   }
 
   #sound(slot: number, row: Uint8Array, replay?: Replay): Uint8Array {

@@ -1,9 +1,11 @@
 /**
  * A program that learns until it is done, goes on from its store where it finds one, and prints the hash of where it ends.
  *
- *   node|deno learning.mjs MODULE FOLDER STEPS strict|relaxed
+ *   node|deno learning.mjs MODULE FOLDER STEPS strict|relaxed [RESIDENT_BYTES]
  */
-const [module, folder, steps, durability] = /** @type {[string, string, string, "strict" | "relaxed"]} */ (process.argv.slice(2));
+const [module, folder, steps, durability, resident] = /** @type {[string, string, string, "strict" | "relaxed", string?]} */ (
+  process.argv.slice(2)
+);
 const { Learner, memory, nn, openRuntime, optim, schedules, stores, strategies } = /** @type {typeof import("palimpsest")} */ (
   await import(module)
 );
@@ -16,6 +18,7 @@ const options = {
   ...{ model: nn.sequential(nn.linear(48), nn.relu(), nn.dropout(0.1), nn.classifier({ capacity: 4 })), input: [INPUTS], seed: 8 },
   ...{ optimizer: optim.adamw(), schedule: schedules.cosine({ peak: 0.01, total: Number(steps) }) },
   ...{ memory: memory.reservoir({ capacity: 64 }), strategies: [strategies.replay({ batchSize: 4 })], store, durability },
+  ...(resident && { residentBytes: Number(resident) }),
 };
 const learner = (await store.read()) === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, store);
 console.log("open", learner.step);

@@ -28,9 +28,10 @@ const { tortureCrashes, tortureFaults, tortureDamage, tortureForgery, tortureKil
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
+  // One with its rows in memory, one with a part of them.
   const [strict, relaxed] = await Promise.all(
-    ["strict", "relaxed"].map((durability) =>
-      tortureLearners({ runtime, durability, kills: count / 2, steps: 400, seed, here: import.meta.url }),
+    [{ durability: "strict" }, { durability: "relaxed", residentBytes: 2000 }].map((more) =>
+      tortureLearners({ runtime, ...more, kills: count / 2, steps: 400, seed, here: import.meta.url }),
     ),
   );
   return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };

@@ -25,10 +25,12 @@ import { forgetRows } from "../../src/learner/forget.ts";
 import { openPages } from "../../src/learner/paging.ts";
 import { Resident } from "../../src/learner/resident.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
+import { Replay } from "../../src/memory/replay.ts";
 import { RandomStream } from "../../src/random.ts";
 import { ColumnFile } from "../../src/store/column.ts";
 import { type FolderSystem, folderStore } from "../../src/store/folder.ts";
 import type { Storage } from "../../src/store/index.ts";
+import { openWasm } from "../../src/wasm/instance.ts";
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -412,6 +414,29 @@ describe("a file of rows", () => {
     await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_LOCKED" });
     expect((await filesOf(store)).get(columnOf(await filesOf(store)))).toEqual(before);
     await next.observe(batchAt(1));
+  });
+});
+
+describe("what the next step draws", () => {
+  it.each(["uniform", "balanced", "recall"] as const)("can be told before, and is read before: %s", async (name) => {
+    const draw = draws[name]();
+    const parts = { all: memory.reservoir({ capacity: 30 }), last: memory.ring({ capacity: 5 }) };
+    const spec = { policy: memory.stores(parts), capacities: [30, 5], keys: ["label"], ids: false, scores: false, dims: 0 };
+    const replay = new Replay(await openWasm(), spec, 3);
+    for (let turn = 0; turn < 40; turn++) {
+      replay.offer({ count: 2, keys: { label: Uint32Array.of(turn % 3, 1) } });
+      const before = replay.save();
+      const told = replay.peek(6, draw);
+      expect(replay.save()).toEqual(before);
+      expect(replay.draw(6, draw).slots).toEqual(told);
+    }
+    replay.close();
+    const learner = await Learner.create(runtime, paged({ strategies: [strategies.replay({ batchSize: 4, draw })], residentBytes: 0 }));
+    for (let step = 0; step < 12; step++) await learner.observe(batchAt(step));
+    const stats = (await learner.memory?.stats())?.paged;
+    // Of those that arrive, and are drawn next, there is nothing to read yet.
+    expect(stats?.ahead).toBeGreaterThan(stats?.waited as number);
+    await learner.close();
   });
 });
 
