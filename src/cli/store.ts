@@ -2,10 +2,11 @@
 import { openRuntime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import { Learner } from "../learner/learner.ts";
-import { decodeCheckpoint, readLog, type Store, stores } from "../store/index.ts";
+import { decodeCheckpoint, readLog, type Storage, type Store, stores } from "../store/index.ts";
 import type { LogReader } from "../store/log.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { describeOptions, flag, type Options, parse } from "./options.ts";
+import { verifyRows } from "./rows.ts";
 
 interface StoreSettings {
   readonly json: boolean;
@@ -71,7 +72,12 @@ export const verify: Command = command(
   "Reads every byte of a store against its checksums; ends with 6 where one is wrong.",
   async (asked, io) => {
     const [path = ""] = asked.words;
-    const { damage, ...found } = await reading(path, describe);
+    const { damage, ...found } = await reading(path, async (log, files) => {
+      const described = await describe(log);
+      const bytes = (await log.parts()).get("checkpoint") as Uint8Array;
+      await verifyRows(files, (await decodeCheckpoint(bytes, log.name)).tensors);
+      return described;
+    });
     if (asked.json) writeJson(io.out, { type: "verify", store: path, sound: damage.length === 0, damage, ...found });
     else io.out.write(`${path}: ${damage.length === 0 ? paint(io.out, "green", "sound") : `usable, though ${damage.join("; ")}`}\n`);
     return damage.length === 0 ? 0 : 6;
@@ -129,10 +135,11 @@ export const forget: Command = command(
 );
 
 /** Reads a store that others may write meanwhile. */
-async function reading<T>(path: string, read: (log: LogReader) => Promise<T>): Promise<T> {
-  const log = await readLog(await filesOf(stores.folder(path), "read"));
+async function reading<T>(path: string, read: (log: LogReader, files: Storage) => Promise<T>): Promise<T> {
+  const files = await filesOf(stores.folder(path), "read");
+  const log = await readLog(files);
   try {
-    return await read(log);
+    return await read(log, files);
   } finally {
     await log.close();
   }

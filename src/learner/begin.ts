@@ -2,7 +2,7 @@
 import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import type { Store } from "../store/index.ts";
-import type { Config, LearnerOptions } from "./config.ts";
+import type { Config, Durability, LearnerOptions } from "./config.ts";
 import { Durable } from "./durable.ts";
 import type { RecoveredEvent } from "./events.ts";
 import { resolveConfig } from "./resolve.ts";
@@ -17,10 +17,7 @@ type Tell = (event: RecoveredEvent) => void;
 export async function beginDurable(runtime: Runtime, tell: Tell, options: LearnerOptions): Promise<Work> {
   const config = await resolveConfig(options);
   const { store, durability, residentBytes } = config;
-  if (residentBytes !== undefined && durability === undefined)
-    fail("E_CONFIG", 'Learner: option "residentBytes" needs changes to be recorded; expected option "durability", got nothing', {
-      hint: 'Pass durability: "relaxed" and store: stores.auto(name).',
-    });
+  checkRecorded(residentBytes, durability);
   if (store === undefined || durability === undefined)
     fail("E_CONFIG", 'Learner: option "durability" needs a place to record changes; expected option "store", got nothing', {
       hint: "Pass store: stores.auto(name).",
@@ -51,6 +48,7 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
   const found = await read(await store.read());
   // A checkpoint may have come to a store of one file, where it is saved as any is.
   const durability = given?.durability ?? (store.open === undefined ? undefined : found.saved.durability);
+  checkRecorded(given?.residentBytes, durability);
   const durable = durability === undefined ? undefined : await Durable.open(store, durability);
   return orClose(durable, async () => {
     // The store is ours from here on, and may hold more than it did.
@@ -65,6 +63,14 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
     const work = await Work.open(runtime, tell, config, state, durable);
     await work.redo();
     return work;
+  });
+}
+
+/** Refuses rows in a file without the records that go with it. @throws E_CONFIG */
+function checkRecorded(residentBytes: number | undefined, durability: Durability | undefined): void {
+  if (residentBytes === undefined || durability !== undefined) return;
+  fail("E_CONFIG", 'Learner: option "residentBytes" needs changes to be recorded; expected option "durability", got nothing', {
+    hint: 'Pass durability: "relaxed" and store: stores.auto(name).',
   });
 }
 

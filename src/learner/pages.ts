@@ -99,6 +99,10 @@ export class Pages {
     return this.#file.file;
   }
 
+  get rowBytes(): number {
+    return this.#file.rowBytes;
+  }
+
   /** Bytes of rows kept in memory. */
   get bytes(): number {
     return this.#resident.bytes;

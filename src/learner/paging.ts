@@ -47,5 +47,9 @@ async function moved(state: SavedState, file: ColumnFile, xBytes: number): Promi
     pairs.set([place, crc32c(row)], 2 * place);
   }
   const { state: arenas, ...more } = state;
-  return { ...more, state: { ...arenas, rows: new Map(Object.entries(carried)) }, pages: { file: file.file, pairs } };
+  return {
+    ...more,
+    state: { ...arenas, rows: new Map(Object.entries(carried)) },
+    pages: { file: file.file, rowBytes: file.rowBytes, pairs },
+  };
 }

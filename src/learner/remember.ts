@@ -65,7 +65,7 @@ export interface SavedMemory {
   /** The identities that it refuses, and until when. */
   readonly refused: readonly (readonly [number, number])[];
   /** Where its rows lie in a file: places and checksums [stored, 2]. Undefined where they are in the arena, or there are none. */
-  readonly pages?: { readonly file: string; readonly pairs: Uint32Array };
+  readonly pages?: { readonly file: string; readonly rowBytes: number; readonly pairs: Uint32Array } | undefined;
 }
 
 /** The index of a learner's memory, and the identities that it refuses. */

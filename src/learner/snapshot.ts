@@ -29,7 +29,7 @@ export async function encodeSnapshot(engine: Engine): Promise<Uint8Array> {
   return encodeCheckpoint(await takeState(engine));
 }
 
-/** Tensors of a paged memory: places and checksums of its rows, and the name of the file they lie in. */
+/** Tensors of a paged memory: places and checksums of its rows; the name of the file they lie in, and bytes of a row there. */
 const [PAGES, FILE] = ["memory/pages", "memory/file"];
 
 function rowTensors({ config, layout }: Engine, stored: number, rows: { x: Uint8Array; y: Uint8Array }): [string, StoredTensor][] {
@@ -57,7 +57,7 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
       for (const [name, tensor] of rowTensors(engine, replay.stored, { x, y })) tensors.set(name, tensor);
     } else {
       tensors.set(PAGES, { dtype: "U32", shape: [replay.stored, 2], data: bytesOf(pages.pairs(replay)) });
-      const file = new TextEncoder().encode(pages.file);
+      const file = new TextEncoder().encode(`${pages.file} ${pages.rowBytes}`);
       tensors.set(FILE, { dtype: "U8", shape: [file.length], data: file });
     }
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
@@ -108,9 +108,16 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
   const { marks = {}, control, settings = {} } = meta.schedule as Partial<SavedRates & Pick<SavedState, "settings">>;
   const rates = { marks, ...(control && { control }) };
-  const [places, name] = [tensors.get(PAGES)?.data, tensors.get(FILE)?.data];
-  const pages = places && name && { file: new TextDecoder().decode(name), pairs: new Uint32Array(places.slice().buffer) };
+  const pages = pagesOf(tensors);
   return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused, ...(pages && { pages }) };
+}
+
+/** Returns what a snapshot says of rows that lie in a file; undefined where they do not. */
+export function pagesOf(tensors: ReadonlyMap<string, StoredTensor>): SavedState["pages"] {
+  const [places, told] = [tensors.get(PAGES)?.data, tensors.get(FILE)?.data];
+  if (places === undefined || told === undefined) return undefined;
+  const [file = "", rowBytes] = new TextDecoder().decode(told).split(" ");
+  return { file, rowBytes: Number(rowBytes), pairs: new Uint32Array(places.slice().buffer) };
 }
 
 function bytesOfPairs(pairs: readonly (readonly [number, number])[]): Uint8Array {

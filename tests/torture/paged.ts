@@ -32,7 +32,7 @@ const INPUTS = 5;
 const CHANGES = 18;
 
 /** Returns the store that lies on a device. */
-export function storeOn(device: Device): Store {
+function storeOn(device: Device): Store {
   return valueStore("device", async () => device.open());
 }
 

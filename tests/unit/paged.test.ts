@@ -250,6 +250,9 @@ describe("a learner whose rows lie in a file", () => {
     await expect(Learner.create(runtime, saved)).rejects.toMatchObject({ code: "E_CONFIG", message: /expected option "durability"/ });
     const { open: ____, ...single } = stores.memory();
     await expect(Learner.create(runtime, paged({ store: single }))).rejects.toMatchObject({ code: "E_CONFIG" });
+    const learner = await Learner.create(runtime, options());
+    await single.write(await learner.checkpoint());
+    await expect(Learner.open(runtime, single, options({ residentBytes: 0 }))).rejects.toMatchObject({ code: "E_CONFIG" });
     await expect(Learner.create(runtime, paged({ residentBytes: -1 }))).rejects.toMatchObject({ code: "E_CONFIG" });
   });
 });
