@@ -2,10 +2,11 @@
 import { openRuntime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import { Learner } from "../learner/learner.ts";
-import { decodeCheckpoint, readLog, repairStore, type Store, stores, surveyStore } from "../store/index.ts";
+import { decodeCheckpoint, readLog, repairStore, type Storage, type Store, stores, surveyStore } from "../store/index.ts";
 import type { LogReader } from "../store/log.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { describeOptions, flag, type Options, parse } from "./options.ts";
+import { verifyRows } from "./rows.ts";
 
 interface StoreSettings {
   readonly json: boolean;
@@ -81,7 +82,7 @@ export const verify: Command = command(
     const [path = ""] = words;
     const { damage, lost } = await surveyStore(stores.folder(path));
     const sound = damage.length === 0;
-    const found = sound ? await reading(path, describe) : {};
+    const found = sound ? await reading(path, describeWithRows) : {};
     if (json) writeJson(io.out, { type: "verify", store: path, sound, lost, ...found, damage });
     else tell(io, path, sound ? "sound" : "damaged", damage, lost);
     return sound ? 0 : 6;
@@ -162,10 +163,11 @@ function tell({ out }: Io, path: string, state: "sound" | "damaged" | "mended", 
 }
 
 /** Reads a store that others may write meanwhile. */
-async function reading<T>(path: string, read: (log: LogReader) => Promise<T>): Promise<T> {
-  const log = await readLog(await filesOf(stores.folder(path), "read"));
+async function reading<T>(path: string, read: (log: LogReader, files: Storage) => Promise<T>): Promise<T> {
+  const files = await filesOf(stores.folder(path), "read");
+  const log = await readLog(files);
   try {
-    return await read(log);
+    return await read(log, files);
   } finally {
     await log.close();
   }
@@ -188,6 +190,14 @@ async function opening<T>(path: string, use: (learner: Learner) => Promise<T>): 
   } finally {
     runtime.close();
   }
+}
+
+/** Returns what a log holds, once the rows that lie in a file of their own have been read, too. @throws as {@link describe} */
+async function describeWithRows(log: LogReader, files: Storage) {
+  const described = await describe(log);
+  const bytes = (await log.parts()).get("checkpoint") as Uint8Array;
+  await verifyRows(files, (await decodeCheckpoint(bytes, log.name)).tensors);
+  return described;
 }
 
 /** Returns what a log holds. @throws E_CORRUPT; E_STATE where it holds nothing */

@@ -3,12 +3,13 @@ import type { Runtime } from "../backend/runtime.ts";
 import { fail, isError, PalimpsestError } from "../errors.ts";
 import { capacityOf } from "../nn/classifier.ts";
 import type { Store } from "../store/index.ts";
-import { type Config, DEFAULT_HISTORY, type LearnerOptions } from "./config.ts";
+import { type Config, DEFAULT_HISTORY, type Durability, type LearnerOptions } from "./config.ts";
 import { Durable } from "./durable.ts";
 import type { RecoveredEvent } from "./events.ts";
 import { resolveConfig } from "./resolve.ts";
 import { configThen, type SavedConfig } from "./saved.ts";
 import { checkSame, checkSignature, decodeState, loadConfig, restoreState } from "./snapshot.ts";
+import type { SavedState } from "./state.ts";
 import { Work } from "./work.ts";
 
 type Tell = (event: RecoveredEvent) => void;
@@ -19,7 +20,8 @@ export type ClaimOptions = Pick<LearnerOptions, "waitMs" | "steal">;
 /** Returns a new learner's work, recorded in its store from the first step on. @throws E_STATE where the store holds a learner */
 export async function beginDurable(runtime: Runtime, tell: Tell, options: LearnerOptions): Promise<Work> {
   const config = await resolveConfig(options);
-  const { store, durability, history } = config;
+  const { store, durability, history, residentBytes } = config;
+  checkRecorded(residentBytes, durability);
   if (store === undefined || durability === undefined)
     fail("E_CONFIG", 'Learner: option "durability" needs a place to record changes; expected option "store", got nothing', {
       hint: "Pass store: stores.auto(name).",
@@ -30,7 +32,7 @@ export async function beginDurable(runtime: Runtime, tell: Tell, options: Learne
       fail("E_STATE", `Learner.create: ${store.name} holds a learner; expected an empty store, got a saved state`, {
         hint: "Open it with Learner.open, or remove it with store.remove().",
       });
-    const work = await Work.open(runtime, tell, config, undefined, durable);
+    const work = await Work.open(runtime, tell, (await withPages(config, durable)).config, undefined, durable);
     await work.safely((engine) => durable.snapshot(engine));
     return work;
   });
@@ -51,23 +53,25 @@ export async function reopen(runtime: Runtime, tell: Tell, store: Store, options
   // A checkpoint may have come to a store of one file, where it is saved as any is.
   const durability = given?.durability ?? (store.open === undefined ? undefined : found.saved.durability);
   const history = (options as LearnerOptions | undefined)?.history ?? found.saved.history ?? DEFAULT_HISTORY;
+  checkRecorded(given?.residentBytes, durability);
   const durable = durability === undefined ? undefined : await Durable.open(store, durability, history, claimOf(options));
   return orClose(durable, async () => {
     // The store is ours from here on, and may hold more than it did.
     const { checkpoint, saved } = durable === undefined ? found : await read(await durable.snapshotBytes());
     if (given !== undefined) checkSame(saved, given, store.name);
-    const { wanted, config, state } = await believing(store.name, async () => {
+    const { wanted, before, restored } = await believing(store.name, async () => {
       if (given === undefined) checkSignature(checkpoint.meta, store.name);
       const wanted = given ?? (await resolveConfig({ ...(await loadConfig(saved)), store }));
-      const config = durable === undefined ? wanted : asItWas(wanted, saved, durable);
-      return { wanted, config, state: restoreState(checkpoint, config, store.name) };
+      const before = durable === undefined ? wanted : asItWas(wanted, saved, durable);
+      return { wanted, before, restored: restoreState(checkpoint, before, store.name) };
     });
+    const residentBytes = before.residentBytes ?? saved.residentBytes;
+    const { config, state } = await withPages({ ...before, residentBytes }, durable, restored);
     const work = await Work.open(runtime, tell, config, state, durable);
     await work.redo();
     const capacity = capacityOf(wanted.model.config) ?? 0;
     if (capacity > (capacityOf(work.engine.config.model.config) ?? 0)) await work.change({ kind: "grow", capacity });
-    else if (capacityOf(config.model.config) !== capacityOf(saved.model))
-      await work.safely(async (engine) => durable?.snapshot(engine, false));
+    else if (capacityOf(config.model.config) !== capacityOf(saved.model)) await work.safely(async (engine) => durable?.restart(engine));
     return work;
   });
 }
@@ -105,6 +109,32 @@ async function believing<T>(file: string, make: () => Promise<T>): Promise<T> {
       cause,
     });
   }
+}
+
+/** Refuses rows in a file without the records that go with it. @throws E_CONFIG */
+function checkRecorded(residentBytes: number | undefined, durability: Durability | undefined): void {
+  if (residentBytes === undefined || durability !== undefined) return;
+  fail("E_CONFIG", 'Learner: option "residentBytes" needs changes to be recorded; expected option "durability", got nothing', {
+    hint: 'Pass durability: "relaxed" and store: stores.auto(name).',
+  });
+}
+
+/** Returns the options with the memory's rows in a file of the store, where they are to be, and the state as it lies there. */
+async function withPages(
+  config: Config,
+  durable: Durable | undefined,
+  state?: SavedState,
+): Promise<{ config: Config; state?: SavedState }> {
+  if (config.residentBytes !== undefined && durable !== undefined) return (await import("./paging.ts")).openPages(config, durable, state);
+  if (state?.pages !== undefined)
+    fail(
+      "E_MISMATCH",
+      `Learner.open: the rows lie in ${state.pages.file}; expected the store that they were saved in, got a copy of its snapshot`,
+      {
+        hint: "Copy learner.checkpoint() instead, which is whole by itself.",
+      },
+    );
+  return { config, ...(state && { state }) };
 }
 
 /** Lets go of the store where nothing can be opened. */

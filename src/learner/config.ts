@@ -1,4 +1,4 @@
-import { checkChoice, checkKeys, checkNumber, describe, fail, nearestName } from "../errors.ts";
+import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import type { MemoryPolicy } from "../memory/policy.ts";
 import { type BuiltLayer, carriesOf, type Layer, type ParamSpec, paramsOf, statesOf } from "../nn/layer.ts";
 import { crossEntropy, type Loss } from "../nn/loss.ts";
@@ -68,6 +68,12 @@ export interface LearnerOptions {
   readonly waitMs?: number;
   /** Whether to take the store, with a durability, from another who still writes to it: its next change fails with E_LOCKED. Default false. */
   readonly steal?: boolean;
+  /**
+   * Keeps the rows of the memory in a file of the store, and at most so many bytes of them in this program's memory; 8 bytes a row that it can
+   * hold, one a place of the file and what the policy knows of each row come on top. What is learned is the same to the bit. Needs `durability`;
+   * older snapshots are not kept then, since the rows that they speak of are written over. Default: all rows in memory.
+   */
+  readonly residentBytes?: number;
   /** Whether the optimizer runs by its hand-written kernel (default) or its traced recipe; both give the same numbers. */
   readonly update?: UpdateForm;
 }
@@ -100,6 +106,7 @@ export interface Config {
   readonly store: Store | undefined;
   readonly durability: Durability | undefined;
   readonly history: number;
+  readonly residentBytes: number | undefined;
   readonly update: UpdateForm;
   /** Undefined where a kernel does the whole update. */
   readonly recipe: Recipe | undefined;
@@ -124,10 +131,11 @@ const KEYS = [
   "history",
   "waitMs",
   "steal",
+  "residentBytes",
   "update",
 ];
 
-/** Returns the options checked; what a memory or a recipe needs is still to come. @throws E_CONFIG E_SHAPE */
+/** Returns the options checked, but for weights; what a memory or a recipe needs is still to come. @throws E_CONFIG E_SHAPE */
 export function checkOptions(options: LearnerOptions): Config {
   const where = "Learner";
   checkKeys(where, options, KEYS);
@@ -141,7 +149,6 @@ export function checkOptions(options: LearnerOptions): Config {
   const strategies = options.strategies ?? [];
   checkStrategies(strategies, options.memory);
   const weights = options.weights ?? new Map();
-  checkWeights(weights, new Map([...model.params, ...model.states]));
   return {
     ...model,
     input,
@@ -159,6 +166,10 @@ export function checkOptions(options: LearnerOptions): Config {
     store: options.store,
     durability: options.durability && checkChoice<Durability>(where, "durability", options.durability, ["strict", "relaxed"]),
     history: checkNumber(where, "history", options.history ?? DEFAULT_HISTORY, { min: 0 }),
+    residentBytes:
+      options.residentBytes === undefined
+        ? undefined
+        : checkNumber(where, "residentBytes", options.residentBytes, { min: 0, integer: true }),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
   };
@@ -209,24 +220,6 @@ function scheduleOf({ schedule: given, optimizer }: LearnerOptions): Config["sch
   fail("E_CONFIG", `Learner: schedule and optimizer differ in the groups they name; expected ${list([...used])}, got ${list(known)}`, {
     hint: `Give ${used.has(odd) ? "schedules.perGroup" : "a group of optim.perGroup"} the name "${odd}".`,
   });
-}
-
-function checkWeights(weights: ReadonlyMap<string, Float32Array>, specs: ReadonlyMap<string, ParamSpec>): void {
-  for (const [path, values] of weights) {
-    const spec = specs.get(path);
-    if (spec === undefined) {
-      const near = nearestName(path, [...specs.keys()]);
-      fail("E_CONFIG", `Learner: weights: the model has no parameter "${path}"; expected one of its paths`, {
-        hint: near === undefined ? `It has ${[...specs.keys()].join(", ")}.` : `Did you mean "${near}"?`,
-      });
-    }
-    if (values.length !== sizeOf(spec.shape)) {
-      fail(
-        "E_SHAPE",
-        `Learner: weights: "${path}" does not fit; expected ${sizeOf(spec.shape)} numbers of ${showShape(spec.shape)}, got ${values.length}`,
-      );
-    }
-  }
 }
 
 function checkStrategies(strategies: readonly Strategy[], memory: MemoryPolicy | undefined): void {

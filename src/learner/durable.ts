@@ -4,7 +4,7 @@
  */
 import { describe, fail, isError } from "../errors.ts";
 import type { ClaimOptions } from "../store/claim.ts";
-import type { Store } from "../store/index.ts";
+import type { Storage, Store } from "../store/index.ts";
 import type { Log, LogStats } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import { Annals, type Chronicle } from "./annals.ts";
@@ -13,7 +13,8 @@ import type { Engine, StepOutputs } from "./engine.ts";
 import { Handed } from "./handed.ts";
 import { decodeOperation, encodeOperation } from "./journal.ts";
 import type { Operation } from "./operation.ts";
-import { encodeState } from "./snapshot.ts";
+import type { Pages } from "./pages.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 
 /** Where a learner's changes are recorded. */
 export interface StorageInfo {
@@ -49,10 +50,14 @@ const ANNALS = "annals";
 /** The log of one learner. */
 export class Durable {
   readonly #log: Log;
+  /** The files among which the log lies. */
+  readonly files: Storage;
+  /** The rows of the memory, where they lie in one of them. */
+  pages: Pages | undefined;
   readonly #durability: Durability;
   readonly #history: number;
-  /** Whether a change was recorded that could not be done. */
-  #undone = false;
+  /** Whether the state is not what the records lead to: a snapshot must come before anything else is recorded. */
+  #owes = false;
   /** What followers handed over. */
   handed: Handed = new Handed();
   /** Milliseconds that changes took since the last snapshot. */
@@ -66,8 +71,9 @@ export class Durable {
   annals: Annals = new Annals();
   readonly #unwatch: () => void;
 
-  private constructor(log: Log, durability: Durability, history: number) {
+  private constructor(log: Log, files: Storage, durability: Durability, history: number) {
     this.#log = log;
+    this.files = files;
     this.#durability = durability;
     this.#history = history;
     this.#unwatch = onHidden(() => this.commit().catch(() => {}));
@@ -79,12 +85,18 @@ export class Durable {
       fail("E_CONFIG", `${store.name}: this store keeps one file; expected one that can record changes, got a file store`, {
         hint: "Use stores.auto(name) or stores.folder(path), or leave out durability and call save().",
       });
-    return new Durable(await openLog(await store.open("write"), { durability, ...claim }), durability, history);
+    const files = await store.open("write");
+    return new Durable(await openLog(files, { durability, ...claim }), files, durability, history);
   }
 
   /** What the store is called by everywhere. */
   get id(): string {
     return this.#log.id;
+  }
+
+  /** Owners of the store so far. */
+  get epoch(): number {
+    return this.#log.epoch;
   }
 
   get info(): StorageInfo {
@@ -146,6 +158,7 @@ export class Durable {
       this.#failed = undefined;
       throw error;
     }
+    await this.pages?.settle();
     const parts = encodeOperation(operation);
     this.#bytes += parts.reduce((sum, { length }) => sum + length, 0);
     await this.#log.append(...parts);
@@ -154,6 +167,7 @@ export class Durable {
 
   /** Records a change that is done already; where that fails, the next call says so. */
   appendLater(operation: Operation): void {
+    if (this.#owes) return;
     this.#recording = this.#recording
       .then(() => this.#log.append(...encodeOperation(operation)))
       .catch((error: unknown) => {
@@ -193,16 +207,16 @@ export class Durable {
    * Takes a snapshot of the state as it is, from where records begin anew. What was before is kept as far as `history` reaches; where the state is
    * not what the records lead to, nothing is.
    */
-  async snapshot(engine: Engine, follows = true): Promise<number> {
+  async snapshot(engine: Engine): Promise<number> {
     const began = performance.now();
-    const bytes = await encodeState(engine);
+    await this.pages?.prepare();
+    const bytes = await encodeSnapshot(engine);
     // From here to the cut of the journal nothing is noted, so that a note is in what is before the cut or behind it, not in both.
     await this.#recording;
     const annals = this.annals.bytes();
     const parts = new Map([[PART, bytes], ...this.handed.parts(), ...(annals === undefined ? [] : [[ANNALS, annals] as const])]);
-    const from = follows && !this.#undone ? this.#oldest() : undefined;
     try {
-      await this.#log.snapshot(parts, from);
+      await this.#log.snapshot(parts, this.#oldest());
     } catch (error) {
       const last = this.#log.generations.at(-1)?.id;
       if (!isError(error, "E_QUOTA") || last === undefined) throw error;
@@ -210,15 +224,17 @@ export class Durable {
       await this.#log.compact({ from: last });
       await this.#log.snapshot(parts);
     }
-    this.#undone = false;
+    this.#owes = false;
     this.#bytes = 0;
     this.#worked = 0;
     this.#snapshotMs = performance.now() - began;
+    await this.pages?.committed();
     return bytes.length;
   }
 
-  /** The oldest generation that stays when there is another. */
+  /** The oldest generation that stays when there is another; rows that lie in a file of their own are written over once a snapshot is old. */
   #oldest(): number | undefined {
+    if (this.#owes || this.pages !== undefined) return undefined;
     let oldest: number | undefined;
     let [bytes, files] = [0, 0];
     for (const { id, snapshot, bytes: parts, segments } of [...this.#log.generations].reverse()) {
@@ -240,15 +256,21 @@ export class Durable {
     }
   }
 
-  /** Notes that the last record could not be done: no one may try it again. Until a snapshot is taken, nothing else is recorded. */
+  /** Has the store follow a change that is not recorded; where that fails, before the next one. */
+  async restart(engine: Engine): Promise<void> {
+    this.#owes = true;
+    await this.snapshot(engine);
+  }
+
+  /** Has the store follow a change that was recorded and could not be done, so that no one tries it again. */
   async undo(engine: Engine): Promise<void> {
-    this.#undone = true;
+    this.#owes = true;
     await this.trySnapshot(engine);
   }
 
   /** Takes the snapshot without which nothing may be recorded. @throws what storage throws */
   async ready(engine: Engine): Promise<void> {
-    if (this.#undone) await this.snapshot(engine);
+    if (this.#owes) await this.snapshot(engine);
   }
 
   /** Goes back to a snapshot: what was recorded since becomes what `edit` returns, and snapshots since are gone. */
@@ -264,6 +286,7 @@ export class Durable {
 
   async close(): Promise<void> {
     this.#unwatch();
+    await this.pages?.rest();
     await this.#recording;
     await this.#log.close().catch((error: unknown) => {
       // All that was acknowledged is another's by now.

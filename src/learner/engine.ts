@@ -49,6 +49,8 @@ export interface LearnerPlan {
    * step reads, answers and computes on its way).
    */
   readonly bytes: Readonly<Record<ArenaName, number>>;
+  /** Bytes beside the arenas that keep rows of a file; 0 where all rows lie in `rows`. */
+  readonly resident: number;
 }
 
 interface Inferred {
@@ -166,7 +168,8 @@ export class Engine {
     const { rows } = placeGroups(this.config, layout.staging);
     const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
     const kernels = plan.kernels.length + (this.#keep?.executable.plan.kernels.length ?? 0);
-    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes };
+    const resident = this.memory?.pages?.bytes ?? 0;
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes, resident };
   }
 
   /** The learning rate of the next step. */
@@ -197,39 +200,46 @@ export class Engine {
     io.setScalars(this.#scalars());
     io.setStep(step);
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
+    const pages = this.memory?.pages;
+    const undo = async (): Promise<void> => {
+      context.memory?.rollBack();
+      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+    };
     let drawn: PlacedDraw[];
     let outputs: Outputs;
+    let kept: ArrayLike<number> | undefined;
     try {
       // Once the step is done, nothing may fail for want of memory.
       if (this.#keep !== undefined) this.memory?.prepare(batch, io.u32("slots").length);
       context.memory?.mark();
       drawn = this.#chooseRows(io, batch, context);
-      if (this.#keep === undefined) this.#place(io, batch, context);
+      await pages?.stage(this, io.u32("slots"), drawn);
+      if (this.#keep === undefined) kept = this.#place(io, batch, context);
+      pages?.readAhead(this);
       this.#stage(batch);
       this.machine.write(executable, 0, io.bytes);
       outputs = io.outputs(await this.machine.run(executable));
     } catch (error) {
-      context.memory?.rollBack();
-      if (batchSize < this.counters.batchSize) await this.#resize(batchSize).catch(() => {});
+      await undo().catch(() => {});
       throw error;
     }
     const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
     const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
     const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
-      context.memory?.rollBack();
       const { explain } = await import("./skipped.ts");
       const skipped = await explain(this, batch, result.loss, numberOf("broken/state") !== 0);
-      if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
+      await undo();
       return { ...result, skipped };
     }
     this.counters.step += 1;
     this.memory?.learn(drawn, outputs, this.counters.step);
     if (this.#keep !== undefined) {
-      this.#place(this.#keep.io, batch, context, outputs);
+      kept = this.#place(this.#keep.io, batch, context, outputs);
       this.machine.write(this.#keep.executable, 0, this.#keep.io.bytes);
       await this.machine.run(this.#keep.executable);
     }
+    if (kept !== undefined) await pages?.keep(batch, kept);
     this.counters.samples += batch.count;
     return result;
   }
@@ -237,7 +247,8 @@ export class Engine {
   /** Writes which rows the step reads, with what weight; returns those that were drawn. */
   #chooseRows(io: ProgramIo, batch: CheckedBatch, context: HostContext): PlacedDraw[] {
     const { capacity } = this.layout;
-    const slots = io.u32("slots").fill(0);
+    // A place without a row reads one that there is: the first that arrived.
+    const slots = io.u32("slots").fill(capacity);
     const weight = io.f32("weight").fill(0);
     for (let i = 0; i < batch.count; i++) {
       slots[i] = capacity + i;
@@ -263,12 +274,13 @@ export class Engine {
     return placed;
   }
 
-  /** Writes which rows are kept, and where. */
-  #place(io: ProgramIo, batch: CheckedBatch, context: HostContext, measured?: Outputs): void {
+  /** Writes which rows are kept, and returns where. */
+  #place(io: ProgramIo, batch: CheckedBatch, context: HostContext, measured?: Outputs): ArrayLike<number> | undefined {
     if (this.memory === undefined) return;
     const storing = this.config.strategies.find((strategy) => strategy.store !== undefined);
     const slots = storing?.store?.(context) ?? this.memory.offer(batch, this.counters.samples, measured);
     this.memory.place(io, batch.count, slots);
+    return slots;
   }
 
   /** Puts the batch behind the stored rows, where the step finds it. */
@@ -355,9 +367,10 @@ export class Engine {
     return { state, rows };
   }
 
-  /** First slot and number of the stored rows of each store. */
+  /** First slot and number of the stored rows of each store that lie in the arena. */
   #storedRanges(): (readonly [number, number])[] {
-    return (this.memory?.replay.stores ?? []).map(({ first, slots }) => [first, slots.stored] as const);
+    const stores = (this.memory?.replay.stores ?? []).slice(0, this.config.memory?.inArena.length);
+    return stores.map(({ first, slots }) => [first, slots.stored] as const);
   }
 
   close(): void {

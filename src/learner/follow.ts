@@ -56,7 +56,7 @@ export class Follower {
    * Returns a follower of the learner that a store holds, as it was last committed; nothing is written to the store. `options`, but for `waitMs`,
    * are those of {@link Learner.open}, needed for layers or strategies of your own. `waitMs`: for how long `observe` waits for a writer to
    * answer, in milliseconds, default 10 000.
-   * @throws E_STATE where the store holds none; E_CONFIG for a store of one file; E_CORRUPT E_FORMAT E_VERSION E_MISMATCH
+   * @throws E_STATE where the store holds none; E_UNSUPPORTED where its rows lie in a file; E_CONFIG for a store of one file; E_CORRUPT E_FORMAT E_VERSION E_MISMATCH
    */
   static async open(runtime: Runtime, store: Store, options: LearnerOptions | Pick<LearnerOptions, "waitMs"> = {}): Promise<Follower> {
     const { waitMs = WAIT_MS } = options;
@@ -218,5 +218,10 @@ async function read(log: FollowingLog, { name }: Store, given: Config | undefine
   if (given !== undefined) checkSame(known, given, name);
   const config = given === undefined ? await resolveConfig(await loadConfig(known)) : configThen(given, known);
   const mark = { store, generation: { ...generation, journal: [] } };
-  return { config, saved: restoreState(checkpoint, config, name), handed: Handed.of(parts, name), mark };
+  const saved = restoreState(checkpoint, config, name);
+  if (saved.pages !== undefined)
+    fail("E_UNSUPPORTED", `Follower.open: the rows of ${name} lie in a file that the writer changes; expected one without residentBytes`, {
+      hint: "Let the writer keep its rows in memory, or hand it over with learner.checkpoint().",
+    });
+  return { config, saved, handed: Handed.of(parts, name), mark };
 }

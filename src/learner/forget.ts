@@ -1,5 +1,6 @@
 /** Rows leave a learner's memory: from its index, and from the arena. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
+import type { Move } from "../memory/slots.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import type { Remembered } from "./remember.ts";
@@ -51,21 +52,30 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
   const { slots, ids } = "where" in rows ? rowsWhere(memory, rows.where, engine) : rowsNamed(memory, rows);
   const { stores } = memory.replay;
   const before = stores.map((store) => store.slots.stored);
-  const origins = new Map<number, number>();
-  for (const { from, to } of memory.replay.forget(slots)) {
-    const origin = origins.get(from) ?? from;
-    origins.delete(from);
-    if (from !== to) origins.set(to, origin);
-  }
-  for (const [i, { first, slots: store }] of stores.entries())
-    await vacate(engine, first + store.stored, first + (before[i] as number), origins);
-  const { x, y, capacity, staging } = engine.layout;
-  // The batch last learned lies there still.
-  for (const { byteOffset, rowBytes } of [x, y])
+  const moves = memory.replay.forget(slots);
+  if (memory.pages === undefined) {
+    const origins = originsOf(moves);
+    for (const [i, { first, slots: store }] of stores.entries())
+      await vacate(engine, first + store.stored, first + (before[i] as number), origins);
+  } else memory.pages.forget(moves);
+  const { x, y, capacity } = engine.layout;
+  // The rows last learned lie there still.
+  for (const { byteOffset, rowBytes, staging } of [x, y])
     engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
   const { samples } = engine.counters;
   for (const id of ids) memory.refusals.add(id, refuse, samples);
   return { forgotten: slots.length };
+}
+
+/** Returns, by slot, which slot its row was in before rows moved. */
+function originsOf(moves: readonly Move[]): Map<number, number> {
+  const origins = new Map<number, number>();
+  for (const { from, to } of moves) {
+    const origin = origins.get(from) ?? from;
+    origins.delete(from);
+    if (from !== to) origins.set(to, origin);
+  }
+  return origins;
 }
 
 interface Chosen {

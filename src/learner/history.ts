@@ -2,6 +2,7 @@
 import { checkKeys, fail } from "../errors.ts";
 import { decodeCheckpoint } from "../store/index.ts";
 import type { Durable } from "./durable.ts";
+import type { LearnerEvents, SkippedStep } from "./events.ts";
 import { checkWhere, type ForgetOptions, type Forgotten, type RowsWhere } from "./forget.ts";
 import { decodeOperation, isBatch, type RecordedRow, withoutRows } from "./journal.ts";
 import { configThen, type SavedConfig } from "./saved.ts";
@@ -13,7 +14,7 @@ type Edit = (record: Uint8Array) => Uint8Array | undefined;
 
 /**
  * Takes rows out of all that a learner learned: its state is then that of one that never saw them.
- * @throws E_CONFIG without durability; E_STATE where they came, or may have come, before the oldest snapshot; then nothing is changed
+ * @throws E_CONFIG without durability; E_UNSUPPORTED where rows lie in a file; E_STATE where they came, or may have come, before the oldest snapshot; then nothing is changed
  */
 export async function forgetExactly(work: Work, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
   checkKeys("forget", options, ["refuse", "exact"]);
@@ -25,6 +26,10 @@ export async function forgetExactly(work: Work, rows: Float64Array | RowsWhere, 
   if (durable === undefined)
     fail("E_CONFIG", 'forget: the learner does not record its changes; expected option "durability", got nothing', {
       hint: "Without records there is nothing to learn again from; forget without exact.",
+    });
+  if (durable.pages !== undefined)
+    fail("E_UNSUPPORTED", "forget: rows that lie in a file are written over; expected a learner without residentBytes, got one with it", {
+      hint: "Forget them without exact: the rows go, and the weights stay.",
     });
   const ids = "where" in rows ? undefined : new Set(rows);
   const where = "where" in rows ? checkWhere(rows.where, engine.config) : {};
@@ -69,10 +74,27 @@ function tooOld(step: number, rows: readonly (number | string)[]): never {
   });
 }
 
+/** Pauses a learner after so many skipped steps, the last of which is given once: it goes back to what its store has of before. @throws E_DIVERGED */
+export async function diverge(
+  work: Work,
+  patience: number,
+  skipped: SkippedStep | undefined,
+  tell: (event: LearnerEvents["rolledBack"]) => void,
+): Promise<never> {
+  const from = work.engine.counters.step;
+  if (skipped !== undefined) await rollBack(work, patience);
+  const { step } = work.engine.counters;
+  if (step < from) tell({ from, step });
+  fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${patience} skipped steps in a row`, {
+    hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
+    context: { step, ...skipped },
+  });
+}
+
 /** Goes back to the last snapshot of sound weights that as many batches came after; tells whether there is one. */
-export async function rollBack(work: Work, batches: number): Promise<boolean> {
+async function rollBack(work: Work, batches: number): Promise<boolean> {
   const { durable } = work;
-  if (durable === undefined) return false;
+  if (durable === undefined || durable.pages !== undefined) return false;
   await durable.commit();
   let left = batches;
   for (const generation of [...durable.snapshots].reverse()) {

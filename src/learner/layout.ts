@@ -25,7 +25,7 @@ export interface StateLayout extends TrainedLayout {
   readonly carried: ReadonlyMap<string, Range>;
   readonly x: Column;
   readonly y: Column;
-  /** Rows of the memory by store, all of them, and rows of a batch behind them. */
+  /** Rows of the memory that lie here by store, all of them, and rows of a batch behind them. */
   readonly capacities: readonly number[];
   readonly capacity: number;
   readonly staging: number;
@@ -46,10 +46,10 @@ export function layOutState(config: Config, staging: number): StateLayout {
   const trained = layOutTrained(state, config.optimizer, config.params);
   for (const [path, spec] of config.states) state.add(`states/${path}`, spec.shape);
   const rows = new Arena("rows");
-  const capacities = config.memory?.capacities ?? [];
+  const { inArena: capacities = [], staged = 0 } = config.memory ?? {};
   const capacity = capacities.reduce((sum, rows) => sum + rows, 0);
-  const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging);
-  const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging);
+  const x = addColumn(rows, "x", sizeOf(config.input.shape), config.input.dtype, capacity, staging + staged);
+  const y = addColumn(rows, "y", config.targets, config.loss.targets === "labels" ? "u32" : "f32", capacity, staging + staged);
   const carried = new Map([...config.carries].map(([path, shape]) => [path, rows.add(`carried/${path}`, [staging, ...shape])]));
   return {
     ...trained,

@@ -69,7 +69,8 @@ export class Learner {
   /** Returns a new learner with fresh parameters. @throws E_CONFIG E_SHAPE E_OOM; with durability E_STATE where the store holds a learner, E_LOCKED */
   static async create(runtime: Runtime, options: LearnerOptions): Promise<Learner> {
     return Learner.#of(options.store, async (tell) => {
-      if (options.durability !== undefined) return (await import("./begin.ts")).beginDurable(runtime, tell, options);
+      if ((options.durability ?? options.residentBytes) !== undefined)
+        return (await import("./begin.ts")).beginDurable(runtime, tell, options);
       return Work.open(runtime, tell, await resolveConfig(options));
     });
   }
@@ -201,15 +202,8 @@ export class Learner {
   }
 
   async #diverged(skipped?: SkippedStep): Promise<never> {
-    const { step: from } = this;
-    if (skipped !== undefined && this.#work.durable !== undefined) {
-      await (await import("./history.ts")).rollBack(this.#work, PATIENCE);
-      if (this.step < from) this.#events.emit("rolledBack", { from, step: this.step });
-    }
-    fail("E_DIVERGED", `observe: training is paused; expected finite numbers, got ${PATIENCE} skipped steps in a row`, {
-      hint: 'Lower the learning rate, clip gradients (optim.clip) or look at the rows that event "skipped" names; then call resume(), or open an earlier save.',
-      context: { step: this.step, ...skipped },
-    });
+    const { diverge } = await import("./history.ts");
+    return diverge(this.#work, PATIENCE, skipped, (event) => this.#events.emit("rolledBack", event));
   }
 
   /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
@@ -339,7 +333,7 @@ export class Learner {
 
   /** Returns a copy of all parameters and layer states by path. @throws E_STATE */
   async weights(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-    return this.#alone("weights", async () => this.#work.safely((await snapshots()).weightsOf));
+    return this.#alone("weights", async () => this.#work.safely((await import("./weights.ts")).weightsOf));
   }
 
   /** Returns the SHA-256, in hex, of everything that decides how the learner goes on. @throws E_STATE */

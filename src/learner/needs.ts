@@ -13,6 +13,7 @@ import {
 } from "../memory/policy.ts";
 import type { MemoryHost } from "../memory/slots.ts";
 import { type Watch, watchStep } from "./measure.ts";
+import type { Pages } from "./pages.ts";
 import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
 
 /** What a learner's memory is made for, and how it is opened. */
@@ -20,6 +21,10 @@ export interface MemoryPlan extends MemorySpec {
   /** Returns what measures rows while a step is traced. */
   watch(): Watch;
   open(host: MemoryHost, seed: number, saved?: SavedMemory): Remembered;
+  /** Rows of each store that lie in the arena: all, or, where they lie in a file, of no store. */
+  readonly inArena: readonly number[];
+  /** Rows that are put behind a batch, since they are drawn from a file. */
+  readonly staged: number;
 }
 
 /** The rows that are kept. */
@@ -73,7 +78,13 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
 }
 
 function opening(spec: MemorySpec): MemoryPlan {
-  return { ...spec, watch: () => watchStep(spec), open: (host, seed, saved) => new Remembered(host, spec, seed, saved) };
+  const open: MemoryPlan["open"] = (host, seed, saved) => new Remembered(host, spec, seed, saved);
+  return { ...spec, watch: () => watchStep(spec), open, inArena: spec.capacities, staged: 0 };
+}
+
+/** Returns the plan of a memory whose rows lie in a file, of which a step draws up to `staged`. */
+export function pagedPlan(plan: MemoryPlan, pages: Pages, staged: number): MemoryPlan {
+  return { ...plan, open: (host, seed, saved) => new Remembered(host, plan, seed, saved, pages), inArena: [], staged };
 }
 
 /** A leaf of the tree of priorities (f64), and its part of the nodes above it, each of eight. */

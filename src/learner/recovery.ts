@@ -55,6 +55,7 @@ export class Recovery {
   async copy(engine: Engine): Promise<void> {
     const began = performance.now();
     this.#state = restoreState(await takeState(engine), engine.config, "the copy kept against loss of the device");
+    engine.memory?.pages?.copied(true);
     this.#operations = [];
     this.#bytes = 0;
     this.#worked = 0;
@@ -66,6 +67,7 @@ export class Recovery {
     for (;;) {
       const engine = await Engine.open(runtime, config, this.#state).catch(lost);
       if (engine === undefined) continue;
+      engine.memory?.pages?.copied(engine.machine.backend !== "wasm");
       try {
         this.#repeated = 0;
         for (const operation of this.#operations) {

@@ -6,6 +6,7 @@ import { Refusals } from "../memory/refusals.ts";
 import { Replay, type ReplaySpec } from "../memory/replay.ts";
 import { DROPPED, type MemoryHost, type Offer } from "../memory/slots.ts";
 import type { Drawn } from "../strategy/strategy.ts";
+import type { Pages } from "./pages.ts";
 import type { LearnerMemoryStats } from "./stats.ts";
 
 /** What a memory is made for. */
@@ -63,6 +64,8 @@ export interface SavedMemory {
   readonly index: Uint8Array | undefined;
   /** The identities that it refuses, and until when. */
   readonly refused: readonly (readonly [number, number])[];
+  /** Where its rows lie in a file: places and checksums [stored, 2]. Undefined where they are in the arena, or there are none. */
+  readonly pages?: { readonly file: string; readonly rowBytes: number; readonly pairs: Uint32Array } | undefined;
 }
 
 /** The index of a learner's memory, and the identities that it refuses. */
@@ -72,10 +75,13 @@ export class Remembered {
   readonly face: LearnerMemory;
   /** Rows are numbered as they are learned. */
   readonly refusals: Refusals = new Refusals();
+  /** Where its rows lie, if not in the arena. */
+  readonly pages: Pages | undefined;
 
   /** @throws E_CORRUPT E_VERSION E_MISMATCH */
-  constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory) {
+  constructor(host: MemoryHost, spec: MemorySpec, seed: number, saved?: SavedMemory, pages?: Pages) {
     this.spec = spec;
+    this.pages = pages;
     const replay = new Replay(host, spec, seed);
     try {
       if (saved?.index !== undefined) replay.load(saved.index);
@@ -86,6 +92,7 @@ export class Remembered {
     this.refusals.load(saved?.refused ?? []);
     const { refusals } = this;
     this.replay = replay;
+    pages?.adopt(replay, saved?.pages?.pairs ?? new Uint32Array(0));
     this.face = {
       get capacity() {
         return replay.capacity;
@@ -96,7 +103,7 @@ export class Remembered {
       get seen() {
         return replay.seen;
       },
-      stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size),
+      stats: async () => (await import("./stats.ts")).statsOf(replay, refusals.size, pages?.stats()),
     };
   }
 
@@ -117,12 +124,13 @@ export class Remembered {
     return slots;
   }
 
-  /** Writes to inputs `keep/0`, `keep/1` … the slots of the rows of a batch, store by store. */
+  /** Writes to inputs `keep/0`, `keep/1` … the slots of the rows of a batch, store by store, where a program keeps them. */
   place(io: ProgramIo, count: number, slots: ArrayLike<number>): void {
-    for (const store of this.replay.stores.keys()) {
-      const keep = io.u32(`keep/${store}`).fill(DROPPED);
-      for (let i = 0; i < count; i++) keep[i] = slots[store * count + i] as number;
-    }
+    if (this.pages === undefined)
+      for (const store of this.replay.stores.keys()) {
+        const keep = io.u32(`keep/${store}`).fill(DROPPED);
+        for (let i = 0; i < count; i++) keep[i] = slots[store * count + i] as number;
+      }
   }
 
   /** Tells what a step measured of the rows that were drawn, and how many units were active. */

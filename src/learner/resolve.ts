@@ -7,7 +7,8 @@ import { stepPlan } from "./programs.ts";
 /** Returns the options checked; what a memory or a recipe needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
 export async function resolveConfig(options: LearnerOptions): Promise<Config> {
   const checked = checkOptions(options);
-  const { optimizer, update } = checked;
+  const { optimizer, update, weights } = checked;
+  if (weights.size > 0) (await import("./given.ts")).checkWeights(weights, new Map([...checked.params, ...checked.states]));
   const config = update === "kernel" && hasKernel(optimizer) ? checked : { ...checked, recipe: await import("../optim/recipe.ts") };
   if (options.memory === undefined) return config;
   const { strategies, targets } = config;

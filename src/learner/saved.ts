@@ -23,6 +23,8 @@ export interface SavedConfig {
   /** How changes are recorded; absent where they are not. */
   readonly durability?: Durability;
   readonly history?: number;
+  /** Bytes of the memory's rows that are kept in memory; absent where all are. */
+  readonly residentBytes?: number;
 }
 
 /** Returns the options of a learner as plain data. */
@@ -37,6 +39,7 @@ export function saveConfig(config: Config): SavedConfig {
     strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
     ...(config.durability && { durability: config.durability, history: config.history }),
+    ...(config.residentBytes !== undefined && { residentBytes: config.residentBytes }),
   };
 }
 
@@ -90,5 +93,6 @@ export async function loadConfig(saved: SavedConfig): Promise<LearnerOptions> {
     seed: saved.seed,
     ...(saved.durability && { durability: saved.durability }),
     ...(saved.history !== undefined && { history: saved.history }),
+    ...(saved.residentBytes !== undefined && { residentBytes: saved.residentBytes }),
   };
 }

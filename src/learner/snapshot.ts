@@ -1,10 +1,10 @@
 import { describe, fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
-import type { ParamSpec } from "../nn/layer.ts";
 import { checkSetting } from "../optim/parts.ts";
-import { type Shape, sizeOf } from "../program/shape.ts";
+import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
+import { bytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
@@ -15,12 +15,34 @@ import type { Counters, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
 
-/** Returns the bytes of a checkpoint. */
+/** Returns the bytes of a checkpoint, which is whole by itself. */
 export async function encodeState(engine: Engine): Promise<Uint8Array> {
+  const { tensors, meta } = await takeState(engine);
+  const { memory } = engine;
+  if (memory?.pages === undefined) return encodeCheckpoint({ tensors, meta });
+  const rows = rowTensors(engine, memory.replay.stored, await memory.pages.all(memory.replay));
+  const others = [...tensors].filter(([name]) => name !== PAGES && name !== FILE);
+  return encodeCheckpoint({ tensors: new Map([...others, ...rows]), meta });
+}
+
+/** Returns the bytes of a checkpoint beside which the rows of a paged memory lie in a file. */
+export async function encodeSnapshot(engine: Engine): Promise<Uint8Array> {
   return encodeCheckpoint(await takeState(engine));
 }
 
-/** Returns what a checkpoint holds: params, optimizer slots, memory, counters and streams. */
+/** Tensors of a paged memory: places and checksums of its rows; the name of the file they lie in, and bytes of a row there. */
+const [PAGES, FILE] = ["memory/pages", "memory/file"];
+
+function rowTensors({ config, layout }: Engine, stored: number, rows: { x: Uint8Array; y: Uint8Array }): [string, StoredTensor][] {
+  const y: StoredTensor = { dtype: config.loss.targets === "labels" ? "U32" : "F32", shape: [stored, config.targets], data: rows.y };
+  const dtype = config.input.dtype === "u8" ? "U8" : "F32";
+  return [
+    ["memory/y", y],
+    ["memory/x", { dtype, shape: [stored, ...config.input.shape], data: unpadded(rows.x, layout.x) }],
+  ];
+}
+
+/** Returns what a snapshot holds: params, optimizer slots, memory, counters and streams. */
 export async function takeState(engine: Engine): Promise<Checkpoint> {
   const { config, layout, counters, memory } = engine;
   const { state, rows } = await engine.stateBytes();
@@ -30,17 +52,15 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
   for (const { name, shape } of layout.carried.values()) tensors.set(name, { dtype: "F32", shape, data: rows.get(name) as Uint8Array });
   if (memory !== undefined) {
     const index = memory.replay.save();
-    tensors.set("memory/y", {
-      dtype: config.loss.targets === "labels" ? "U32" : "F32",
-      shape: [memory.replay.stored, config.targets],
-      data: rows.get("y") as Uint8Array,
-    });
-    const x = unpadded(rows.get("x") as Uint8Array, layout.x);
-    tensors.set("memory/x", {
-      dtype: config.input.dtype === "u8" ? "U8" : "F32",
-      shape: [memory.replay.stored, ...config.input.shape],
-      data: x,
-    });
+    const { pages, replay } = memory;
+    if (pages === undefined) {
+      const [x, y] = [rows.get("x") as Uint8Array, rows.get("y") as Uint8Array];
+      for (const [name, tensor] of rowTensors(engine, replay.stored, { x, y })) tensors.set(name, tensor);
+    } else {
+      tensors.set(PAGES, { dtype: "U32", shape: [replay.stored, 2], data: bytesOf(pages.pairs(replay)) });
+      const file = new TextEncoder().encode(`${pages.file} ${pages.rowBytes}`);
+      tensors.set(FILE, { dtype: "U8", shape: [file.length], data: file });
+    }
     tensors.set("memory/index", { dtype: "U8", shape: [index.length], data: index });
     const refused = memory.refusals.save(counters.samples);
     if (refused.length > 0) tensors.set("memory/refused", { dtype: "F64", shape: [refused.length, 2], data: bytesOfPairs(refused) });
@@ -84,7 +104,16 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const odd = Object.values(marks).find((update) => !isCount(update));
   if (odd !== undefined) fail("E_FORMAT", `${file}: a mark is no update of the schedule; expected a whole number, got ${describe(odd)}`);
   const rates = { marks, ...(control && { control }) };
-  return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused };
+  const pages = pagesOf(tensors);
+  return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused, ...(pages && { pages }) };
+}
+
+/** Returns what a snapshot says of rows that lie in a file; undefined where they do not. */
+export function pagesOf(tensors: ReadonlyMap<string, StoredTensor>): SavedState["pages"] {
+  const [places, told] = [tensors.get(PAGES)?.data, tensors.get(FILE)?.data];
+  if (places === undefined || told === undefined) return undefined;
+  const [file = "", rowBytes] = new TextDecoder().decode(told).split(" ");
+  return { file, rowBytes: Number(rowBytes), pairs: new Uint32Array(places.slice().buffer) };
 }
 
 function countersOf({ counters }: Checkpoint["meta"], file: string): Counters {
@@ -164,7 +193,7 @@ function restoreArenas(
   const rows = new Map<string, Uint8Array>();
   for (const { name, byteLength } of layout.carried.values()) rows.set(name, take(name, byteLength).slice());
   const stored = tensors.get("memory/y")?.shape[0] ?? 0;
-  if (config.memory !== undefined) {
+  if (config.memory !== undefined && !tensors.has(PAGES)) {
     rows.set("y", take("memory/y", 4 * stored * config.targets).slice());
     rows.set("x", padded(take("memory/x", stored * sizeOf(config.input.shape) * (config.input.dtype === "u8" ? 1 : 4)), layout.x));
   }
@@ -188,20 +217,6 @@ function copyRows(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return out;
 }
 
-/** Returns the numbers of all parameters and layer states by path. */
-export async function weightsOf({ config, layout, machine }: Engine): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
-  const { params, states } = config;
-  const state = await machine.read("state", 0, layout.stateBytes);
-  const take = (spec: ParamSpec, { placement, byteLength }: Range): { shape: Shape; data: Float32Array } => ({
-    shape: spec.shape,
-    data: new Float32Array(state.slice(placement.byteOffset, placement.byteOffset + byteLength).buffer),
-  });
-  return new Map([
-    ...[...params].map(([path, spec]) => [path, take(spec, layout.params.get(path))] as const),
-    ...[...states].map(([path, spec]) => [path, take(spec, layout.states.get(path))] as const),
-  ]);
-}
-
 /** Returns the SHA-256 of all that decides how the learner goes on, in hex. */
 export async function hashState(engine: Engine): Promise<string> {
   const { state, rows } = await engine.stateBytes();
@@ -210,11 +225,15 @@ export async function hashState(engine: Engine): Promise<string> {
   const counters = new Uint8Array(new Float64Array([step, samples, boundaries, batchSize]).buffer);
   const { memory } = engine;
   const known = memory === undefined ? [] : [memory.replay.save(), bytesOfPairs(memory.refusals.save(samples))];
+  const stored =
+    memory?.pages === undefined
+      ? { x: rows.get("x") as Uint8Array, y: rows.get("y") as Uint8Array }
+      : await memory.pages.all(memory.replay);
   const { rates } = engine;
   const marks = new Uint8Array(Float64Array.from(Object.values(rates.marks), (update) => update ?? Number.POSITIVE_INFINITY).buffer);
   const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));
   const { control } = rates.save();
   const told = [...(changed.length === 0 ? [] : [changed]), ...(control === undefined ? [] : [control])];
   const settings = told.map((part) => new TextEncoder().encode(JSON.stringify(part)));
-  return sha256Hex([state, rows.get("x") as Uint8Array, rows.get("y") as Uint8Array, ...known, counters, ...carried, marks, ...settings]);
+  return sha256Hex([state, stored.x, stored.y, ...known, counters, ...carried, marks, ...settings]);
 }

@@ -1,6 +1,7 @@
 /** What a learner tells of the rows in its memory. */
 import { type Ages, agesOf, type GroupStats, groupsBy, totalOf } from "../memory/census.ts";
 import type { Replay } from "../memory/replay.ts";
+import type { PagedStats } from "./pages.ts";
 
 /** Rows of a memory by class, by task and by age. */
 export interface LearnerMemoryStats {
@@ -16,10 +17,12 @@ export interface LearnerMemoryStats {
   /** By ascending number. */
   readonly groups: Readonly<Record<"label" | "task", readonly GroupStats[]>>;
   readonly ages: Ages;
+  /** Where the learner has `residentBytes`: its file of rows, and how often that was read. */
+  readonly paged?: PagedStats;
 }
 
 /** Returns what a memory holds. */
-export function statsOf(replay: Replay, refused: number): LearnerMemoryStats {
+export function statsOf(replay: Replay, refused: number, paged?: PagedStats): LearnerMemoryStats {
   const { capacity, stored, seen } = replay;
   return {
     ...{ capacity, stored, seen, refused },
@@ -27,5 +30,6 @@ export function statsOf(replay: Replay, refused: number): LearnerMemoryStats {
     forgotten: totalOf(replay, "forgotten"),
     groups: { label: groupsBy(replay, "label"), task: groupsBy(replay, "task") },
     ages: agesOf(replay),
+    ...(paged && { paged }),
   };
 }

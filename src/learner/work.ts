@@ -126,7 +126,7 @@ export class Work {
   /** Notes the state as it is, so that nothing before it is repeated, nor kept. @throws E_DEVICE_LOST; what storage throws */
   async forgetPast(engine: Engine): Promise<void> {
     await this.#recovery?.copy(engine);
-    await this.durable?.snapshot(engine, false);
+    await this.durable?.restart(engine);
   }
 
   async #grow(capacity: number): Promise<undefined> {

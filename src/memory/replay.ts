@@ -21,6 +21,8 @@ export interface ReplaySpec {
   readonly dims: number;
 }
 
+/** Where a block keeps its stream of draws; see `assembly/block.ts`. */
+const DRAW = 48;
 /** Calls remembered before the state is copied anew: a copy of a large memory takes as long as many steps. */
 const REMEMBERED = 512;
 
@@ -29,6 +31,7 @@ export class Replay {
   readonly policy: MemoryPolicy;
   /** Columns whose values make groups in any store. */
   readonly keys: readonly string[];
+  readonly #host: MemoryHost;
   #stores: readonly PlacedStore[];
   readonly #drawing = new Drawing();
   /** The state some calls ago, those calls, and how many of them came before the mark. */
@@ -37,6 +40,7 @@ export class Replay {
   /** @throws E_CONFIG */
   constructor(host: MemoryHost, spec: ReplaySpec, seed: number) {
     this.policy = checkPolicy("memory", spec.policy);
+    this.#host = host;
     const { ids, scores, dims, keys: drawn } = spec;
     const stores: PlacedStore[] = [];
     try {
@@ -111,6 +115,19 @@ export class Replay {
     checkNumber("memory", "n", n, { min: 0, max: 2 ** 24, integer: true });
     this.#past?.calls.push(() => this.draw(n, policy));
     return this.#drawing.draw(this.#stores, n, policy);
+  }
+
+  /** Returns the slots that a draw would give now, which it changes nothing of. @throws as {@link draw} */
+  peek(n: number, policy: DrawPolicy): Uint32Array {
+    const draws = this.#drawing.save();
+    const streamOf = ({ slots }: PlacedStore): Uint8Array => new Uint8Array(this.#host.memory.buffer, slots.address + DRAW, 16);
+    const streams = this.#stores.map((store) => streamOf(store).slice());
+    try {
+      return Uint32Array.from(this.#drawing.draw(this.#stores, n, policy).slots);
+    } finally {
+      this.#drawing.load(draws);
+      for (const [i, store] of this.#stores.entries()) streamOf(store).set(streams[i] as Uint8Array);
+    }
   }
 
   /** Tells an adaptive policy the share of active units, once an episode. @throws E_CONFIG */

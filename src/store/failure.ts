@@ -51,12 +51,13 @@ function named(
 export function checked(storage: Storage): Storage {
   const run = <T>(operation: string, file: string, call: () => Promise<T>): Promise<T> =>
     call().catch((cause: unknown) => refuse(file === "" ? storage.name : `${storage.name}/${file}`, operation, cause));
-  const { name, place, persistent, owner } = storage;
+  const { name, place, persistent, owner, readMany } = storage;
   return {
     ...{ name, place, persistent, owner },
     alive: (other) => storage.alive(other),
     list: () => run("list", "", () => storage.list()),
     read: (file, offset, length) => run("read", file, () => storage.read(file, offset, length)),
+    ...(readMany && { readMany: (file, offsets, length) => run("read", file, () => readMany(file, offsets, length)) }),
     create: (file, bytes) => run("create", file, () => storage.create(file, bytes)),
     write: (file, offset, bytes) => run("write", file, () => storage.write(file, offset, bytes)),
     flush: (file) => run("flush", file, () => storage.flush(file)),

@@ -18,6 +18,14 @@ export interface FolderSystem {
   openSync(path: string, flags: "r" | "r+" | "wx+"): number;
   fstatSync(file: number): { size: number };
   readSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
+  read(
+    file: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    offset: number,
+    done: (error: Error | null, count: number) => void,
+  ): void;
   writeSync(file: number, bytes: Uint8Array, at: number, length: number, offset: number): number;
   fdatasync(file: number, done: (error: Error | null) => void): void;
   fsync(file: number, done: (error: Error | null) => void): void;
@@ -41,6 +49,12 @@ interface Host {
 const LOCKED = "locked:";
 /** What the names of the files that they lock begin with. */
 const OWNER = "owner.";
+/**
+ * What it takes to have another thread read. Reading goes on at once for as long as that would take, which is enough where most is in the page
+ * cache, and is left to threads from then on, which wait for the device side by side: never twice as slow as the better of the two. 256 rows out
+ * of 2 GB take 0.4 ms at once and 7 ms by threads where all are there; where none is, 28 ms and 9 (Node, ext4, a busy machine).
+ */
+const ASKING_MS = 0.01;
 
 /** Openings to write by this program that have not been closed. */
 const openings = new Set<string>();
@@ -126,6 +140,23 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode, l
         done += count;
       }
       return bytes;
+    },
+    async readMany(file, offsets, length) {
+      const handle = handleOf(file);
+      const found: Uint8Array[] = [];
+      const end = performance.now() + ASKING_MS * offsets.length;
+      for (let i = 0; i < offsets.length && performance.now() < end; i++) {
+        const bytes = new Uint8Array(length);
+        found.push(bytes.subarray(0, fs.readSync(handle, bytes, 0, length, offsets[i] as number)));
+      }
+      const rest = offsets.slice(found.length).map(
+        (offset) =>
+          new Promise<Uint8Array>((resolve, reject) => {
+            const bytes = new Uint8Array(length);
+            fs.read(handle, bytes, 0, length, offset, (error, count) => (error ? reject(error) : resolve(bytes.subarray(0, count))));
+          }),
+      );
+      return [...found, ...(await Promise.all(rest))];
     },
     async create(file, bytes) {
       if (!made) {

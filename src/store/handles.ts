@@ -6,7 +6,7 @@ import { alone } from "./owner.ts";
 import type { Mode, Storage } from "./storage.ts";
 
 /** The calls of a store that work on files. */
-export type Files = Pick<Storage, "list" | "read" | "create" | "write" | "flush" | "remove" | "close">;
+export type Files = Pick<Storage, "list" | "read" | "readMany" | "create" | "write" | "flush" | "remove" | "close">;
 
 interface SyncHandle {
   read(bytes: Uint8Array, options: { at: number }): number;
@@ -67,6 +67,13 @@ export function openHandles(name: string, mode: Mode): Files {
       }
       const bytes = new Uint8Array(Math.max(0, Math.min(length, handle.getSize() - offset)));
       return bytes.subarray(0, handle.read(bytes, { at: offset }));
+    },
+    async readMany(file, offsets, length) {
+      const handle = await handleOf(file);
+      return offsets.map((at) => {
+        const bytes = new Uint8Array(length);
+        return bytes.subarray(0, handle.read(bytes, { at }));
+      });
     },
     create: (file, bytes) =>
       alone(`${folderName}/${name}`, async () => {

@@ -1,6 +1,7 @@
 /** How a log is opened. */
 import { checkChoice, checkKeys, checkNumber, fail, isError } from "../errors.ts";
 import { claim } from "./claim.ts";
+import { isColumn } from "./column.ts";
 import { readParts, readRecords } from "./contents.ts";
 import { checked } from "./failure.ts";
 import type { Extent } from "./frame.ts";
@@ -122,7 +123,7 @@ export async function latest<T>(log: FollowingLog, read: () => Promise<T>): Prom
 export async function removeAll(storage: Storage): Promise<void> {
   const files = checked(storage);
   try {
-    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file)) await files.remove(file);
+    for (const file of await files.list()) if (epochOf(file) > 0 || isSegment(file) || isColumn(file)) await files.remove(file);
   } finally {
     await files.close();
   }

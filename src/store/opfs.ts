@@ -85,6 +85,7 @@ async function askedOf(start: () => Worker, name: string, mode: Mode): Promise<F
   return {
     list: () => ask("list"),
     read: (file, offset, length) => ask("read", file, offset, length),
+    readMany: (file, offsets, length) => ask("readMany", file, offsets, length),
     create: (file, bytes) => ask("create", file, bytes),
     write: (file, offset, bytes) => ask("write", file, offset, bytes),
     flush: (file) => ask("flush", file),

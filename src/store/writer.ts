@@ -1,5 +1,6 @@
 import { fail, PalimpsestError } from "../errors.ts";
 import { checkFence } from "./claim.ts";
+import { isColumn } from "./column.ts";
 import { chunksOf, opening, readParts, readRecords, segmentOf } from "./contents.ts";
 import { sha256Hex } from "./digest.ts";
 import { type Extent, encodeFrames, kinds } from "./frame.ts";
@@ -165,7 +166,9 @@ export class Writer implements Log {
       await this.#settled();
       await this.#ledger.replace(fresh);
       const { storage } = this.#ledger;
-      const heads = (await storage.list()).filter((file) => epochOf(file) > 0 && epochOf(file) <= this.epoch);
+      const files = await storage.list();
+      for (const file of files.filter(isColumn)) await storage.remove(file);
+      const heads = files.filter((file) => epochOf(file) > 0 && epochOf(file) <= this.epoch);
       for (const head of heads.sort((a, b) => epochOf(a) - epochOf(b))) await storage.remove(head);
     });
     await this.#closing;

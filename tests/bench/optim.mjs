@@ -33,7 +33,7 @@ export async function run() {
 }
 
 /** Returns the library with its inner names. @returns {Promise<Source>} */
-async function bundle() {
+export async function bundle() {
   const { outputFiles } = await esbuild.build({
     entryPoints: [fileURLToPath(new URL("source.ts", import.meta.url))],
     ...{ bundle: true, format: "esm", platform: "neutral", target: "es2022", external: ["node:*", "webgpu"], write: false },

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Learner, memory, nn, openRuntime, optim, stores, strategies } from "palimpsest";
+import { paged } from "./paged.mjs";
 import { titles } from "./targets.mjs";
 
 /** @typedef {import("./contest.mjs").Row} Row */
@@ -66,5 +67,6 @@ export async function run() {
     ...Object.entries(means).map(([name, value]) => row(titles.recorded, `${name}, mean`, "ms", value)),
     row(titles.recorded, "relaxed", "×", /** @type {number} */ (means.relaxed) / plain),
     row(titles.opening, "folder", "ms", /** @type {number} */ (openings.sort((a, b) => a - b)[3])),
+    ...(await paged()),
   ];
 }

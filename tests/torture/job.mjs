@@ -7,15 +7,16 @@ const INPUTS = 32;
  * Learns until it is done, going on from the store where it holds something; returns the hash of where it ends. `tell` hears of the step it begins
  * with, and of each that is acknowledged.
  * @param {typeof import("palimpsest")} palimpsest
- * @param {{ store: import("palimpsest").Store, durability: "strict" | "relaxed", steps: number, tell?: (what: "open" | "step", step: number) => void }} job
+ * @param {{ store: import("palimpsest").Store, durability: "strict" | "relaxed", steps: number, residentBytes?: number, tell?: (what: "open" | "step", step: number) => void }} job
  */
-export async function learnAll(palimpsest, { store, durability, steps, tell = () => {} }) {
+export async function learnAll(palimpsest, { store, durability, steps, residentBytes, tell = () => {} }) {
   const { Learner, memory, nn, openRuntime, optim, schedules, strategies } = palimpsest;
   const runtime = await openRuntime({ backend: "wasm" });
   const options = {
     ...{ model: nn.sequential(nn.linear(48), nn.relu(), nn.dropout(0.1), nn.classifier({ capacity: 4 })), input: [INPUTS], seed: 8 },
     ...{ optimizer: optim.adamw(), schedule: schedules.cosine({ peak: 0.01, total: steps }) },
     ...{ memory: memory.reservoir({ capacity: 64 }), strategies: [strategies.replay({ batchSize: 4 })], store, durability },
+    ...(residentBytes !== undefined && { residentBytes }),
   };
   const learner = (await store.read()) === undefined ? await Learner.create(runtime, options) : await Learner.open(runtime, store);
   tell("open", learner.step);

@@ -18,6 +18,8 @@ export interface KillOptions {
   /** The command of a runtime, to which a script's path is added. */
   readonly runtime: readonly string[];
   readonly durability: "strict" | "relaxed";
+  /** Bytes of rows kept in memory; by default all are. The run that is never killed keeps all. */
+  readonly residentBytes?: number;
   readonly kills: number;
   readonly steps: number;
   readonly seed: number;
@@ -32,11 +34,15 @@ interface Ended {
 
 /** Runs the program to its end, or for some milliseconds. */
 function run(folder: string, options: KillOptions, killAfter?: number): Promise<Ended> {
-  const { runtime, steps, durability, here = import.meta.url } = options;
+  const { runtime, steps, durability, residentBytes, here = import.meta.url } = options;
   const script = fileURLToPath(new URL("learning.mjs", here));
   const module = new URL("../../dist/index.js", here).href;
   const [command = "", ...args] = runtime;
-  const child = spawn(command, [...args, script, module, folder, String(steps), durability], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(
+    command,
+    [...args, script, module, folder, String(steps), durability, ...(residentBytes === undefined ? [] : [String(residentBytes)])],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
   const said: Buffer[] = [];
   child.stdout.on("data", (bytes: Buffer) => said.push(bytes));
   child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
@@ -60,8 +66,9 @@ export async function tortureLearners(options: KillOptions): Promise<Killed> {
   const problems: string[] = [];
   let kills = 0;
   try {
+    const { residentBytes: _, ...inMemory } = options;
     const began = performance.now();
-    const whole = await run(join(folder, "whole"), options);
+    const whole = await run(join(folder, "whole"), inMemory);
     const expected = hashOf(whole);
     if (expected === undefined) return { kills, problems: [whole.output] };
     // Kills come at any time from before the store is opened to the end, and more often early, when it is being recovered.

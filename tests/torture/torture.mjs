@@ -21,7 +21,22 @@ const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 
-const contents = ["crash", "faults", "damage", "fuzz", "kill", "relearn", "command", "browse", "tabs", "files", "forged", "soak", "broken"]
+const contents = [
+  "crash",
+  "faults",
+  "damage",
+  "fuzz",
+  "kill",
+  "relearn",
+  "command",
+  "browse",
+  "tabs",
+  "files",
+  "forged",
+  "soak",
+  "broken",
+  "paged",
+]
   .map((name) => `export * from "./${name}.ts";`)
   .concat('export { openRuntime } from "../../src/index.ts";')
   .join("\n");
@@ -47,6 +62,8 @@ const {
   tortureCommands,
   tortureBrowser,
   tortureOwners,
+  torturePages,
+  tortureFaultyPages,
   tortureFiles,
   tortureForged,
   soakSteps,
@@ -57,9 +74,10 @@ const {
 
 /** @param {readonly string[]} runtime */
 const learners = (runtime) => async (/** @type {number} */ count) => {
+  // One with its rows in memory, one with a part of them.
   const [strict, relaxed] = await Promise.all(
-    ["strict", "relaxed"].map((durability) =>
-      tortureLearners({ runtime, durability, kills: count / 2, steps: 400, seed, here: import.meta.url }),
+    [{ durability: "strict" }, { durability: "relaxed", residentBytes: 2000 }].map((more) =>
+      tortureLearners({ runtime, ...more, kills: count / 2, steps: 400, seed, here: import.meta.url }),
     ),
   );
   return { kills: strict.kills + relaxed.kills, problems: [...strict.problems, ...relaxed.problems] };
@@ -98,6 +116,8 @@ const tortures = {
   broken: [500, 10_000, async (count) => tortureBroken(await openRuntime({ backend: "wasm" }), count, seed)],
   soak: [100_000, 10_000_000, soaked((count) => soakSteps(count, seed))],
   sessions: [1000, 10_000, soaked((count) => soakSessions(count))],
+  pages: [500, 50_000, (count) => torturePages(count, 8, seed)],
+  faulty_pages: [200, 20_000, (count) => tortureFaultyPages(count, 8, seed)],
   kills: [100, 10_000, (count) => tortureKills([process.execPath], count, seed, child)],
   learners: [100, 10_000, learners([process.execPath])],
   commands: [6, 200, commands([process.execPath])],
