@@ -122,7 +122,7 @@ describe("bad options are refused by name", () => {
       "rate NaN",
       () => Learner.create(runtime, { ...base, schedule: Number.NaN }),
       "E_CONFIG",
-      /option "rate" is out of range; expected a finite number ≥ 0, got NaN/,
+      /option "rate" is out of range; expected a finite number ≥ 0 ≤ 1000000, got NaN/,
       /rate/,
     ],
     ["rate negative", () => schedules.constant(-1), "E_CONFIG", /"rate" is out of range/, /rate/],
