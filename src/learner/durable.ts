@@ -172,6 +172,7 @@ export class Durable {
       .then(() => this.#log.append(...encodeOperation(operation)))
       .catch((error: unknown) => {
         this.#failed = error;
+        this.#owes = true;
       });
   }
 

@@ -191,16 +191,15 @@ describe("a store in use", () => {
 });
 
 describe("a change that cannot be recorded", () => {
-  it("is not done, and learning goes on when it can", async () => {
-    const store = stores.memory();
+  /** A store that can be full. */
+  const limitedTo = (store: Store, room: { full: boolean }): Store => {
     const open = store.open as NonNullable<Store["open"]>;
-    let full = false;
-    const limited: Store = {
+    return {
       ...store,
       open: async (mode) => {
         const files = await open(mode);
         const refuse = (): void => {
-          if (full) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+          if (room.full) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
         };
         return {
           ...files,
@@ -215,14 +214,18 @@ describe("a change that cannot be recorded", () => {
         };
       },
     };
-    const learner = await Learner.create(runtime, options({ store: limited, durability: "strict" }));
+  };
+
+  it("is not done, and learning goes on when it can", async () => {
+    const [store, room] = [stores.memory(), { full: false }];
+    const learner = await Learner.create(runtime, options({ store: limitedTo(store, room), durability: "strict" }));
     await learner.observe(batchAt(0));
     const hash = await learner.stateHash();
-    full = true;
+    room.full = true;
     await expect(learner.observe(batchAt(1))).rejects.toMatchObject({ code: "E_QUOTA" });
     await expect(learner.storage?.note("lost")).rejects.toMatchObject({ code: "E_QUOTA" });
     expect(await learner.stateHash()).toBe(hash);
-    full = false;
+    room.full = false;
     await learner.storage?.note("kept");
     await learner.observe(batchAt(1));
     const expected = await learner.stateHash();
@@ -230,6 +233,26 @@ describe("a change that cannot be recorded", () => {
     const opened = await Learner.open(runtime, store);
     expect(await opened.stateHash()).toBe(expected);
     expect(opened.storage?.annals).toMatchObject({ notes: ["kept"], losses: [expect.any(Number)] });
+  });
+
+  it("but is done already is in the store before anything else is", async () => {
+    const [store, room] = [stores.memory(), { full: false }];
+    const never = await Learner.create(runtime, options());
+    const learner = await Learner.create(runtime, options({ store: limitedTo(store, room), durability: "strict" }));
+    for (const each of [never, learner]) for (let step = 0; step < 3; step++) await each.observe(batchAt(step));
+    room.full = true;
+    for (const each of [never, learner]) each.set("weightDecay", 0.3);
+    await expect(learner.observe(batchAt(3))).rejects.toMatchObject({ code: "E_QUOTA" });
+    await expect(learner.forget([0, 11])).rejects.toMatchObject({ code: "E_QUOTA" });
+    await expect(learner.observe(batchAt(3))).rejects.toMatchObject({ code: "E_QUOTA" });
+    room.full = false;
+    await never.forget([0, 11]);
+    // The first call says what failed before it.
+    await learner.observe(batchAt(3)).catch(() => learner.observe(batchAt(3)));
+    await never.observe(batchAt(3));
+    expect(await learner.stateHash()).toBe(await never.stateHash());
+    const opened = await Learner.open(runtime, killed(store));
+    expect(await opened.stateHash()).toBe(await never.stateHash());
   });
 });
 
