@@ -106,27 +106,29 @@ describe.skipIf(real === undefined)("a GPU device that is lost", () => {
     ["forgetting", "forget", 5, "submit", 2],
   ];
   const manners: Manner[] = ["destroy", "unknown", "silent"];
-  // Each phase in one manner; in all of them where everything is to be tried.
-  const tried = (i: number): Manner[] => (everything ? manners : [manners[i % 3] as Manner]);
-  it.each(phases.flatMap((phase, i) => tried(i).map((manner) => [phase[0], manner, phase] as const)))(
-    "in %s (%s) changes nothing that the caller sees",
-    async (_, manner, [, call, step, of, count]) => {
-      const events: RuntimeEvent[] = [];
-      const { faulty, runtime } = await open((event) => events.push(event));
-      const ended = await live(runtime, (name, now) => {
-        if (name === call && now === step) faulty.arm(of, count, manner);
-      });
-      expect(faulty.fired(), "the device was lost").toBe(true);
-      expect(faulty.devices()).toBe(2);
-      expect(ended.losses).toEqual(expected.losses);
-      expect(ended.probabilities).toEqual(expected.probabilities);
-      expect(ended.hash).toBe(expected.hash);
-      if (call !== "create") expect(ended.recovered).toEqual([expect.objectContaining({ backend: "webgpu" })]);
-      expect(events.filter(({ message }) => message.includes("was lost; ")).length).toBe(1);
-      expect(runtime.info.backend).toBe("webgpu");
-      runtime.close();
-    },
+  // Each phase at one step in one manner; where everything is to be tried, at each step in all of them.
+  const steps = (call: string, step: number): number[] => (everything && call === "observe" ? [...Array(STEPS).keys()] : [step]);
+  const tried = phases.flatMap(([phase, call, step, of, count], i) =>
+    (everything ? manners : [manners[i % 3] as Manner]).flatMap((manner) =>
+      steps(call, step).map((at) => [phase, at, manner, { call, of, count }] as const),
+    ),
   );
+  it.each(tried)("in %s at step %i (%s) changes nothing that the caller sees", async (_, step, manner, { call, of, count }) => {
+    const events: RuntimeEvent[] = [];
+    const { faulty, runtime } = await open((event) => events.push(event));
+    const ended = await live(runtime, (name, now) => {
+      if (name === call && now === step) faulty.arm(of, count, manner);
+    });
+    expect(faulty.fired(), "the device was lost").toBe(true);
+    expect(faulty.devices()).toBe(2);
+    expect(ended.losses).toEqual(expected.losses);
+    expect(ended.probabilities).toEqual(expected.probabilities);
+    expect(ended.hash).toBe(expected.hash);
+    if (call !== "create") expect(ended.recovered).toEqual([expect.objectContaining({ backend: "webgpu" })]);
+    expect(events.filter(({ message }) => message.includes("was lost; ")).length).toBe(1);
+    expect(runtime.info.backend).toBe("webgpu");
+    runtime.close();
+  });
 
   it("three times within a minute leaves the work to Wasm, told once, and learning goes on to the same losses within 1e-3", async () => {
     const events: RuntimeEvent[] = [];
