@@ -124,11 +124,14 @@ function folderFiles(fs: FolderSystem, paths: Paths, path: string, mode: Mode, l
       return hasLocks() && other.startsWith(LOCKED) ? !isFree(lockOf(other)) : isAlive(fs, other);
     },
     async list() {
-      if (isFile(path, fs))
+      try {
+        return (orNone(() => fs.readdirSync(path)) ?? []).filter((file) => !file.startsWith(OWNER));
+      } catch (error) {
+        if (!hasCode(error, ["ENOTDIR"]) || !isFile(path, fs)) throw error;
         fail("E_PATH", `${path}: a file lies where the store's folder should; expected a folder or nothing, got a file`, {
           hint: "If it is a checkpoint, open it with stores.file.",
         });
-      return (orNone(() => fs.readdirSync(path)) ?? []).filter((file) => !file.startsWith(OWNER));
+      }
     },
     async read(file, offset, length) {
       const handle = orNone(() => handleOf(file));

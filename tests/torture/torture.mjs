@@ -3,7 +3,7 @@
  *
  *   npm run torture                          the counts of an ordinary run, kills on Node and Deno
  *   npm run torture -- --full                a million crashes, ten thousand kills each, hundreds of browsers: hours
- *   npm run torture -- --only faults --seed 7
+ *   npm run torture -- --only faults --seed 7 --count 300
  */
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,9 @@ const deno = `${root}tests/runtimes/node_modules/@deno/linux-x64-glibc/deno`;
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const tab = fileURLToPath(new URL("./tab.ts", import.meta.url));
 
-const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" }, seed: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: { full: { type: "boolean" }, count: { type: "string" }, only: { type: "string" }, seed: { type: "string", default: "1" } },
+});
 const seed = Number(values.seed);
 
 const contents = [
@@ -134,7 +136,7 @@ const tortures = {
 for (const [name, [few, full, run]] of Object.entries(tortures)) {
   if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
   const start = performance.now();
-  const { problems, ...tried } = await run(values.full ? full : few);
+  const { problems, ...tried } = await run(values.count === undefined ? (values.full ? full : few) : Number(values.count));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`);
   console.log(`${name.padEnd(12)} ${counts.join(", ")}; ${problems.length} problems, ${seconds} s`);
