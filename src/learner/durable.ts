@@ -56,7 +56,6 @@ export class Durable {
   pages: Pages | undefined;
   readonly #durability: Durability;
   readonly #history: number;
-  /** Whether the state is not what the records lead to: a snapshot must come before anything else is recorded. */
   #owes = false;
   /** What followers handed over. */
   handed: Handed = new Handed();
@@ -105,6 +104,7 @@ export class Durable {
     return { place, persistent, damage, durability: this.#durability, stats: this.#log.stats(), annals: this.annals, note };
   }
 
+  /** What messages call the store. */
   get name(): string {
     return this.#log.name;
   }
@@ -199,6 +199,11 @@ export class Durable {
     this.#worked += milliseconds;
   }
 
+  /** Whether the state is not what the records lead to: a snapshot must come before anything else is recorded. */
+  get owes(): boolean {
+    return this.#owes;
+  }
+
   /** Returns whether it is time for a snapshot. */
   get due(): boolean {
     return this.#bytes > MOST_BYTES || this.#worked > Math.max(SPACING * this.#snapshotMs, LEAST_MS);
@@ -267,11 +272,6 @@ export class Durable {
   async undo(engine: Engine): Promise<void> {
     this.#owes = true;
     await this.trySnapshot(engine);
-  }
-
-  /** Takes the snapshot without which nothing may be recorded. @throws what storage throws */
-  async ready(engine: Engine): Promise<void> {
-    if (this.#owes) await this.snapshot(engine);
   }
 
   /** Goes back to a snapshot: what was recorded since becomes what `edit` returns, and snapshots since are gone. */

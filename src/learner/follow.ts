@@ -1,3 +1,4 @@
+/** A learner that another writes, read along from its store. */
 import type { Runtime } from "../backend/runtime.ts";
 import { checkNumber, fail, isError } from "../errors.ts";
 import { type FollowingLog, readLog, type Store } from "../store/index.ts";

@@ -57,18 +57,19 @@ export class Work {
   /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
-    await this.safely(async (engine) => this.durable?.ready(engine));
-    await this.durable?.append(operation);
+    const { durable } = this;
+    if (durable?.owes === true) await this.safely((engine) => durable.snapshot(engine));
+    await durable?.append(operation);
     const began = performance.now();
     let result: StepOutputs | undefined;
     try {
       result = await this.#perform(operation);
     } catch (error) {
-      await this.safely(async (engine) => this.durable?.undo(engine));
+      await this.safely(async (engine) => durable?.undo(engine));
       throw error;
     }
-    this.durable?.done(operation, result, performance.now() - began);
-    if (this.durable?.due === true) await this.safely(async (engine) => this.durable?.trySnapshot(engine));
+    durable?.done(operation, result, performance.now() - began);
+    if (durable?.due === true) await this.safely((engine) => durable.trySnapshot(engine));
     return result;
   }
 

@@ -1,3 +1,4 @@
+/** Records that come together are written together. */
 import { joined } from "../bytes.ts";
 
 /** When records are committed. */
