@@ -24,9 +24,19 @@ export interface Refusal {
 
 /** One end of the channel. */
 export interface Channel {
-  say(message: Message): void;
+  /** Sends after what was said before. @throws what the host does where a message cannot be copied */
+  say(message: Message): Promise<void>;
+  /** Hears nothing more; what was said is sent. */
   close(): void;
 }
+
+/**
+ * Deno ends its subscription a turn after the last channel of a program was closed, and with it that of any opened meanwhile, which then hears no
+ * other thread and throws when it is to send. A channel waits for that, and one that has lost its subscription (to channels that are not ours)
+ * takes another.
+ */
+const SETTLE_MS = 20;
+let settled: Promise<unknown> = Promise.resolve();
 
 /** Returns the channel of the store called `id`. Until it is closed, Deno does not end; Node and Bun do. @throws E_UNSUPPORTED where the host has none */
 export function openChannel(call: string, id: string, hear: (message: Message) => void): Channel {
@@ -34,19 +44,38 @@ export function openChannel(call: string, id: string, hear: (message: Message) =
     fail("E_UNSUPPORTED", `${call}: this host cannot send batches; expected BroadcastChannel, got nothing`, {
       hint: "Use a browser, Node 18, Deno, Bun, or later ones.",
     });
-  const channel = new BroadcastChannel(`palimpsest ${id}`);
   let open = true;
-  channel.onmessage = ({ data }: MessageEvent<Message>) => {
-    if (open) hear(data);
+  let channel: BroadcastChannel | undefined;
+  const subscribe = (): void => {
+    const before = channel;
+    channel = new BroadcastChannel(`palimpsest ${id}`);
+    channel.onmessage = ({ data }: MessageEvent<Message>) => {
+      if (open) hear(data);
+    };
+    (channel as { unref?: () => void }).unref?.();
+    before?.close();
   };
-  (channel as { unref?: () => void }).unref?.();
+  let turns: Promise<unknown> = settled.then(subscribe);
   return {
     say(message) {
-      if (open) channel.postMessage(message);
+      if (!open) return Promise.resolve();
+      const said = turns.then(() => {
+        try {
+          channel?.postMessage(message);
+        } catch {
+          subscribe();
+          channel?.postMessage(message);
+        }
+      });
+      turns = said.catch(() => {});
+      return said;
     },
     close() {
       open = false;
-      channel.close();
+      settled = turns.then(() => {
+        channel?.close();
+        return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      });
     },
   };
 }

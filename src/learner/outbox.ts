@@ -48,7 +48,7 @@ export class Outbox {
       return await new Promise((resolve, reject) => {
         this.#waiting = { message, resolve, reject };
         timer = setTimeout(() => this.#giveUp(from).then(resolve, reject), this.#waitMs);
-        this.#channel?.say(message);
+        this.#channel?.say(message).catch(reject);
       });
     } catch (cause) {
       if (cause instanceof PalimpsestError) throw cause;

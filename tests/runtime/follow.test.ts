@@ -14,6 +14,7 @@ import {
   strategies,
 } from "palimpsest";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { openChannel } from "../../src/learner/channel.ts";
 import { RandomStream } from "../../src/random.ts";
 
 let runtime: Runtime;
@@ -186,6 +187,30 @@ describe("a follower", () => {
     await open.at(-1)?.close();
     open.pop();
     await closed;
+  });
+});
+
+describe("a channel", () => {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  it("that is opened as the last one closes sends and hears", async () => {
+    const heard: unknown[] = [];
+    for (let round = 0; round < 5; round++) {
+      openChannel("test", "closing", () => {}).close();
+      // One that is not ours, closed while ours waits or just after it was opened.
+      const foreign = new BroadcastChannel("foreign");
+      await pause(round * 7);
+      foreign.close();
+      const [one, other] = [openChannel("test", "closing", () => {}), openChannel("test", "closing", (message) => heard.push(message))];
+      await pause(round * 5);
+      await one.say({ kind: "leads" });
+      await expect.poll(() => heard.length).toBe(round + 1);
+      await expect(one.say((() => 1) as never)).rejects.toThrow();
+      await one.say({ kind: "leads" });
+      await expect.poll(() => heard.length).toBe(round + 2);
+      heard.pop();
+      one.close();
+      other.close();
+    }
   });
 });
 
