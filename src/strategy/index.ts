@@ -1,3 +1,17 @@
 /** Methods of continual learning. */
+
+export type {
+  Detector,
+  Facts,
+  HostFold,
+  HostHead,
+  HostServices,
+  Linear,
+  Numbers,
+  NumbersSpec,
+  RowFact,
+  Seen,
+  Signal,
+} from "./host.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";

@@ -1,0 +1,104 @@
+/**
+ * What strategies keep and compute on the host, in f64: records of pure functions over arrays of fixed lengths, so that all of it is saved,
+ * rolled back and grown alike, whatever the method.
+ */
+import type { RandomStream } from "../random.ts";
+
+/** Arrays by name, all of whose numbers are state. */
+export type Numbers = Readonly<Record<string, Float64Array>>;
+
+/** Dims of each array. The first may be "classes": it grows with the classifier, and what is new is 0. */
+export type NumbersSpec = Readonly<Record<string, readonly (number | "classes")[]>>;
+
+/** What a strategy may know of its learner before there is any state. */
+export interface Facts {
+  /** Classes there is room for; 1 where targets are values. */
+  readonly classes: number;
+  /** Numbers of a row that the classifier reads; those of the output where there is none. */
+  readonly features: number;
+  /** Numbers that are trained. */
+  readonly parameters: number;
+  readonly targets: "labels" | "values";
+}
+
+/** What a step can tell of each row that arrived, as it was before the update. */
+export type RowFact = "rowLoss" | "correct" | "features" | "logits";
+
+/** What a step saw of the rows that arrived. */
+export interface Seen {
+  /** The number of the step, counted from 1. */
+  readonly step: number;
+  readonly count: number;
+  /** Where targets are values, a 0 for each row. */
+  readonly labels: Uint32Array;
+  readonly task: number;
+  /** What was asked for: `rowLoss` [count], `correct` [count] (1 or 0), `features` [count × features], `logits` [count × classes]. */
+  readonly rows: Readonly<Partial<Record<RowFact, Float32Array>>>;
+}
+
+/** What a hook on the host may use. */
+export interface HostServices {
+  readonly facts: Facts;
+  /** f64 linear algebra, where the strategy needs it. */
+  readonly linear: Linear;
+  /** Returns a stream of random numbers of this strategy, the same wherever this step is done. */
+  random(stream: string): RandomStream;
+}
+
+/** What a fold tells: the stream drifted, or may be about to. */
+export type Signal = "warning" | "drift";
+
+/** A value gathered from what steps saw. */
+export interface HostFold {
+  readonly numbers: (facts: Facts) => NumbersSpec;
+  /** What it reads of rows. */
+  readonly reads: readonly RowFact[];
+  /** Takes a step in, after the update. A step that changed nothing is not told. */
+  push(numbers: Numbers, seen: Seen, services: HostServices): readonly Signal[] | undefined;
+  /** Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. */
+  remove?(numbers: Numbers, rows: Pick<Seen, "count" | "labels" | "rows">, services: HostServices): void;
+}
+
+/** An answer from what folds gathered, in place of the model's own. */
+export interface HostHead {
+  /**
+   * Returns a score of each class [rows × classes] for features [rows × features], larger for likelier, −∞ for a class that was never seen;
+   * probabilities are their softmax.
+   */
+  scores(numbers: Numbers, features: Float32Array, rows: number, services: HostServices): Float64Array;
+}
+
+/** A detector of change in a stream of scalars, such as losses or errors. */
+export interface Detector {
+  readonly name: string;
+  /** Plain data from which it can be made again. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Lengths of what it keeps, 0 at first. */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** What it is to be told of each row: its loss, or 1 for an error and 0 for a right answer. */
+  readonly watches: "loss" | "error";
+  push(numbers: Numbers, value: number): Signal | undefined;
+}
+
+/** Dense f64 linear algebra, computed in Wasm: the same bits in every engine. Matrices are row-major. */
+export interface Linear {
+  /** Returns the lower Cholesky factor [n × n] of a symmetric positive definite matrix. @throws E_DATA where it is not */
+  cholesky(a: Float64Array, n: number): Float64Array;
+  /** Returns X [n × m] with A·X = B for symmetric positive definite A [n × n], B [n × m]. @throws E_DATA */
+  solve(a: Float64Array, n: number, b: Float64Array, m: number): Float64Array;
+  /** Returns the eigenvalues [n], largest first, and eigenvectors as columns [n × n], of a symmetric matrix. */
+  eigen(a: Float64Array, n: number): { readonly values: Float64Array; readonly vectors: Float64Array };
+  /** Returns U [m × k], singular values [k], largest first, and Vᵀ [k × n], with k = min(m, n). */
+  svd(a: Float64Array, m: number, n: number): { readonly u: Float64Array; readonly values: Float64Array; readonly vt: Float64Array };
+  /** Returns the largest singular value after some power iterations from v [n] (default: all equal), and the last u [m] and v [n]. */
+  power(
+    a: Float64Array,
+    m: number,
+    n: number,
+    options?: { readonly v?: Float64Array; readonly iterations?: number },
+  ): { readonly value: number; readonly u: Float64Array; readonly v: Float64Array };
+  /** Returns the v [n] ≥ lower that makes ½·vᵀQv + cᵀv smallest, Q symmetric positive definite. @throws E_DATA */
+  boxQp(q: Float64Array, c: Float64Array, n: number, lower: number): Float64Array;
+  /** Returns A·B [m × n] of A [m × k], B [k × n]. */
+  multiply(a: Float64Array, b: Float64Array, m: number, k: number, n: number): Float64Array;
+}
