@@ -29,12 +29,13 @@ async function all(steps) {
   if (failures.length > 0) throw new Error(failures.map((step) => step.reason.message).join("\n"));
 }
 
-/** `assembly/` → `build/kernels.wasm`, and the bytes of each precision, and of the planners, as a module of text. */
+/** `assembly/` → `build/kernels.wasm`, and the bytes of each precision, of the planners and of linear algebra as modules of text. */
 async function buildKernels() {
   const exact = await assemble("index", []);
   const fast = await assemble("index", ["--enable", "relaxed-simd"]);
   const planner = await assemble("planner", ["--shrinkLevel", "2"]);
-  for (const wasm of [exact, planner]) {
+  const linear = await assemble("linear", []);
+  for (const wasm of [exact, planner, linear]) {
     const imports = WebAssembly.Module.imports(await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (wasm)));
     const names = imports.map((entry) => `${entry.module}.${entry.name}`).join(", ");
     if (names !== "env.memory") throw new Error(`assembly: a module imports from the host; expected env.memory, got ${names}`);
@@ -44,6 +45,7 @@ async function buildKernels() {
     ["exact", exact],
     ["fast", fast],
     ["planner", planner],
+    ["linear", linear],
   ])) {
     await put(`src/wasm/${name}.generated.ts`, `export const base64: string =\n  "${Buffer.from(wasm).toString("base64")}";\n`);
   }

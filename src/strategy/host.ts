@@ -3,6 +3,7 @@
  * rolled back and grown alike, whatever the method.
  */
 import type { RandomStream } from "../random.ts";
+import type { Linear } from "../wasm/linear.ts";
 
 /** Arrays by name, all of whose numbers are state. */
 export type Numbers = Readonly<Record<string, Float64Array>>;
@@ -78,27 +79,4 @@ export interface Detector {
   /** What it is to be told of each row: its loss, or 1 for an error and 0 for a right answer. */
   readonly watches: "loss" | "error";
   push(numbers: Numbers, value: number): Signal | undefined;
-}
-
-/** Dense f64 linear algebra, computed in Wasm: the same bits in every engine. Matrices are row-major. */
-export interface Linear {
-  /** Returns the lower Cholesky factor [n × n] of a symmetric positive definite matrix. @throws E_DATA where it is not */
-  cholesky(a: Float64Array, n: number): Float64Array;
-  /** Returns X [n × m] with A·X = B for symmetric positive definite A [n × n], B [n × m]. @throws E_DATA */
-  solve(a: Float64Array, n: number, b: Float64Array, m: number): Float64Array;
-  /** Returns the eigenvalues [n], largest first, and eigenvectors as columns [n × n], of a symmetric matrix. */
-  eigen(a: Float64Array, n: number): { readonly values: Float64Array; readonly vectors: Float64Array };
-  /** Returns U [m × k], singular values [k], largest first, and Vᵀ [k × n], with k = min(m, n). */
-  svd(a: Float64Array, m: number, n: number): { readonly u: Float64Array; readonly values: Float64Array; readonly vt: Float64Array };
-  /** Returns the largest singular value after some power iterations from v [n] (default: all equal), and the last u [m] and v [n]. */
-  power(
-    a: Float64Array,
-    m: number,
-    n: number,
-    options?: { readonly v?: Float64Array; readonly iterations?: number },
-  ): { readonly value: number; readonly u: Float64Array; readonly v: Float64Array };
-  /** Returns the v [n] ≥ lower that makes ½·vᵀQv + cᵀv smallest, Q symmetric positive definite. @throws E_DATA */
-  boxQp(q: Float64Array, c: Float64Array, n: number, lower: number): Float64Array;
-  /** Returns A·B [m × n] of A [m × k], B [k × n]. */
-  multiply(a: Float64Array, b: Float64Array, m: number, k: number, n: number): Float64Array;
 }

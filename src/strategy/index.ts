@@ -1,12 +1,12 @@
 /** Methods of continual learning. */
 
+export type { Linear } from "../wasm/linear.ts";
 export type {
   Detector,
   Facts,
   HostFold,
   HostHead,
   HostServices,
-  Linear,
   Numbers,
   NumbersSpec,
   RowFact,
