@@ -11,16 +11,20 @@ export class ProgramIo {
   /** All inputs as they lie in `io`. */
   readonly bytes: Uint8Array;
   readonly #views = new Map<string, Float32Array | Uint32Array>();
+  /** In the order of inputs: a joined plan may have two of one name. */
+  readonly #scalars: (readonly [string, Float32Array | Uint32Array])[] = [];
   /** Key low, high, step low, high of each random stream. */
   readonly #streams: (Float32Array | Uint32Array)[] = [];
 
   /** @param seed of the program's random streams */
   constructor(plan: Plan, seed = 0) {
     this.plan = plan;
-    this.bytes = new Uint8Array(plan.outputs[0]?.byteOffset ?? plan.bytes.io);
+    // Of a joined plan, inputs of its second part lie behind outputs of its first.
+    this.bytes = new Uint8Array(plan.inputs.reduce((end, { byteOffset, shape }) => Math.max(end, byteOffset + 4 * sizeOf(shape)), 0));
     for (const slot of plan.inputs) {
       const values = view(this.bytes, slot);
       this.#views.set(slot.name, values);
+      this.#scalars.push([slot.name, values]);
       if (!slot.name.startsWith(STREAM)) continue;
       values.set(streamKey(seed, slot.name.slice(STREAM.length)));
       this.#streams.push(values);
@@ -44,7 +48,7 @@ export class ProgramIo {
 
   /** Sets scalars by name; names the program does not read are passed over. */
   setScalars(values: Readonly<Record<string, number>>): void {
-    for (const [name, value] of Object.entries(values)) if (this.#views.has(name)) this.f32(name)[0] = value;
+    for (const [name, slot] of this.#scalars) if (Object.hasOwn(values, name)) slot[0] = values[name] as number;
   }
 
   /** Sets the step of every random stream of the program. */

@@ -3,7 +3,7 @@ import type { ModelScope } from "../nn/layer.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import { less, pad, reshape, select, slice } from "../program/tensor.ts";
 import { leafOf, type Range } from "../state/arena.ts";
-import type { StateLayout } from "./layout.ts";
+import type { StateLayout } from "./ranges.ts";
 
 /** Returns what the first of `rows` rows carry, those of the stream; rows behind them begin at 0. */
 export function carriedRows(graph: Graph, layout: StateLayout, path: string, rows: number): Tensor {

@@ -10,6 +10,7 @@ import type { UpdateForm } from "../optim/step.ts";
 import { type Shape, showShape, sizeOf } from "../program/shape.ts";
 import type { Store } from "../store/index.ts";
 import type { Strategy } from "../strategy/strategy.ts";
+import type { HookPlan } from "./hookplan.ts";
 import type { MemoryPlan } from "./needs.ts";
 import { type AnyController, isController } from "./rates.ts";
 
@@ -110,6 +111,8 @@ export interface Config {
   readonly update: UpdateForm;
   /** Undefined where a kernel does the whole update. */
   readonly recipe: Recipe | undefined;
+  /** Undefined where strategies do no more than draw and store rows. */
+  readonly hooks: HookPlan<Config> | undefined;
 }
 
 /** Bytes of older snapshots and records that are kept. */
@@ -172,6 +175,7 @@ export function checkOptions(options: LearnerOptions): Config {
         : checkNumber(where, "residentBytes", options.residentBytes, { min: 0, integer: true }),
     update: checkChoice(where, "update", options.update ?? "kernel", ["kernel", "recipe"]),
     recipe: undefined,
+    hooks: undefined,
   };
 }
 

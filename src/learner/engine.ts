@@ -1,28 +1,28 @@
 import { ProgramIo } from "../backend/io.ts";
-import type { Executable, Machine } from "../backend/machine.ts";
+import type { Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import { joined } from "../bytes.ts";
 import { scalarsOf } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
+import type { Signal } from "../strategy/host.ts";
 import type { HostContext } from "../strategy/strategy.ts";
 import type { Wasm } from "../wasm/instance.ts";
 import type { CheckedBatch } from "./batch.ts";
-import { bytesOf, decodeInto, normalise, rowBytesOf } from "./bytes.ts";
+import { bytesOf, normalise, rowBytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
-import { layOutState, type StateLayout } from "./layout.ts";
-import { inferencePlan, keepPlan, type PlacedGroup, placeGroups, stepPlan } from "./programs.ts";
+import type { Hooked } from "./hooked.ts";
+import type { PlacedGroup } from "./hookplan.ts";
+import { Inference, type Program } from "./inference.ts";
+import { layOutState } from "./layout.ts";
+import { keepPlan, placeGroups, stepPlan } from "./programs.ts";
+import type { StateLayout } from "./ranges.ts";
 import { Rates } from "./rates.ts";
 import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
 import { metricsOf } from "./settings.ts";
 import type { Counters, SavedState, StateBytes } from "./state.ts";
-
-interface Program {
-  readonly executable: Executable;
-  readonly io: ProgramIo;
-}
 
 /** What a step reports: the loss, and its parts where there are several. */
 export interface StepOutputs {
@@ -33,6 +33,8 @@ export interface StepOutputs {
   readonly metrics: Readonly<Record<string, number>>;
   /** Why nothing was changed, where nothing was. */
   readonly skipped?: SkippedStep;
+  /** What detectors of strategies told. */
+  readonly signals?: readonly Signal[];
 }
 
 /** What a learner takes, known before its first step. */
@@ -53,14 +55,6 @@ export interface LearnerPlan {
   readonly resident: number;
 }
 
-interface Inferred {
-  readonly answers: Float32Array;
-  readonly rowLoss: Float32Array;
-}
-
-/** Rows answered at once, smallest that fits first; fewer rows are padded. */
-const INFERENCE_ROWS = [1, 16, 128] as const;
-
 /** The machinery of one learner: its arenas, programs, replay index and schedule. It trusts its arguments. */
 export class Engine {
   readonly config: Config;
@@ -69,6 +63,8 @@ export class Engine {
   readonly settings: Record<string, number>;
   readonly memory: Remembered | undefined;
   readonly rates: Rates;
+  /** Strategies at work; undefined where they do no more than draw and store rows. */
+  hooked: Hooked | undefined;
   readonly #runtime: Runtime;
   readonly #wasm: Wasm;
   #machine: Machine | undefined;
@@ -77,8 +73,8 @@ export class Engine {
   #step: Program | undefined;
   /** Keeps rows after a step that measured them. */
   #keep: Program | undefined;
-  #inference = new Map<string, Program>();
-  readonly #inferring = new Set<Promise<Inferred>>();
+  /** Answers for rows, beside the steps. */
+  readonly inference: Inference = new Inference(this);
 
   private constructor(
     runtime: Runtime,
@@ -106,6 +102,7 @@ export class Engine {
     try {
       const initial = saved?.state ?? { state: freshState(config), rows: new Map() };
       engine = new Engine(runtime, config, wasm, memory, counters, saved);
+      if (config.hooks !== undefined) engine.hooked = new (await import("./hooked.ts")).Hooked(engine, saved?.hooks);
       await engine.#build(Math.max(1, counters.batchSize), initial);
       return engine;
     } catch (error) {
@@ -125,7 +122,7 @@ export class Engine {
       const put = (byteOffset: number, bytes: Uint8Array | undefined): void => {
         if (bytes !== undefined && bytes.length > 0) machine.write("rows", byteOffset, bytes);
       };
-      for (const { name, byteOffset, rowBytes } of [layout.x, layout.y]) {
+      for (const { name, byteOffset, rowBytes } of layout.columns) {
         let from = 0;
         for (const [first, rows] of this.#storedRanges()) {
           put(byteOffset + first * rowBytes, initial.rows.get(name)?.subarray(from, from + rows * rowBytes));
@@ -134,14 +131,15 @@ export class Engine {
       }
       for (const { name, placement, byteLength } of layout.carried.values())
         put(placement.byteOffset, initial.rows.get(name)?.subarray(0, byteLength));
-      const step = await this.#load(plan, machine);
-      const keep = this.memory?.spec.measured ? await this.#load(keepPlan(layout), machine) : undefined;
-      await this.settled();
+      const step = await this.load(plan, machine);
+      const keep = this.memory?.spec.measured ? await this.load(keepPlan(layout), machine) : undefined;
+      await this.inference.settled();
       this.#machine?.close();
       this.#machine = machine;
       this.#layout = layout;
       this.#groups = placeGroups(this.config, staging).groups;
-      this.#inference.clear();
+      this.inference.reset();
+      this.hooked?.reset();
       [this.#step, this.#keep] = [step, keep];
     } catch (error) {
       machine.close();
@@ -149,7 +147,8 @@ export class Engine {
     }
   }
 
-  async #load(plan: Parameters<Machine["compile"]>[0], machine: Machine = this.machine): Promise<Program> {
+  /** Returns a program of this engine, ready to run. */
+  async load(plan: Parameters<Machine["compile"]>[0], machine: Machine = this.machine): Promise<Program> {
     return { executable: await machine.compile(plan), io: new ProgramIo(plan, this.config.seed) };
   }
 
@@ -177,11 +176,12 @@ export class Engine {
     return this.settings.learningRate ?? this.rates.at(this.counters.step);
   }
 
-  /** What programs read of the optimizer: at the next step, or for answers before it. */
-  #scalars(behind: 0 | 1 = 0): Record<string, number> {
+  /** What programs read of the optimizer and of strategies: at the next step, or for answers before it. */
+  scalars(behind: 0 | 1 = 0): Record<string, number> {
     const { step } = this.counters;
     const rateOf = (group?: string): number => this.settings.learningRate ?? this.rates.at(step, group);
-    return scalarsOf(this.config.optimizer, this.layout.tensors, step + 1, rateOf, this.settings, behind);
+    const scalars = scalarsOf(this.config.optimizer, this.layout.tensors, step + 1, rateOf, this.settings, behind);
+    return this.hooked === undefined ? scalars : { ...scalars, ...this.hooked.scalars() };
   }
 
   /** Makes room for batches of up to `rows`; the state stays. */
@@ -197,7 +197,7 @@ export class Engine {
     const { executable, io } = this.#step as Program;
     const { step } = this.counters;
     const { learningRate } = this;
-    io.setScalars(this.#scalars());
+    io.setScalars(this.scalars());
     io.setStep(step);
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
     const pages = this.memory?.pages;
@@ -212,11 +212,12 @@ export class Engine {
       // Once the step is done, nothing may fail for want of memory.
       if (this.#keep !== undefined) this.memory?.prepare(batch, io.u32("slots").length);
       context.memory?.mark();
-      drawn = this.#chooseRows(io, batch, context);
+      this.#stage(batch);
+      this.hooked?.begin(batch);
+      drawn = await this.#chooseRows(io, batch, context);
       await pages?.stage(this, io.u32("slots"), drawn);
       if (this.#keep === undefined) kept = this.#place(io, batch, context);
       pages?.readAhead(this);
-      this.#stage(batch);
       this.machine.write(executable, 0, io.bytes);
       outputs = io.outputs(await this.machine.run(executable));
     } catch (error) {
@@ -241,11 +242,12 @@ export class Engine {
     }
     if (kept !== undefined) await pages?.keep(batch, kept);
     this.counters.samples += batch.count;
-    return result;
+    const signals = await this.hooked?.done(batch, outputs);
+    return signals === undefined || signals.length === 0 ? result : { ...result, signals };
   }
 
   /** Writes which rows the step reads, with what weight; returns those that were drawn. */
-  #chooseRows(io: ProgramIo, batch: CheckedBatch, context: HostContext): PlacedDraw[] {
+  async #chooseRows(io: ProgramIo, batch: CheckedBatch, context: HostContext): Promise<PlacedDraw[]> {
     const { capacity } = this.layout;
     // A place without a row reads one that there is: the first that arrived.
     const slots = io.u32("slots").fill(capacity);
@@ -255,9 +257,10 @@ export class Engine {
       weight[i] = batch.weight === undefined ? 1 : (batch.weight[i] as number);
     }
     const placed: PlacedDraw[] = [];
-    for (const { draw } of this.config.strategies) {
+    for (const strategy of this.config.strategies) {
+      const { draw } = strategy;
       if (draw === undefined) continue;
-      const drawn = draw.select(context);
+      const drawn = await draw.select(this.hooked?.contextOf(strategy, context) ?? context);
       for (const { name, size } of draw.groups) {
         const rows = drawn[name];
         if (rows === undefined) continue;
@@ -270,7 +273,8 @@ export class Engine {
         placed.push({ ...rows, first, count });
       }
     }
-    normalise(weight);
+    if (this.hooked === undefined) normalise(weight);
+    else this.hooked.fill(io, this.#groups, placed, batch);
     return placed;
   }
 
@@ -299,64 +303,12 @@ export class Engine {
     for (const row of rows) for (const { first, zeros } of ranges) this.machine.write("rows", first + row * zeros.length, zeros);
   }
 
-  /**
-   * Returns the answers [rows × targets × classes] and each row's loss against `targets`; rows begin afresh, or, `carried`, where the
-   * stream's rows stand, which they leave as they are; by the weights that are trained, or, `averaged`, those that the optimizer averages.
-   */
-  infer(x: Float32Array | Uint8Array, given?: CheckedBatch["targets"], carried = false, averaged = false): Promise<Inferred> {
-    const answers = this.#infer(x, given, carried, averaged && this.counters.step > 0);
-    this.#inferring.add(answers);
-    const done = (): void => void this.#inferring.delete(answers);
-    answers.then(done, done);
-    return answers;
-  }
-
-  /** Waits for the answers under way, which need the machine that they began on. */
-  async settled(): Promise<void> {
-    while (this.#inferring.size > 0) await Promise.allSettled(this.#inferring);
-  }
-
-  async #infer(x: CheckedBatch["x"], given: CheckedBatch["targets"] | undefined, carried: boolean, averaged: boolean): Promise<Inferred> {
-    const { input, classes, targets } = this.config;
-    const size = sizeOf(input.shape);
-    const rows = x.length / size;
-    const answers = new Float32Array(rows * targets * classes);
-    const rowLoss = new Float32Array(rows);
-    for (let first = 0; first < rows; ) {
-      const left = rows - first;
-      const room = carried ? this.layout.staging : (INFERENCE_ROWS.find((n) => n >= left) ?? (INFERENCE_ROWS.at(-1) as number));
-      const count = Math.min(room, left);
-      const { executable, io } = await this.#inferenceOf(room, carried, averaged);
-      if (averaged) io.setScalars(this.#scalars(1));
-      decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
-      const y = this.config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
-      y.fill(0);
-      if (given !== undefined) y.set(given.subarray(first * targets, (first + count) * targets));
-      this.machine.write(executable, 0, io.bytes);
-      const out = io.outputs(await this.machine.run(executable));
-      answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
-      rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
-      first += count;
-    }
-    return { answers, rowLoss };
-  }
-
-  async #inferenceOf(rows: number, carried: boolean, averaged: boolean): Promise<Program> {
-    const key = `${rows} ${carried} ${averaged}`;
-    let program = this.#inference.get(key);
-    if (program === undefined) {
-      program = await this.#load(inferencePlan(this.config, this.layout, rows, carried, averaged));
-      this.#inference.set(key, program);
-    }
-    return program;
-  }
-
   /** Returns a copy of the arenas: `state` whole, of each column the stored rows, and what the rows of the stream carry. */
   async stateBytes(): Promise<StateBytes> {
-    const { stateBytes, x, y } = this.layout;
+    const { stateBytes, columns } = this.layout;
     const state = await this.machine.read("state", 0, stateBytes);
     const rows = new Map<string, Uint8Array>();
-    for (const { name, byteOffset, rowBytes } of [x, y]) {
+    for (const { name, byteOffset, rowBytes } of columns) {
       const parts = [];
       for (const [first, count] of this.#storedRanges())
         if (count > 0) parts.push(await this.machine.read("rows", byteOffset + first * rowBytes, count * rowBytes));

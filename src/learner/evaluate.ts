@@ -1,14 +1,13 @@
 /** How well a model answers. */
 import { checkKeys, fail } from "../errors.ts";
 import type { Stream } from "../stream/index.ts";
-import type { PredictOptions } from "./answers.ts";
+import { answer, type PredictOptions } from "./answers.ts";
 import { checkBatch } from "./batch.ts";
 import { argmax } from "./bytes.ts";
-import { checkAveraged } from "./settings.ts";
 import type { Work } from "./work.ts";
 
 /** Options of `evaluate`. */
-export type EvaluateOptions = Pick<PredictOptions, "averaged">;
+export type EvaluateOptions = Pick<PredictOptions, "averaged" | "head">;
 
 /** How well a learner answers. */
 export interface Evaluation {
@@ -21,14 +20,12 @@ export interface Evaluation {
 
 /** Returns how well batches with targets are answered. @throws E_CONFIG E_DATA */
 export async function evaluateStream(work: Work, stream: Stream, options: EvaluateOptions): Promise<Evaluation> {
-  checkKeys("evaluate", options, ["averaged"]);
+  checkKeys("evaluate", options, ["averaged", "head"]);
   const { config } = work.engine;
-  const { averaged = false } = options;
-  if (averaged) checkAveraged("evaluate", config.optimizer);
   let [right, loss, count] = [0, 0, 0];
   for await (const batch of stream) {
-    const { x, targets } = checkBatch("evaluate", batch, config);
-    const { answers, rowLoss } = await work.safely((engine) => engine.infer(x, targets, false, averaged));
+    const { x, targets, task } = checkBatch("evaluate", batch, config);
+    const { answers, rowLoss } = await answer(work, "evaluate", x, targets, { ...options, task });
     if (config.loss.targets === "labels") {
       const classes = argmax(answers, config.classes);
       for (let i = 0; i < targets.length; i++) if (classes[i] === targets[i]) right += 1;

@@ -1,3 +1,5 @@
+import type { Signal } from "../strategy/host.ts";
+
 /** Why a step changed nothing, and what it was given. */
 export interface SkippedStep {
   /** The step it would have been, counted from 1. */
@@ -23,6 +25,8 @@ export interface StepResult {
   readonly terms: Readonly<Record<string, number>>;
   /** Settings of the optimizer that were changed, and what it tells of itself, such as a distance it estimates. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** What detectors of strategies told, if anything. */
+  readonly signals?: readonly Signal[];
 }
 
 /** What it took to go on after the GPU device was lost. Nothing else was lost. */
@@ -42,6 +46,8 @@ export interface LearnerEvents {
   step: StepResult;
   /** After each step that changed nothing, since its numbers were not finite. */
   skipped: SkippedStep;
+  /** After a step in which a detector told that the stream drifted, or may be about to. */
+  signal: { readonly signal: Signal; readonly step: number };
   /** When `consolidate` was called, with the number of boundaries so far. */
   boundary: { readonly boundary: number; readonly step: number };
   /** When the state was saved, with its bytes. */
@@ -58,6 +64,7 @@ type Listener<K extends keyof LearnerEvents> = (event: LearnerEvents[K]) => void
 export class Emitter {
   readonly #listeners: { [K in keyof LearnerEvents]: Set<Listener<K>> } = {
     step: new Set(),
+    signal: new Set(),
     skipped: new Set(),
     boundary: new Set(),
     rolledBack: new Set(),

@@ -58,9 +58,9 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
     for (const [i, { first, slots: store }] of stores.entries())
       await vacate(engine, first + store.stored, first + (before[i] as number), origins);
   } else memory.pages.forget(moves);
-  const { x, y, capacity } = engine.layout;
+  const { columns, capacity } = engine.layout;
   // The rows last learned lie there still.
-  for (const { byteOffset, rowBytes, staging } of [x, y])
+  for (const { byteOffset, rowBytes, staging } of columns)
     engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
   const { samples } = engine.counters;
   for (const id of ids) memory.refusals.add(id, refuse, samples);
@@ -119,7 +119,7 @@ export function checkWhere(where: RowsWhere["where"], config: Config): RowsWhere
 /** Clears slots `start` … `end` - 1, that held the last rows of a store, once those that moved are where `origins` says, all of them before. */
 async function vacate({ machine, layout }: Engine, start: number, end: number, origins: ReadonlyMap<number, number>): Promise<void> {
   const targets = new Map([...origins].map(([to, from]) => [from, to]));
-  for (const { byteOffset, rowBytes } of [layout.x, layout.y]) {
+  for (const { byteOffset, rowBytes } of layout.columns) {
     const most = Math.max(1, Math.floor(AT_ONCE / rowBytes));
     for (let slot = start; slot < end; slot += most) {
       const count = Math.min(most, end - slot);

@@ -175,6 +175,7 @@ function isOther(operation: Operation): boolean {
       return Number.isInteger(operation.capacity);
     case "control":
     case "consolidate":
+    case "phase":
     case "note":
       return true;
     default:

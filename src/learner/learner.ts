@@ -192,6 +192,7 @@ export class Learner {
     this.#skipped = skipped === undefined ? 0 : this.#skipped + 1;
     if (skipped === undefined) this.#events.emit("step", result);
     else this.#events.emit("skipped", skipped);
+    for (const signal of result.signals ?? []) this.#events.emit("signal", { signal, step: result.step });
     if (this.#skipped >= PATIENCE) await this.#turn(() => this.#diverged(skipped));
     return result;
   }

@@ -17,6 +17,8 @@ export type Operation =
   | { readonly kind: "set"; readonly name: string; readonly value: number | undefined }
   | { readonly kind: "control"; readonly observation: unknown }
   | { readonly kind: "consolidate" }
+  /** A piece of the work that strategies are at. */
+  | { readonly kind: "phase" }
   | { readonly kind: "resetCarry"; readonly rows: readonly number[] }
   | { readonly kind: "grow"; readonly capacity: number }
   /** Something of the caller's, which changes nothing but what is kept beside the state. */
@@ -43,7 +45,7 @@ export function checkOperation(engine: Engine, operation: Operation): void {
 }
 
 /** Does what {@link checkOperation} lets pass, but for growth, which takes another engine; what needs no device is done at once. */
-export function perform(engine: Engine, operation: Operation): Promise<StepOutputs> | undefined {
+export function perform(engine: Engine, operation: Operation): Promise<StepOutputs | undefined> | undefined {
   switch (operation.kind) {
     case "observe":
       return engine.step(operation.batch);
@@ -56,7 +58,10 @@ export function perform(engine: Engine, operation: Operation): Promise<StepOutpu
     case "control":
       engine.rates.control(operation.observation);
       return;
+    case "phase":
+      return engine.hooked?.advance();
     case "consolidate":
+      if (engine.hooked !== undefined) return engine.hooked.boundary();
       engine.counters.boundaries += 1;
       engine.rates.mark("boundary", engine.counters.step);
       return;

@@ -1,32 +1,52 @@
-import { fail } from "../errors.ts";
 import { applyLayer, type ModelScope } from "../nn/layer.ts";
 import type { Results } from "../optim/optimizer.ts";
 import { recordKernel } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
-import { sizeOf } from "../program/shape.ts";
-import { add, gather, grad, huge, less, max, maximum, mul, pack, reshape, select, sub, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, max, maximum, mul, pack, reshape, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
-import { columnLeaf, columnWords, leafOf } from "../state/arena.ts";
-import type { RowGroup, Term } from "../strategy/strategy.ts";
+import { type Column, columnLeaf, columnWords, leafOf } from "../state/arena.ts";
+import type { RowGroup } from "../strategy/strategy.ts";
 import { carriedRows, carryRows } from "./carry.ts";
 import type { Config, Recipe } from "./config.ts";
-import type { StateLayout, TrainedLayout } from "./layout.ts";
-
-/** The groups that join a step, with the place of each among the rows. */
-export interface PlacedGroup extends RowGroup {
-  readonly first: number;
-}
+import type { Answerer, ModelOutputs, Pass, PlacedGroup } from "./hookplan.ts";
+import type { StateLayout, TrainedLayout } from "./ranges.ts";
 
 /** Returns the rows of a step: what arrives, then each strategy's groups. */
 export function placeGroups(config: Config, batchSize: number): { groups: PlacedGroup[]; rows: number } {
-  const groups: PlacedGroup[] = [{ name: "arrival", size: batchSize, first: 0 }];
-  let rows = batchSize;
-  for (const group of config.strategies.flatMap((strategy) => strategy.draw?.groups ?? [])) {
-    groups.push({ ...group, first: rows });
+  return placeRows([{ name: "arrival", size: batchSize }, ...config.strategies.flatMap((strategy) => strategy.draw?.groups ?? [])]);
+}
+
+/** Returns groups one behind another. */
+export function placeRows(list: readonly RowGroup[]): { groups: PlacedGroup[]; rows: number } {
+  let rows = 0;
+  const groups = list.map((group) => {
     rows += group.size;
-  }
+    return { ...group, first: rows - group.size };
+  });
   return { groups, rows };
+}
+
+/** Returns how passes of rows of some groups are traced into a graph. */
+export function passes(graph: Graph, config: Config, layout: StateLayout, groups: readonly PlacedGroup[], rows: number) {
+  const slots = graph.input("slots", [rows], "u32");
+  const weight = graph.input("weight", [rows], "f32");
+  const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
+  const labels = gather(columnLeaf(graph, layout.y), slots);
+  /** What layers keep, and what is told of a step, is that of the parameters as they are: `tells`. */
+  return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => {
+    const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
+    const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
+    const watch = tells ? config.memory?.watch() : undefined;
+    const outputs = applyModel(config, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
+    const rowLoss = lossOf(outputs.logits, labels, config);
+    watch?.report({ outputs: outputs.logits, rowLoss, weight, staging: layout.staging });
+    return { layout, groups, graph, slots, weight, x, labels, params, vector, outputs, rowLoss };
+  };
+}
+
+function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs {
+  return config.hooks?.applyModel(x, scope) ?? { logits: applyLayer(config.built, x, scope) };
 }
 
 /**
@@ -35,47 +55,28 @@ export function placeGroups(config: Config, batchSize: number): { groups: Placed
  */
 export function stepPlan(config: Config, layout: StateLayout): Plan {
   const { groups, rows } = placeGroups(config, layout.staging);
-  return compileProgram((graph) => {
-    const slots = graph.input("slots", [rows], "u32");
-    const weight = graph.input("weight", [rows], "f32");
-    const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
-    const labels = gather(columnLeaf(graph, layout.y), slots);
-    const lossAt = (params: ReadonlyMap<string, Tensor>, tells: boolean): Tensor => {
-      const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
-      // What layers keep, and what is told of a step, is that of the parameters as they are.
-      const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
-      const watch = tells ? config.memory?.watch() : undefined;
-      const logits = applyLayer(config.built, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
-      const rowLoss = lossOf(logits, labels, config);
-      watch?.report({ outputs: logits, rowLoss, weight, staging: layout.staging });
-      const weightOf = (name: string): Tensor => restrict(weight, groups, name);
-      const context = { graph, logits, labels, rowLoss, weight, weightOf, params };
-      const terms = config.strategies.flatMap((strategy) => graph.scope(strategy.name, () => strategy.terms?.(context) ?? []));
-      const all: Term[] = terms.some((term) => term.tag === "task") ? terms : [{ tag: "task", value: sum(mul(rowLoss, weight)) }, ...terms];
-
-      const total = sumOf(all.map((term) => term.value));
-      if (!tells) return total;
-      graph.outputs.set("loss", total);
-      for (const tag of ["task", "replay", "penalty"] as const) {
-        const values = all.flatMap((term) => (term.tag === tag ? [term.value] : []));
-        if (values.length > 0 && all.length > 1) graph.outputs.set(`loss/${tag}`, sumOf(values));
-      }
-      return total;
-    };
+  const { hooks } = config;
+  const plan = compileProgram((graph) => {
+    const passAt = passes(graph, config, layout, groups, rows);
+    const lossOfPass = (pass: Pass, tells: boolean): Tensor => hooks?.loss(pass, tells) ?? sum(mul(pass.rowLoss, pass.weight));
     const params = paramLeaves(graph, layout);
-    const total = lossAt(params, true);
-    const grads = pack(grad(total, [...params.values()]));
     const flat = leafOf(graph, layout.flat);
+    const pass = passAt(params, flat, true);
+    const total = lossOfPass(pass, true);
+    graph.outputs.set("loss", total);
+    const grads = hooks?.gradient(pass, total) ?? pack(grad(total, [...params.values()]));
     // One pass over both, the loss beside them: a step that would be built on what is no number leaves no trace.
     const trained = max(maximum(maximum(huge(grads), huge(flat)), huge(total)));
     const kept = graph.effects.flatMap((effect) => (effect.kind === "assign" ? [max(huge(effect.value))] : []));
     graph.unless = kept.reduce(maximum, trained);
     graph.outputs.set("broken", graph.unless);
     if (kept.length > 0) graph.outputs.set("broken/state", kept.reduce(maximum));
+    hooks?.gather(pass, total);
     const { recipe } = config;
     const gradientsAt = (at: Tensor): Tensor => {
       const parts = new Map(Object.entries((recipe as Recipe).partsOfVector(at, layout.tensors)));
-      const there = pack(grad(lossAt(parts, false), [...parts.values()]));
+      const loss = lossOfPass(passAt(parts, at, false), false);
+      const there = hooks === undefined ? pack(grad(loss, [...parts.values()])) : (grad(loss, [at])[0] as Tensor);
       graph.unless = maximum(graph.unless as Tensor, max(huge(there)));
       return there;
     };
@@ -83,18 +84,19 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const metrics = recipe === undefined ? recordKernel(config.optimizer, inputs) : recipe.recordRecipe(config.optimizer, inputs);
     graph.outputs.set("broken", graph.unless);
     for (const [name, value] of Object.entries(metrics ?? {})) graph.outputs.set(`optimizer/${name}`, value);
-    if (config.memory?.measured === false) recordKept(graph, layout);
+    if (config.memory?.measured === false) recordKept(graph, layout, [layout.x, layout.y]);
   });
+  return hooks?.withEdits(plan, layout) ?? plan;
 }
 
 /** Returns the plan that keeps the rows memory takes, for a memory that must see what the step measured of them. */
 export function keepPlan(layout: StateLayout): Plan {
-  return compileProgram((graph) => recordKept(graph, layout));
+  return compileProgram((graph) => recordKept(graph, layout, layout.columns));
 }
 
-function recordKept(graph: Graph, layout: StateLayout): void {
+function recordKept(graph: Graph, layout: StateLayout, columns: readonly Column[]): void {
   const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
-  for (const column of [layout.x, layout.y]) {
+  for (const column of columns) {
     const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
     for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
   }
@@ -103,20 +105,28 @@ function recordKept(graph: Graph, layout: StateLayout): void {
 /**
  * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
  * Rows begin afresh, or, `carried`, where the stream's rows stand; weights are those that are trained, or, `averaged`, those that the optimizer
- * averages.
+ * averages, or those that a strategy answers with.
  */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, averaged = false): Plan {
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, by: Answerer = "model"): Plan {
   return compileProgram((graph) => {
     const x = graph.input("x", [rows, ...config.input.shape], "f32");
     const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
-    const scope = scopeOf(graph, config, layout, averaged ? averagedLeaves(graph, config, layout) : paramLeaves(graph, layout));
-    const outputs = applyLayer(config.built, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
-    graph.outputs.set("answers", config.loss.answer(outputs));
-    graph.outputs.set("rowLoss", lossOf(outputs, targets, config));
+    const own = by === "averaged" ? averagedLeaves(graph, config, layout) : undefined;
+    const scope = scopeOf(
+      graph,
+      config,
+      layout,
+      own ?? (by === "head" ? config.hooks?.headLeaves(graph, layout) : undefined) ?? paramLeaves(graph, layout),
+    );
+    const outputs = applyModel(config, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
+    if (by === "features" && outputs.features !== undefined) graph.outputs.set("features", outputs.features);
+    graph.outputs.set("answers", config.loss.answer(outputs.logits));
+    graph.outputs.set("rowLoss", lossOf(outputs.logits, targets, config));
   });
 }
 
-function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
+/** Returns the parameters by path. */
+export function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
   return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
 }
 
@@ -133,12 +143,12 @@ export function slotLeaves(graph: Graph, layout: TrainedLayout): Results {
 }
 
 /** The loss of each row [rows], whose targets [rows, targets] are labels, or values in the order of its outputs. */
-function lossOf(outputs: Tensor, targets: Tensor, { loss }: Config): Tensor {
+export function lossOf(outputs: Tensor, targets: Tensor, { loss }: Config): Tensor {
   return loss.rows(outputs, loss.targets === "labels" ? targets : reshape(targets, outputs.shape));
 }
 
 /** What the model finds while it is traced: in training where there are weights of rows. */
-function scopeOf(
+export function scopeOf(
   graph: Graph,
   config: Config,
   layout: StateLayout,
@@ -166,17 +176,4 @@ function scopeOf(
 function decode(stored: Tensor, { input }: Config): Tensor {
   const rows = stored.shape[0] as number;
   return reshape(add(mul(toF32(stored), input.scale), input.offset), [rows, ...input.shape]);
-}
-
-function restrict(weight: Tensor, groups: readonly PlacedGroup[], name: string): Tensor {
-  const group = groups.find((candidate) => candidate.name === name);
-  if (group === undefined)
-    fail("E_TRACE", `strategies: no group called "${name}"; expected one of ${groups.map((g) => g.name).join(", ")}`);
-  // Unsigned subtraction wraps, so one comparison bounds both sides.
-  const inside = less(sub(weight.graph.iota(weight.shape[0] as number), group.first), group.size);
-  return select(inside, weight, 0);
-}
-
-function sumOf(values: readonly Tensor[]): Tensor {
-  return values.map((value) => (sizeOf(value.shape) === 1 ? reshape(value, []) : value)).reduce((a, b) => add(a, b));
 }

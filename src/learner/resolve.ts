@@ -1,12 +1,19 @@
 /** The options of a learner checked, with what its memory and optimizer need. */
 import { hasKernel } from "../optim/step.ts";
+import type { Strategy } from "../strategy/strategy.ts";
 import { type Config, checkOptions, type LearnerOptions } from "./config.ts";
 import { layOutState } from "./layout.ts";
 import { stepPlan } from "./programs.ts";
 
+const PLAIN = new Set(["name", "config", "needsMemory", "draws", "store", "draw"]);
+
+/** Whether a strategy does more than draw and store rows. */
+const isHooked = (strategy: Strategy): boolean => Object.keys(strategy).some((key) => !PLAIN.has(key));
+
 /** Returns the options checked; what a memory or a recipe needs is fetched only where there is one. @throws E_CONFIG E_SHAPE */
 export async function resolveConfig(options: LearnerOptions): Promise<Config> {
-  const checked = checkOptions(options);
+  const plain = checkOptions(options);
+  const checked = plain.strategies.some(isHooked) ? await (await import("./hooks.ts")).withHooks(plain) : plain;
   const { optimizer, update, weights } = checked;
   if (weights.size > 0) (await import("./given.ts")).checkWeights(weights, new Map([...checked.params, ...checked.states]));
   const config = update === "kernel" && hasKernel(optimizer) ? checked : { ...checked, recipe: await import("../optim/recipe.ts") };

@@ -36,7 +36,7 @@ export function saveConfig(config: Config): SavedConfig {
     optimizer: optimizerConfig(config.optimizer),
     schedule: { kind: config.schedule.kind, options: config.schedule.options },
     memory: config.memory?.policy ?? null,
-    strategies: config.strategies.map(({ name, config: options }) => ({ name, config: options ?? null })),
+    strategies: (config.hooks?.given ?? config.strategies).map(({ name, config: options }) => ({ name, config: options ?? null })),
     seed: config.seed,
     ...(config.durability && { durability: config.durability, history: config.history }),
     ...(config.residentBytes !== undefined && { residentBytes: config.residentBytes }),
@@ -62,7 +62,8 @@ export function configThen(config: Config, saved: SavedConfig): Config {
 }
 
 function resizeConfig(config: Config, capacity: number): Config {
-  return { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
+  const resized = { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
+  return config.hooks?.rebind(resized) ?? resized;
 }
 
 /** Refuses more classes where memory counts on those there are. @throws E_UNSUPPORTED */

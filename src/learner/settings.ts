@@ -1,27 +1,35 @@
-/** Numbers of the optimizer that are read and changed while it trains. */
-import { fail } from "../errors.ts";
+/** Numbers of the optimizer, and of strategies, that are read and changed while a learner trains. */
+import { checkNumber, fail } from "../errors.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { checkSetting, initialOf, partsOf } from "../optim/parts.ts";
+import type { Strategy } from "../strategy/strategy.ts";
 
 /** What a program puts out, by name. */
 type Outputs = Readonly<Record<string, ArrayLike<number>>>;
 
 /** What has settings: a learner's machinery. */
 interface Adjustable {
-  readonly config: { readonly optimizer: Optimizer };
+  readonly config: { readonly optimizer: Optimizer; readonly strategies: readonly Strategy[] };
   readonly settings: Record<string, number>;
   readonly learningRate: number;
 }
 
+/** Returns what a number of a strategy begins with: of "ewc.lambda", its `hyper.lambda`; undefined where that is none. */
+function hyperOf({ strategies }: Adjustable["config"], name: string): number | undefined {
+  const owner = strategies.find((strategy) => name.startsWith(`${strategy.name}.`));
+  return owner?.hyper?.[name.slice(owner.name.length + 1)];
+}
+
 /** Returns what a setting is now. @throws E_CONFIG for a name that is none */
 export function getSetting({ config, settings, learningRate }: Adjustable, name: string): number {
-  const initial = initialOf(config.optimizer, name);
+  const initial = hyperOf(config, name) ?? initialOf(config.optimizer, name);
   return settings[name] ?? initial ?? learningRate;
 }
 
 /** Refuses a change of a setting: another name, or a value outside its range. @throws E_CONFIG */
-export function checkChange({ config }: Adjustable, name: string, value: number | undefined): void {
-  if (value === undefined) initialOf(config.optimizer, name);
+export function checkChange({ config }: Pick<Adjustable, "config">, name: string, value: number | undefined): void {
+  if (hyperOf(config, name) !== undefined) checkNumber("learner", name, value ?? 0, { min: 0, max: 1e9 });
+  else if (value === undefined) initialOf(config.optimizer, name);
   else checkSetting(config.optimizer, name, value);
 }
 

@@ -1,6 +1,6 @@
 import { describe, fail } from "../errors.ts";
 import { capacityOf, withCapacity } from "../nn/classifier.ts";
-import { checkSetting } from "../optim/parts.ts";
+import { MASKED } from "../nn/losses.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Column, Range } from "../state/arena.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type StoredTensor, sha256Hex } from "../store/index.ts";
@@ -8,10 +8,12 @@ import { bytesOf } from "./bytes.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { freshState } from "./fresh.ts";
-import { layOutState, type StateLayout } from "./layout.ts";
+import { layOutState } from "./layout.ts";
+import type { StateLayout } from "./ranges.ts";
 import type { SavedRates } from "./rates.ts";
 import { checkGrows, type SavedConfig, saveConfig, signatureOf } from "./saved.ts";
-import type { Counters, SavedState, StateBytes } from "./state.ts";
+import { checkChange } from "./settings.ts";
+import type { Counters, Pending, SavedHooks, SavedState, StateBytes } from "./state.ts";
 
 export { growConfig, loadConfig } from "./saved.ts";
 
@@ -56,6 +58,8 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     if (pages === undefined) {
       const [x, y] = [rows.get("x") as Uint8Array, rows.get("y") as Uint8Array];
       for (const [name, tensor] of rowTensors(engine, replay.stored, { x, y })) tensors.set(name, tensor);
+      for (const { name, length } of extraColumns(layout))
+        tensors.set(`memory/${name}`, { dtype: "F32", shape: [replay.stored, length], data: rows.get(name) as Uint8Array });
     } else {
       tensors.set(PAGES, { dtype: "U32", shape: [replay.stored, 2], data: bytesOf(pages.pairs(replay)) });
       const file = new TextEncoder().encode(`${pages.file} ${pages.rowBytes}`);
@@ -65,12 +69,15 @@ export async function takeState(engine: Engine): Promise<Checkpoint> {
     const refused = memory.refusals.save(counters.samples);
     if (refused.length > 0) tensors.set("memory/refused", { dtype: "F64", shape: [refused.length, 2], data: bytesOfPairs(refused) });
   }
+  const hooks = engine.hooked?.save();
+  for (const [name, values] of hooks?.numbers ?? [])
+    tensors.set(`gathered/${name}`, { dtype: "F64", shape: [values.length], data: bytesOf(values.slice()) });
   const meta: Checkpoint["meta"] = {
     model: signatureOf(config.model.config, config.input),
     config: saveConfig(config),
     counters: { ...counters },
     random: {},
-    schedule: { step: counters.step, ...engine.rates.save(), settings: { ...engine.settings } },
+    schedule: { step: counters.step, ...engine.rates.save(), settings: { ...engine.settings }, ...(hooks && { pending: hooks.pending }) },
     engine: { backend: engine.machine.backend },
   };
   return { tensors, meta };
@@ -99,13 +106,21 @@ export function restoreState({ tensors, meta }: Checkpoint, config: Config, file
   const state = restoreArenas(tensors, config, file, Math.max(1, counters.batchSize), grows);
   const pairs = new Float64Array((tensors.get("memory/refused")?.data ?? new Uint8Array(0)).slice().buffer);
   const refused = Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i] as number, pairs[2 * i + 1] as number] as const);
-  const { marks = {}, control, settings = {} } = meta.schedule as Partial<SavedRates & Pick<SavedState, "settings">>;
-  for (const [name, value] of Object.entries(settings)) checkSetting(config.optimizer, name, value);
+  const {
+    marks = {},
+    control,
+    settings = {},
+    pending = [],
+  } = meta.schedule as Partial<SavedRates & Pick<SavedState, "settings"> & SavedHooks>;
+  for (const [name, value] of Object.entries(settings)) checkChange({ config }, name, value);
   const odd = Object.values(marks).find((update) => !isCount(update));
   if (odd !== undefined) fail("E_FORMAT", `${file}: a mark is no update of the schedule; expected a whole number, got ${describe(odd)}`);
   const rates = { marks, ...(control && { control }) };
   const pages = pagesOf(tensors);
-  return { state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused, ...(pages && { pages }) };
+  const gathered = [...tensors].filter(([name]) => name.startsWith("gathered/"));
+  const numbers = new Map(gathered.map(([name, { data }]) => [name.slice("gathered/".length), new Float64Array(data.slice().buffer)]));
+  const hooks = config.hooks && { hooks: { numbers, pending: checkPending(pending, file) } };
+  return { ...hooks, state, counters, rates, settings, index: tensors.get("memory/index")?.data.slice(), refused, ...(pages && { pages }) };
 }
 
 /** Returns what a snapshot says of rows that lie in a file; undefined where they do not. */
@@ -115,6 +130,20 @@ export function pagesOf(tensors: ReadonlyMap<string, StoredTensor>): SavedState[
   const [file = "", rowBytes] = new TextDecoder().decode(told).split(" ");
   return { file, rowBytes: Number(rowBytes), pairs: new Uint32Array(places.slice().buffer) };
 }
+
+/** What strategies are at, where it is that. @throws E_FORMAT */
+function checkPending(pending: unknown, file: string): SavedHooks["pending"] {
+  const isPending = (one: Partial<Pending> | null): boolean =>
+    typeof one === "object" && typeof one?.strategy === "string" && isCount(one.phase) && typeof one.cursor === "object";
+  if (Array.isArray(pending) && pending.every(isPending)) return pending;
+  return fail(
+    "E_FORMAT",
+    `${file}: what strategies are at is no list of it; expected strategy, phase and cursor of each, got ${describe(pending)}`,
+  );
+}
+
+/** Columns of the memory that strategies add. */
+const extraColumns = ({ columns }: StateLayout): Column[] => columns.filter(({ name }) => name !== "x" && name !== "y");
 
 function countersOf({ counters }: Checkpoint["meta"], file: string): Counters {
   const { step, samples, boundaries, batchSize } = counters as Partial<Counters>;
@@ -155,11 +184,12 @@ export function checkSame(saved: SavedConfig, config: Config, file: string): voi
   }
 }
 
-/** Returns the named ranges of the state: parameters, what the optimizer keeps of each tensor and in all, and states of layers. */
+/** Returns the named ranges of the state: parameters, what the optimizer and strategies keep of each tensor and in all, and states of layers. */
 function stateRanges(config: Config, layout: StateLayout): Range[] {
   return [
     ...layout.tensors.map(({ path }) => layout.params.get(path)),
     ...[...layout.slots.values()].flatMap(({ parts }) => parts),
+    ...[...layout.kept.values()].flatMap(({ parts, range }) => (range.placement.arena === "state" ? parts : [])),
     ...[...config.states.keys()].map((path) => layout.states.get(path)),
   ];
 }
@@ -196,6 +226,13 @@ function restoreArenas(
   if (config.memory !== undefined && !tensors.has(PAGES)) {
     rows.set("y", take("memory/y", 4 * stored * config.targets).slice());
     rows.set("x", padded(take("memory/x", stored * sizeOf(config.input.shape) * (config.input.dtype === "u8" ? 1 : 4)), layout.x));
+    for (const column of extraColumns(layout)) {
+      const length = grows ? Math.min(column.length, tensors.get(`memory/${column.name}`)?.shape[1] ?? 0) : column.length;
+      const values = new Float32Array(stored * column.length).fill(MASKED);
+      const before = new Float32Array(take(`memory/${column.name}`, 4 * stored * length).slice().buffer);
+      for (let row = 0; row < stored; row++) values.set(before.subarray(row * length, (row + 1) * length), row * column.length);
+      rows.set(column.name, bytesOf(values));
+    }
   }
   return { state, rows };
 }
@@ -229,11 +266,18 @@ export async function hashState(engine: Engine): Promise<string> {
     memory?.pages === undefined
       ? { x: rows.get("x") as Uint8Array, y: rows.get("y") as Uint8Array }
       : await memory.pages.all(memory.replay);
+  const more = extraColumns(engine.layout).map(({ name }) => rows.get(name) as Uint8Array);
+  const hooks = engine.hooked?.save();
+  const gathered = [...(hooks?.numbers.values() ?? [])].map((values) => bytesOf(values.slice()));
   const { rates } = engine;
   const marks = new Uint8Array(Float64Array.from(Object.values(rates.marks), (update) => update ?? Number.POSITIVE_INFINITY).buffer);
   const changed = Object.entries(engine.settings).sort(([a], [b]) => (a < b ? -1 : 1));
   const { control } = rates.save();
-  const told = [...(changed.length === 0 ? [] : [changed]), ...(control === undefined ? [] : [control])];
+  const told = [
+    ...(changed.length === 0 ? [] : [changed]),
+    ...(control === undefined ? [] : [control]),
+    ...(hooks === undefined || hooks.pending.length === 0 ? [] : [hooks.pending]),
+  ];
   const settings = told.map((part) => new TextEncoder().encode(JSON.stringify(part)));
-  return sha256Hex([state, stored.x, stored.y, ...known, counters, ...carried, marks, ...settings]);
+  return sha256Hex([state, stored.x, stored.y, ...more, ...gathered, ...known, counters, ...carried, marks, ...settings]);
 }

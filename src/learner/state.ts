@@ -1,5 +1,6 @@
 /** What a learner goes on from, beside its options. */
 import type { Settings } from "../optim/parts.ts";
+import type { Cursor } from "../strategy/strategy.ts";
 import type { SavedRates } from "./rates.ts";
 import type { SavedMemory } from "./remember.ts";
 
@@ -22,6 +23,22 @@ export interface StateBytes {
   readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Work of a strategy that began, and where it stands. */
+export interface Pending {
+  readonly strategy: string;
+  /** Which of its phases. */
+  readonly phase: number;
+  /** Null before its first piece. */
+  readonly cursor: Cursor | null;
+}
+
+/** What strategies go on from on the host. */
+export interface SavedHooks {
+  /** What folds gathered, by "strategy/name". */
+  readonly numbers: ReadonlyMap<string, Float64Array>;
+  readonly pending: readonly Pending[];
+}
+
 /** What an engine goes on from. */
 export interface SavedState extends SavedMemory {
   readonly state: StateBytes;
@@ -29,4 +46,5 @@ export interface SavedState extends SavedMemory {
   readonly rates: SavedRates;
   /** Numbers changed while training. */
   readonly settings: Settings;
+  readonly hooks?: SavedHooks;
 }

@@ -56,6 +56,18 @@ export class Work {
 
   /** Does what changes the state, once, and what was recorded before it is opened. @throws as {@link checkOperation}; what storage throws */
   async change(operation: Operation): Promise<StepOutputs | undefined> {
+    await this.#finish();
+    const result = await this.#change(operation);
+    await this.#finish();
+    return result;
+  }
+
+  /** Does what strategies are at to its end, piece by piece, each recorded as a change of its own. */
+  async #finish(): Promise<void> {
+    while (this.#engine.hooked?.busy === true) await this.#change({ kind: "phase" });
+  }
+
+  async #change(operation: Operation): Promise<StepOutputs | undefined> {
     checkOperation(this.#engine, operation);
     const { durable } = this;
     if (durable?.owes === true) await this.safely((engine) => durable.snapshot(engine));
@@ -148,14 +160,14 @@ export class Work {
     const before = this.#engine;
     this.#engine = other.#engine;
     this.#recovery = other.#recovery;
-    await before.settled();
+    await before.inference.settled();
     before.close();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#restoring;
-    await this.#engine.settled();
+    await this.#engine.inference.settled();
     this.#engine.close();
     await this.durable?.close();
   }

@@ -1,0 +1,72 @@
+/** What strategies add to a learner, as the rest of it calls on them, bound to its options. */
+import type { ModelScope } from "../nn/layer.ts";
+import type { Placed } from "../optim/places.ts";
+import type { Graph, Tensor } from "../program/graph.ts";
+import type { Plan } from "../program/plan.ts";
+import type { Arena, Column } from "../state/arena.ts";
+import type { Facts } from "../strategy/host.ts";
+import type { RowGroup, Strategy } from "../strategy/strategy.ts";
+import type { Linear } from "../wasm/linear.ts";
+import type { KeptSlot, StateLayout } from "./ranges.ts";
+
+/** Hooks of a learner with options `C`. */
+export interface HookPlan<C> {
+  /** The strategies as they were given; those of the options are these and all that they use. */
+  readonly given: readonly Strategy[];
+  readonly facts: Facts;
+  /** There where a strategy needs it. */
+  readonly linear: Linear | undefined;
+  /** Returns other options with these hooks. */
+  rebind(config: C): C;
+  layOut(place: HookPlace): { columns: readonly Column[]; kept: ReadonlyMap<string, KeptSlot> };
+  applyModel(x: Tensor, scope: ModelScope): ModelOutputs;
+  /** Returns the loss of a pass; its parts are told where it `tells`. */
+  loss(pass: Pass, tells: boolean): Tensor;
+  /** Returns the gradient [n] that the optimizer sees. */
+  gradient(pass: Pass, total: Tensor): Tensor;
+  /** Records what strategies take of a step before its update. */
+  gather(pass: Pass, total: Tensor): void;
+  withEdits(plan: Plan, layout: StateLayout): Plan;
+  /** Returns the parameters that a strategy answers with. */
+  headLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> | undefined;
+}
+
+/** Where what strategies keep is to lie. */
+export interface HookPlace {
+  readonly state: Arena;
+  readonly rows: Arena;
+  readonly tensors: readonly Placed[];
+  readonly capacity: number;
+  readonly staging: number;
+}
+
+/** The groups that join a step, with the place of each among the rows. */
+export interface PlacedGroup extends RowGroup {
+  readonly first: number;
+}
+
+/** A forward pass of rows in training, as it is traced. */
+export interface Pass {
+  readonly layout: StateLayout;
+  readonly groups: readonly PlacedGroup[];
+  readonly graph: Graph;
+  readonly slots: Tensor;
+  readonly weight: Tensor;
+  readonly x: Tensor;
+  readonly labels: Tensor;
+  readonly params: ReadonlyMap<string, Tensor>;
+  /** All parameters [n]. */
+  readonly vector: Tensor;
+  readonly outputs: ModelOutputs;
+  readonly rowLoss: Tensor;
+}
+
+/** What a model shows of itself while it is traced; what lies within it, only to hooks. */
+export interface ModelOutputs {
+  readonly logits: Tensor;
+  readonly features?: Tensor | undefined;
+  readonly rectified?: readonly Tensor[];
+}
+
+/** By what rows are answered: the weights that are trained, those that the optimizer averages, those of a strategy; or with features beside. */
+export type Answerer = "model" | "averaged" | "head" | "features";

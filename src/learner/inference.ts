@@ -1,0 +1,126 @@
+/** Answers for rows, several at once and beside the steps. */
+import type { ProgramIo } from "../backend/io.ts";
+import type { Executable, Machine } from "../backend/machine.ts";
+import type { Plan } from "../program/plan.ts";
+import { sizeOf } from "../program/shape.ts";
+import type { CheckedBatch } from "./batch.ts";
+import { decodeInto } from "./bytes.ts";
+import type { Config } from "./config.ts";
+import type { Answerer } from "./hookplan.ts";
+import { inferencePlan } from "./programs.ts";
+import type { StateLayout } from "./ranges.ts";
+
+/** A program, and what it is given. */
+export interface Program {
+  readonly executable: Executable;
+  readonly io: ProgramIo;
+}
+
+/** Answers of some rows. */
+export interface Inferred {
+  /** [rows × targets × classes]. */
+  readonly answers: Float32Array;
+  /** Loss of each row against the targets that were given. */
+  readonly rowLoss: Float32Array;
+  /** What the classifier reads [rows × features], where that is asked. */
+  readonly features: Float32Array;
+}
+
+/** Who answers, and for which task. */
+export interface Asking {
+  /** Whether rows go on from where the stream's rows stand, which they leave as they are. Default: they begin afresh. */
+  readonly carried?: boolean;
+  /** Default: the weights that are trained. */
+  readonly by?: Answerer;
+  readonly task?: number;
+}
+
+/** An engine, as far as it is asked. */
+interface Asked {
+  readonly config: Config;
+  readonly counters: { readonly step: number };
+  readonly layout: StateLayout;
+  readonly machine: Machine;
+  load(plan: Plan): Promise<Program>;
+  scalars(behind?: 0 | 1): Record<string, number>;
+}
+
+/** Rows answered at once, smallest that fits first; fewer rows are padded. */
+const ROWS = [1, 16, 128] as const;
+
+/** The programs that answer. */
+export class Inference {
+  readonly #engine: Asked;
+  readonly #programs = new Map<string, Program>();
+  readonly #running = new Set<Promise<Inferred>>();
+
+  constructor(engine: Asked) {
+    this.#engine = engine;
+  }
+
+  /** Forgets programs, whose ranges are elsewhere now. */
+  reset(): void {
+    this.#programs.clear();
+  }
+
+  /** Waits for the answers under way, which need the machine that they began on. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  /** Returns the answers for rows and each row's loss against `targets`. */
+  answer(
+    x: CheckedBatch["x"],
+    targets?: CheckedBatch["targets"],
+    { carried = false, by = "model", task = 0 }: Asking = {},
+  ): Promise<Inferred> {
+    // What is averaged begins with the first step.
+    const who = by === "averaged" && this.#engine.counters.step === 0 ? "model" : by;
+    const answers = this.#answer(x, targets, { carried, by: who, task });
+    this.#running.add(answers);
+    const done = (): void => void this.#running.delete(answers);
+    answers.then(done, done);
+    return answers;
+  }
+
+  async #answer(x: CheckedBatch["x"], given: CheckedBatch["targets"] | undefined, asking: Required<Asking>): Promise<Inferred> {
+    const { config, layout, machine } = this.#engine;
+    const { input, classes, targets } = config;
+    const { carried, by, task } = asking;
+    const size = sizeOf(input.shape);
+    const rows = x.length / size;
+    const answers = new Float32Array(rows * targets * classes);
+    const rowLoss = new Float32Array(rows);
+    const width = by === "features" ? (config.hooks?.facts.features ?? 0) : 0;
+    const features = new Float32Array(rows * width);
+    for (let first = 0; first < rows; ) {
+      const left = rows - first;
+      const room = carried ? layout.staging : (ROWS.find((n) => n >= left) ?? (ROWS.at(-1) as number));
+      const count = Math.min(room, left);
+      const { executable, io } = await this.#programOf(room, carried, by);
+      io.setScalars(this.#engine.scalars(1));
+      if (io.has("tasks")) io.u32("tasks").fill(task);
+      decodeInto(io.f32("x"), x.subarray(first * size, (first + count) * size), input);
+      const y = config.loss.targets === "labels" ? io.u32("y") : io.f32("y");
+      y.fill(0);
+      if (given !== undefined) y.set(given.subarray(first * targets, (first + count) * targets));
+      machine.write(executable, 0, io.bytes);
+      const out = io.outputs(await machine.run(executable));
+      answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
+      rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
+      if (width > 0) features.set((out.features as Float32Array).subarray(0, count * width), first * width);
+      first += count;
+    }
+    return { answers, rowLoss, features };
+  }
+
+  async #programOf(rows: number, carried: boolean, by: Answerer): Promise<Program> {
+    const key = `${rows} ${carried} ${by}`;
+    let program = this.#programs.get(key);
+    if (program === undefined) {
+      program = await this.#engine.load(inferencePlan(this.#engine.config, this.#engine.layout, rows, carried, by));
+      this.#programs.set(key, program);
+    }
+    return program;
+  }
+}
