@@ -257,7 +257,7 @@ export class Hooked {
       if (name === "arrival") {
         const batch = this.#batch;
         if (batch === undefined)
-          return fail("E_STATE", "strategies: no rows are arriving; expected a program run while rows are drawn, got another moment");
+          fail("E_STATE", "strategies: no rows are arriving; expected a program run while rows are drawn, got another moment");
         for (let i = 0; i < batch.count; i++) {
           slots[first + i] = capacity + i;
           own[i] = batch.weight?.[i] ?? 1;

@@ -224,7 +224,10 @@ function recordColumn(
   const { byteOffset, length, rowBytes } = column;
   const leaf = (part: string, first: number, rows: number): Tensor =>
     graph.state(`${name}.${part}`, [rows, length], { arena: "rows", storage: "f32", byteOffset: byteOffset + first * rowBytes });
-  if (config.memory.measured) return assign(leaf("staged", layout.capacity, layout.staging), value);
+  if (config.memory.measured) {
+    assign(leaf("staged", layout.capacity, layout.staging), value);
+    return;
+  }
   const target = leaf("stored", 0, layout.capacity);
   for (const [store] of layout.capacities.entries())
     graph.effects.push({ kind: "put", target, index: graph.input(`keep/${store}`, [layout.staging], "u32"), value });

@@ -1,12 +1,30 @@
 /** Strategies by the names and options that checkpoints keep. */
-import { fail } from "../errors.ts";
-import { type ReplayOptions, replay } from "./replay.ts";
+import { fail, nearestName } from "../errors.ts";
+import { agem } from "./agem.ts";
+import { der } from "./der.ts";
+import { ema } from "./ema.ts";
+import { erAce } from "./erace.ts";
+import { ewc } from "./ewc.ts";
+import { l2 } from "./l2.ts";
+import { lwf } from "./lwf.ts";
+import { mir } from "./mir.ts";
+import { replay } from "./replay.ts";
+import { si } from "./si.ts";
 import type { Strategy } from "./strategy.ts";
+
+/** Factories by name. */
+export const factories: Readonly<Record<string, (options: never) => Strategy>> = { agem, der, ema, erAce, ewc, l2, lwf, mir, replay, si };
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */
 export function strategyFrom(name: string, config: Readonly<Record<string, unknown>>): Strategy {
-  if (name === "replay") return replay(config as unknown as ReplayOptions);
-  return fail("E_UNSUPPORTED", `strategies: no strategy called "${name}"; expected replay`, {
-    hint: "Pass strategies of your own when opening a checkpoint.",
-  });
+  const make = Object.hasOwn(factories, name) ? factories[name] : undefined;
+  if (make !== undefined) return make(config as never);
+  const near = nearestName(name, Object.keys(factories));
+  return fail(
+    "E_UNSUPPORTED",
+    `strategies: no strategy called "${name}"; expected one of ${Object.keys(factories).join(", ")}, got "${name}"`,
+    {
+      hint: near === undefined ? "Pass strategies of your own when opening a checkpoint." : `Did you mean "${near}"?`,
+    },
+  );
 }

@@ -1,6 +1,11 @@
 /** Methods of continual learning. */
 
 export type { Linear } from "../wasm/linear.ts";
+export { type AgemOptions, agem } from "./agem.ts";
+export { type DerOptions, der } from "./der.ts";
+export { type EmaOptions, ema } from "./ema.ts";
+export { type ErAceOptions, erAce } from "./erace.ts";
+export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
 export type {
   Detector,
   Facts,
@@ -13,5 +18,9 @@ export type {
   Seen,
   Signal,
 } from "./host.ts";
+export { type L2Options, l2 } from "./l2.ts";
+export { type LwfOptions, lwf } from "./lwf.ts";
+export { type MirOptions, mir } from "./mir.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
+export { type SiOptions, si } from "./si.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";

@@ -315,8 +315,9 @@ describe("hooks", () => {
   it("a term on one group alone sees that group", async () => {
     const onlyNew: Strategy = {
       name: "only-new",
+      owns: ["arrival", "replay"],
       terms: ({ rowLoss, weightOf }) => [
-        { tag: "task", value: tensor.div(tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))), tensor.sum(weightOf("arrival"))) },
+        { tag: "task", value: tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))) },
       ],
     };
     const stored = { ...glyphs, memory: memory.reservoir({ capacity: 50 }) };
