@@ -1,5 +1,6 @@
 /** Streams: what there is to learn, in the order it comes. */
 export { type BatchesOptions, batchCount, batches } from "./batches.ts";
+export type { CsvColumn, CsvOptions } from "./cells.ts";
 export {
   type AdaptiveDifficultyOptions,
   adaptiveDifficulty,
@@ -10,6 +11,7 @@ export {
   chancesOf,
   type DifficultyState,
 } from "./choice.ts";
+export { type CsvDataset, readCsv } from "./csv.ts";
 export {
   type CyclicalOptions,
   type CyclicalState,
@@ -43,4 +45,13 @@ export {
 } from "./dropout.ts";
 export { type GlyphsOptions, glyphNames, glyphs } from "./glyphs.ts";
 export { gunzip, type Idx, type IdxData, type LabelledOptions, labelled, readIdx } from "./idx.ts";
+export { type PreviousLabel, type PreviousLabelOptions, previousLabel } from "./previous.ts";
+export {
+  type RunningScale,
+  type RunningScaleOptions,
+  runningScale,
+  type ScaleState,
+  type StandardizeOptions,
+  standardize,
+} from "./scale.ts";
 export { permuted, rotated, type Scenario, splitClasses, type Task, type TrainTest } from "./scenario.ts";
