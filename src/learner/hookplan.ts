@@ -19,7 +19,8 @@ export interface HookPlan<C> {
   /** Returns other options with these hooks. */
   rebind(config: C): C;
   layOut(place: HookPlace): { columns: readonly Column[]; kept: ReadonlyMap<string, KeptSlot> };
-  applyModel(x: Tensor, scope: ModelScope): ModelOutputs;
+  /** Applies the model to rows of tasks [rows] that are known when asked for; default: given as input `tasks`. */
+  applyModel(x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs;
   /** Returns the loss of a pass; its parts are told where it `tells`. */
   loss(pass: Pass, tells: boolean): Tensor;
   /** Returns the gradient [n] that the optimizer sees. */
@@ -48,7 +49,14 @@ export interface PlacedGroup extends RowGroup {
 /** A forward pass of rows in training, as it is traced. */
 export interface Pass {
   readonly layout: StateLayout;
+  /** The groups whose rows it has, and where among them. */
   readonly groups: readonly PlacedGroup[];
+  /** All groups of the program. */
+  readonly all: readonly PlacedGroup[];
+  /** Returns a pass of the rows of one group that is computed apart. */
+  apart(group: PlacedGroup): Pass;
+  /** Returns the tasks of its rows. */
+  tasks(): Tensor;
   readonly graph: Graph;
   readonly slots: Tensor;
   readonly weight: Tensor;

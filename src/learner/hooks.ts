@@ -65,7 +65,7 @@ function bind(plain: Config, found: Found): Config {
       facts,
       rebind: (other) => bind(other, found),
       layOut: (place) => layOut(config, facts, place),
-      applyModel: (x, scope) => applyModel(config, x, scope),
+      applyModel: (x, scope, tasks) => applyModel(config, x, scope, tasks),
       loss: (pass, tells) => lossOf(config, pass, tells),
       gradient: (pass, total) => gradientOf(config, pass, total),
       gather: (pass, total) => gatherOf(config, pass, total),
@@ -103,7 +103,7 @@ function shownBy(config: Config): Shown {
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */
-function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs {
+function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
   const { graph, training, labels } = scope;
   let features: Tensor | undefined;
   const rectified: Tensor[] = [];
@@ -122,7 +122,7 @@ function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs 
         facts: (config.hooks as HookPlan<Config>).facts,
         logits: outputs,
         features: features ?? outputs,
-        tasks: () => graph.input("tasks", [rows], "u32"),
+        tasks: tasks ?? (() => graph.input("tasks", [rows], "u32")),
         params: new Map([...config.params.keys()].map((path) => [path, scope.param(path) as Tensor])),
         labels,
         training,
@@ -138,7 +138,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, draw } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -159,6 +159,9 @@ function check(config: Config, shown: Shown): void {
       refuse("looks at rectified units", "nn.relu in the model", "none", "Put nn.relu() behind its hidden layers.");
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    for (const { name: group, apart } of draw?.groups ?? [])
+      if (apart === true && !owns.includes(group))
+        refuse(`computes group "${group}" apart, of which nobody makes a loss`, `owns: ["${group}"]`, "none", "Own the group.");
     for (const group of owns) {
       const other = owners.get(group);
       if (other !== undefined)

@@ -3,7 +3,7 @@ import type { Results } from "../optim/optimizer.ts";
 import { recordKernel } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
-import { add, gather, grad, huge, max, maximum, mul, pack, reshape, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, max, maximum, mul, pack, reshape, slice, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { type Column, columnLeaf, columnWords, leafOf } from "../state/arena.ts";
 import type { RowGroup } from "../strategy/strategy.ts";
@@ -17,36 +17,45 @@ export function placeGroups(config: Config, batchSize: number): { groups: Placed
   return placeRows([{ name: "arrival", size: batchSize }, ...config.strategies.flatMap((strategy) => strategy.draw?.groups ?? [])]);
 }
 
-/** Returns groups one behind another. */
+/** Returns groups one behind another, those that are computed apart behind the others. */
 export function placeRows(list: readonly RowGroup[]): { groups: PlacedGroup[]; rows: number } {
   let rows = 0;
-  const groups = list.map((group) => {
+  const groups = [...list.filter(({ apart }) => apart !== true), ...list.filter(({ apart }) => apart === true)].map((group) => {
     rows += group.size;
     return { ...group, first: rows - group.size };
   });
   return { groups, rows };
 }
 
-/** Returns how passes of rows of some groups are traced into a graph. */
-export function passes(graph: Graph, config: Config, layout: StateLayout, groups: readonly PlacedGroup[], rows: number) {
-  const slots = graph.input("slots", [rows], "u32");
-  const weight = graph.input("weight", [rows], "f32");
-  const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
-  const labels = gather(columnLeaf(graph, layout.y), slots);
-  /** What layers keep, and what is told of a step, is that of the parameters as they are: `tells`. */
-  return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => {
+/** Returns how passes of the rows of some groups are traced into a graph. */
+export function passes(graph: Graph, config: Config, layout: StateLayout, all: readonly PlacedGroup[], rows: number) {
+  const everySlot = graph.input("slots", [rows], "u32");
+  const everyWeight = graph.input("weight", [rows], "f32");
+  const joint = all.filter(({ apart }) => apart !== true);
+  const passOf = (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean, groups: readonly PlacedGroup[]): Pass => {
+    const first = groups[0]?.first ?? 0;
+    const count = groups.reduce((sum, { size }) => sum + size, 0);
+    const part = (values: Tensor): Tensor => (count === rows ? values : slice(values, [first], [count]));
+    const [slots, weight] = [part(everySlot), part(everyWeight)];
+    const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
+    const labels = gather(columnLeaf(graph, layout.y), slots);
     const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
     const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
     const watch = tells ? config.memory?.watch() : undefined;
-    const outputs = applyModel(config, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
+    const tasks = (): Tensor => part(graph.input("tasks", [rows], "u32"));
+    const outputs = applyModel(config, x, watch === undefined ? scope : { ...scope, tap: watch.tap }, tasks);
     const rowLoss = lossOf(outputs.logits, labels, config);
     watch?.report({ outputs: outputs.logits, rowLoss, weight, staging: layout.staging });
-    return { layout, groups, graph, slots, weight, x, labels, params, vector, outputs, rowLoss };
+    const placed = groups.map((group) => ({ ...group, first: group.first - first }));
+    const apart = (group: PlacedGroup): Pass => passOf(params, vector, false, [group]);
+    return { layout, groups: placed, all, apart, tasks, graph, slots, weight, x, labels, params, vector, outputs, rowLoss };
   };
+  /** What layers keep, and what is told of a step, is that of the parameters as they are: `tells`. */
+  return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => passOf(params, vector, tells, joint);
 }
 
-function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs {
-  return config.hooks?.applyModel(x, scope) ?? { logits: applyLayer(config.built, x, scope) };
+function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
+  return config.hooks?.applyModel(x, scope, tasks) ?? { logits: applyLayer(config.built, x, scope) };
 }
 
 /**
