@@ -1,6 +1,7 @@
 import type { DrawPolicy } from "../memory/draw.ts";
 import type { Replay } from "../memory/replay.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
+import type { HostFold, HostHead } from "./host.ts";
 
 /** Rows that join every step besides those that arrive: at most `size` of them. */
 export interface RowGroup {
@@ -48,6 +49,14 @@ export interface Term {
   readonly value: Tensor;
 }
 
+/** What a strategy must be given to work. */
+export interface Needs {
+  /** Linear algebra on the host. */
+  readonly linear?: boolean;
+  /** What the classifier reads of each row. */
+  readonly features?: boolean;
+}
+
 /**
  * A method of continual learning as a record of hooks, each classified by the type it maps. A hook that is absent costs nothing: without
  * `store` the memory's own policy decides, without `draw` only new rows are learned, without a `task` term the loss is the mean
@@ -73,4 +82,7 @@ export interface Strategy {
   };
   /** Maps outputs to parts of the loss; traced once. */
   readonly terms?: (context: TermContext) => readonly Term[];
+  readonly needs?: Needs;
+  readonly fold?: HostFold;
+  readonly head?: HostHead;
 }
