@@ -5,15 +5,15 @@ import { addOuter, addScaled, array, symmetric, transpose } from "./sums.ts";
 /** Adds `scale` times a row [width] at `first` of a class to G [width × width], its upper triangle, and Qᵀ [classes × width]. */
 export function addGram(
   numbers: Numbers,
-  prefix: "" | "held",
+  suffix: "" | "Held",
   rows: Float64Array,
   first: number,
   width: number,
   label: number,
   scale: number,
 ): void {
-  addOuter(array(numbers, `${prefix}gram`), 0, rows, first, width, scale);
-  addScaled(array(numbers, `${prefix}targets`), label * width, rows, first, width, scale);
+  addOuter(array(numbers, `gram${suffix}`), 0, rows, first, width, scale);
+  addScaled(array(numbers, `targets${suffix}`), label * width, rows, first, width, scale);
 }
 
 /** Returns W = (G + λI)⁻¹Q [width × classes] from G's upper triangle and Qᵀ. @throws E_DATA where λ is too small for G */

@@ -1,10 +1,8 @@
 import { checkKeys, checkNumber } from "../errors.ts";
-import { exp, ln } from "../natural.ts";
-import { fillNormal } from "../nn/init.ts";
-import { RandomStream } from "../random.ts";
-import type { HostServices, Numbers } from "./host.ts";
+import type { Numbers } from "./host.ts";
+import { draws, logMeanSoftmax } from "./sampled.ts";
 import type { Strategy } from "./strategy.ts";
-import { array, classSums, featuresOf, rowsIn } from "./sums.ts";
+import { addScaled, array, classSums, featuresOf, rowsIn } from "./sums.ts";
 
 /** Options of {@link kalman}. */
 export interface KalmanOptions {
@@ -54,96 +52,74 @@ export function kalman(options: KalmanOptions = {}): Strategy {
         for (let row = 0; row < seen.count; row++) {
           const x = features.subarray(row * size, (row + 1) * size);
           const c = seen.labels[row] as number;
-          forecast(numbers, size, gamma, prior);
-          update(numbers, x, c, noise);
+          filter(numbers, x, c, gamma, prior, noise);
           counts[c] = (counts[c] as number) + 1;
         }
         return undefined;
       },
     },
     head: {
-      scores: (numbers, features, rows, services) => scores(numbers, features, rows, services, { gamma, prior, samples, scale, seed }),
+      scores: (numbers, features, rows, { facts }) =>
+        answer(numbers, features, rows, facts.features, { gamma, prior, samples, scale, seed }),
     },
   };
 }
 
-/** Takes the weights to the next row: means shrink, and variance comes back, σ_w² in all where nothing is known. */
-function forecast(numbers: Numbers, size: number, gamma: number, prior: number): void {
-  const [covariance, means] = [array(numbers, "covariance"), array(numbers, "means")];
-  const empty = rowsIn(numbers) === 0;
-  for (let i = 0; i < means.length; i++) means[i] = gamma * (means[i] as number);
-  for (let i = 0; i < covariance.length; i++) {
-    const variance = i % (size + 1) !== 0 ? 0 : empty ? prior : (1 - gamma * gamma) * prior;
-    covariance[i] = gamma * gamma * (covariance[i] as number) + variance;
-  }
-}
-
-/** Takes in a row. P becomes (I − kxᵀ)P(I − kxᵀ)ᵀ + σ²kkᵀ, which rounding cannot make indefinite as it can P − kxᵀP. */
-function update(numbers: Numbers, x: Float32Array, label: number, noise: number): void {
+/**
+ * Takes in a row. First the weights drift: means shrink, and variance comes back, σ_w² in all where nothing is known. Then P becomes
+ * (I − kxᵀ)P(I − kxᵀ)ᵀ + σ²kkᵀ, multiplied out so that it stays symmetric to the bit; an error of k does it little harm, unlike P − kxᵀP.
+ */
+function filter(numbers: Numbers, x: Float32Array, label: number, gamma: number, prior: number, noise: number): void {
   const [p, means] = [array(numbers, "covariance"), array(numbers, "means")];
   const size = x.length;
-  const u = times(p, x);
+  const kept = gamma * gamma;
+  const back = rowsIn(numbers) === 0 ? prior : (1 - kept) * prior;
+  const u = times(p, x).map((value, i) => kept * value + back * (x[i] as number));
   const s = dot(u, 0, x) + noise;
   const k = u.map((value) => value / s);
-  for (let c = 0; c < means.length / size; c++) {
-    const missing = (c === label ? 1 : 0) - dot(means, c * size, x);
-    for (let i = 0; i < size; i++) means[c * size + i] = (means[c * size + i] as number) + (k[i] as number) * missing;
-  }
-  for (let i = 0; i < p.length; i++) p[i] = (p[i] as number) - (k[Math.floor(i / size)] as number) * (u[i % size] as number);
-  const v = times(p, x);
+  for (let i = 0; i < means.length; i++) means[i] = gamma * (means[i] as number);
+  for (let c = 0; c < means.length / size; c++) addScaled(means, c * size, k, 0, size, (c === label ? 1 : 0) - dot(means, c * size, x));
   for (let i = 0; i < size; i++) {
-    for (let j = i; j < size; j++) {
-      const value = (p[i * size + j] as number) + (noise * (k[i] as number) - (v[i] as number)) * (k[j] as number);
-      p[i * size + j] = value;
-      p[j * size + i] = value;
+    const [own, gain, row] = [u[i] as number, k[i] as number, i * size];
+    for (let j = 0; j < size; j++) {
+      const theirs = k[j] as number;
+      p[row + j] = kept * (p[row + j] as number) - (gain * (u[j] as number) + own * theirs) + s * (gain * theirs);
     }
+    p[row + i] = (p[row + i] as number) + back;
   }
 }
 
 type Answer = Required<Pick<KalmanOptions, "gamma" | "prior" | "samples" | "scale" | "seed">>;
 
-function scores(
+function answer(
   numbers: Numbers,
   features: Float32Array,
   rows: number,
-  { facts: { features: size } }: HostServices,
+  size: number,
   { gamma, prior, samples, scale, seed }: Answer,
 ): Float64Array {
   const [p, means, counts] = [array(numbers, "covariance"), array(numbers, "means"), array(numbers, "counts")];
   const classes = [...counts.keys()].filter((c) => (counts[c] as number) > 0);
-  // The same draws for every row and a stream for each class: no answer hangs on what else is asked, or on classes to come.
-  const normal = classes.map((c) => {
-    const values = new Float32Array(samples);
-    fillNormal(1)(values, new RandomStream(seed, `kalman/${c}`));
-    return values;
-  });
+  const normal = samples === 0 ? [] : draws(classes, samples, seed);
   const out = new Float64Array(rows * counts.length).fill(Number.NEGATIVE_INFINITY);
-  for (let row = 0; row < rows && classes.length > 0; row++) {
+  for (let row = 0; row < rows; row++) {
     const x = features.subarray(row * size, (row + 1) * size);
-    const answers = classes.map((c) => gamma * dot(means, c * size, x));
-    const deviation = Math.sqrt(Math.max(0, gamma * gamma * dot(times(p, x), 0, x) + (1 - gamma * gamma) * prior * dot(x, 0, x)));
-    const sums = new Float64Array(classes.length);
-    for (let s = 0; s < samples; s++) {
-      const logits = answers.map((answer, i) => scale * (answer + deviation * (normal[i]?.[s] as number)));
-      const most = logits.reduce((a, b) => Math.max(a, b));
-      const powers = logits.map((logit) => exp(logit - most));
-      const all = powers.reduce((a, b) => a + b);
-      for (const [i, each] of powers.entries()) sums[i] = (sums[i] as number) + each / all;
-    }
-    for (const [i, c] of classes.entries()) {
-      // No class that was seen is impossible.
-      out[row * counts.length + c] = samples === 0 ? scale * (answers[i] as number) : ln(Math.max(1e-300, (sums[i] as number) / samples));
-    }
+    const logits = classes.map((c) => scale * gamma * dot(means, c * size, x));
+    const variance = gamma * gamma * dot(times(p, x), 0, x) + (1 - gamma * gamma) * prior * dot(Float64Array.from(x), 0, x);
+    const scores = samples === 0 ? logits : logMeanSoftmax(logits, scale * Math.sqrt(Math.max(0, variance)), normal);
+    for (const [i, c] of classes.entries()) out[row * counts.length + c] = scores[i] as number;
   }
   return out;
 }
 
 /** Returns A·x for a symmetric A [n × n]. */
 function times(a: Float64Array, x: Float32Array): Float64Array {
-  return Float64Array.from(x, (_, i) => dot(a, i * x.length, x));
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) out[i] = dot(a, i * x.length, x);
+  return out;
 }
 
-function dot(a: ArrayLike<number>, first: number, x: Float32Array): number {
+function dot(a: Float64Array, first: number, x: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (a[first + i] as number) * (x[i] as number);
   return sum;

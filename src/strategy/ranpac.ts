@@ -43,7 +43,7 @@ export function ranpac(options: RanpacOptions = {}): Strategy {
     (facts) => {
       const { counts } = classSums(where, facts);
       const sums = { counts, gram: [width, width], targets: ["classes", width] } as const;
-      return lambda === "auto" ? { ...sums, heldgram: [width, width], heldtargets: ["classes", width] } : sums;
+      return lambda === "auto" ? { ...sums, gramHeld: [width, width], targetsHeld: ["classes", width] } : sums;
     },
     (numbers, rows, sign, { facts, linear }) => {
       const mapped = random.apply(featuresOf(rows), rows.count, facts.features, linear);
@@ -52,7 +52,7 @@ export function ranpac(options: RanpacOptions = {}): Strategy {
       for (let row = 0; row < rows.count; row++, n++) {
         const c = rows.labels[row] as number;
         counts[c] = (counts[c] as number) + sign;
-        addGram(numbers, lambda === "auto" && n % 5 === 4 ? "held" : "", mapped, row * width, width, c, sign);
+        addGram(numbers, lambda === "auto" && n % 5 === 4 ? "Held" : "", mapped, row * width, width, c, sign);
       }
     },
   );
@@ -81,8 +81,8 @@ function fitted(numbers: Numbers, lambda: number, width: number, linear: Linear)
 /** Returns the weights of all rows by the λ whose fit of four fifths has the least squared error on the last, 1 where none was held out. */
 function chosenWeights(numbers: Numbers, width: number, linear: Linear): Float64Array {
   const classes = array(numbers, "counts").length;
-  const held = symmetric(array(numbers, "heldgram"), width);
-  const targets = transpose(array(numbers, "heldtargets"), classes, width);
+  const held = symmetric(array(numbers, "gramHeld"), width);
+  const targets = transpose(array(numbers, "targetsHeld"), classes, width);
   let [best, least] = [1, Number.POSITIVE_INFINITY];
   if (held.some((value) => value !== 0)) {
     for (const lambda of lambdas) {
@@ -98,6 +98,6 @@ function chosenWeights(numbers: Numbers, width: number, linear: Linear): Float64
       }
     }
   }
-  const both = (name: string) => array(numbers, name).map((value, i) => value + (array(numbers, `held${name}`)[i] as number));
+  const both = (name: string) => array(numbers, name).map((value, i) => value + (array(numbers, `${name}Held`)[i] as number));
   return ridgeWeights(both("gram"), both("targets"), best, width, linear);
 }
