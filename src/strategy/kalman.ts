@@ -8,7 +8,7 @@ import { addScaled, array, classSums, featuresOf, rowsIn } from "./sums.ts";
 export interface KalmanOptions {
   /** How much of the weights lasts from row to row, above 0, at most 1: 1 is recursive least squares. Default 0.999. */
   readonly gamma?: number;
-  /** Variance σ² of targets about the answer, above 0. Default 1. */
+  /** Variance σ² of targets about the answer, above 0; no less than 1e-13·prior·‖row‖² is taken. Default 1. */
   readonly noise?: number;
   /** Variance σ_w² of weights before any row, and that to which they return, above 0. Default 1. */
   readonly prior?: number;
@@ -67,7 +67,7 @@ export function kalman(options: KalmanOptions = {}): Strategy {
 
 /**
  * Takes in a row. First the weights drift: means shrink, and variance comes back, σ_w² in all where nothing is known. Then P becomes
- * (I − kxᵀ)P(I − kxᵀ)ᵀ + σ²kkᵀ, multiplied out so that it stays symmetric to the bit; an error of k does it little harm, unlike P − kxᵀP.
+ * (I − kxᵀ)P(I − kxᵀ)ᵀ + σ²kkᵀ, multiplied out so that it stays symmetric to the bit.
  */
 function filter(numbers: Numbers, x: Float32Array, label: number, gamma: number, prior: number, noise: number): void {
   const [p, means] = [array(numbers, "covariance"), array(numbers, "means")];
@@ -75,7 +75,8 @@ function filter(numbers: Numbers, x: Float32Array, label: number, gamma: number,
   const kept = gamma * gamma;
   const back = rowsIn(numbers) === 0 ? prior : (1 - kept) * prior;
   const u = times(p, x).map((value, i) => kept * value + back * (x[i] as number));
-  const s = dot(u, 0, x) + noise;
+  // Less noise than rounding leaves in xᵀPx would make variances negative in time.
+  const s = dot(u, 0, x) + Math.max(noise, 1e-13 * prior * dot(Float64Array.from(x), 0, x));
   const k = u.map((value) => value / s);
   for (let i = 0; i < means.length; i++) means[i] = gamma * (means[i] as number);
   for (let c = 0; c < means.length / size; c++) addScaled(means, c * size, k, 0, size, (c === label ? 1 : 0) - dot(means, c * size, x));

@@ -40,6 +40,10 @@ describe("the Kalman filter", () => {
     const covariance = head.numbers.covariance ?? new Float64Array();
     expect(() => plain.cholesky(covariance, 6)).not.toThrow();
     for (let i = 0; i < 36; i++) expect(covariance[i]).toBe(covariance[(i % 6) * 6 + Math.floor(i / 6)]);
+    const extreme = headed(kalman({ gamma: 1, noise: 1e-15, samples: 0 }), 6, 2);
+    for (const [label, ...x] of rows) extreme.push([[label, ...x.map((value) => 100 * value)]]);
+    for (const score of extreme.scores([1, 2, 3, 4, 5, 6]).flat()) expect(Math.abs(score)).toBeLessThan(100);
+    expect(() => plain.cholesky(extreme.numbers.covariance ?? new Float64Array(), 6)).not.toThrow();
     const still = headed(kalman({ gamma: 0.5, noise: 0.1, prior: 3 }), 2, 1);
     for (let i = 0; i < 50; i++) still.push([[0, 1, 0]]);
     expect(still.numbers.covariance?.[3]).toBeCloseTo(3, 12);
