@@ -5,15 +5,42 @@ import { der } from "./der.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
+import { fecam } from "./fecam.ts";
+import { kalman } from "./kalman.ts";
+import { knn } from "./knn.ts";
 import { l2 } from "./l2.ts";
+import { lda } from "./lda.ts";
 import { lwf } from "./lwf.ts";
 import { mir } from "./mir.ts";
+import { ncm } from "./ncm.ts";
+import { ranpac } from "./ranpac.ts";
 import { replay } from "./replay.ts";
+import { ridge } from "./ridge.ts";
 import { si } from "./si.ts";
+import { slda } from "./slda.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** Factories by name. */
-export const factories: Readonly<Record<string, (options: never) => Strategy>> = { agem, der, ema, erAce, ewc, l2, lwf, mir, replay, si };
+export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
+  agem,
+  der,
+  ema,
+  erAce,
+  ewc,
+  fecam,
+  kalman,
+  knn,
+  l2,
+  lda,
+  lwf,
+  mir,
+  ncm,
+  ranpac,
+  replay,
+  ridge,
+  si,
+  slda,
+};
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */
 export function strategyFrom(name: string, config: Readonly<Record<string, unknown>>): Strategy {

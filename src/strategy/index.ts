@@ -6,6 +6,8 @@ export { type DerOptions, der } from "./der.ts";
 export { type EmaOptions, ema } from "./ema.ts";
 export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
+export { type FecamOptions, fecam } from "./fecam.ts";
+export { type PseudoOptions, pseudoFeatures } from "./fetril.ts";
 export type {
   Detector,
   Facts,
@@ -18,9 +20,17 @@ export type {
   Seen,
   Signal,
 } from "./host.ts";
+export { type KalmanOptions, kalman } from "./kalman.ts";
+export { adopt, type KnnOptions, knn } from "./knn.ts";
 export { type L2Options, l2 } from "./l2.ts";
+export { type LdaOptions, lda } from "./lda.ts";
 export { type LwfOptions, lwf } from "./lwf.ts";
 export { type MirOptions, mir } from "./mir.ts";
+export { type NcmOptions, ncm } from "./ncm.ts";
+export { type RanpacOptions, ranpac } from "./ranpac.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
+export { type RidgeOptions, ridge } from "./ridge.ts";
 export { type SiOptions, si } from "./si.ts";
-export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";
+export { type SldaOptions, slda } from "./slda.ts";
+export type { Drawn, HostContext, Needs, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";
+export { mergeNumbers } from "./sums.ts";

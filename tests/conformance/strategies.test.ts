@@ -27,6 +27,14 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["l2, towards the first parameters", () => strategies.l2({ towards: "init" })],
   ["ema", () => strategies.ema({ decay: 0.9 })],
   ["agem", () => strategies.agem({ batchSize: 6 })],
+  ["ncm", () => strategies.ncm()],
+  ["slda", () => strategies.slda()],
+  ["lda", () => strategies.lda()],
+  ["fecam", () => strategies.fecam()],
+  ["ranpac", () => strategies.ranpac({ width: 12 })],
+  ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
+  ["kalman", () => strategies.kalman({ samples: 4 })],
+  ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 
