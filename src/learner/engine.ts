@@ -14,7 +14,7 @@ import type { Config } from "./config.ts";
 import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
 import type { Hooked } from "./hooked.ts";
-import type { PlacedGroup } from "./hookplan.ts";
+import type { PlacedGroup, StrategyCost } from "./hookplan.ts";
 import { Inference, type Program } from "./inference.ts";
 import { layOutState } from "./layout.ts";
 import { keepPlan, placeGroups, stepPlan } from "./programs.ts";
@@ -53,6 +53,8 @@ export interface LearnerPlan {
   readonly bytes: Readonly<Record<ArenaName, number>>;
   /** Bytes beside the arenas that keep rows of a file; 0 where all rows lie in `rows`. */
   readonly resident: number;
+  /** What strategies with hooks beyond drawing and storing rows add, theirs and of those they use. */
+  readonly strategies: readonly StrategyCost[];
 }
 
 /** The machinery of one learner: its arenas, programs, replay index and schedule. It trusts its arguments. */
@@ -168,7 +170,8 @@ export class Engine {
     const bytes = { ...plan.bytes, state: layout.stateBytes, rows: layout.rowsBytes };
     const kernels = plan.kernels.length + (this.#keep?.executable.plan.kernels.length ?? 0);
     const resident = this.memory?.pages?.bytes ?? 0;
-    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes, resident };
+    const strategies = this.config.hooks?.costs(layout) ?? [];
+    return { backend: machine.backend, parameters: sizeOf(layout.flat.shape), rows, kernels, bytes, resident, strategies };
   }
 
   /** The learning rate of the next step. */

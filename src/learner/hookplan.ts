@@ -28,8 +28,22 @@ export interface HookPlan<C> {
   /** Records what strategies take of a step before its update. */
   gather(pass: Pass, total: Tensor): void;
   withEdits(plan: Plan, layout: StateLayout): Plan;
+  /** Returns what each strategy adds to a step, and keeps. */
+  costs(layout: StateLayout): StrategyCost[];
   /** Returns the parameters that a strategy answers with. */
   headLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> | undefined;
+}
+
+/** What a strategy adds to each step and keeps. */
+export interface StrategyCost {
+  readonly name: string;
+  /** Rows that join a step. */
+  readonly rows: number;
+  /** Forward and backward passes besides that of the rows of a step, in those of the rows that arrive. */
+  readonly forward: number;
+  readonly backward: number;
+  /** Bytes on the device. */
+  readonly bytes: number;
 }
 
 /** Where what strategies keep is to lie. */

@@ -9,7 +9,7 @@ import type { Facts } from "../strategy/host.ts";
 import type { Kept, Strategy } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
-import type { HookPlace, HookPlan, ModelOutputs } from "./hookplan.ts";
+import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
 import { BEFORE, editsAfter, gatherOf, gradientOf, lossOf } from "./tracing.ts";
 
@@ -71,9 +71,24 @@ function bind(plain: Config, found: Found): Config {
       gather: (pass, total) => gatherOf(config, pass, total),
       withEdits: (plan, layout) => editsAfter(plan, config, layout),
       headLeaves: (graph, layout) => headLeaves(config, graph, layout),
+      costs: (layout) => costsOf(config, layout),
     },
   };
   return config;
+}
+
+function costsOf({ strategies }: Config, { kept, columns, capacity, staging }: StateLayout): StrategyCost[] {
+  return strategies.map(({ name, needs = {}, draw }) => {
+    const own = (path: string): boolean => path.startsWith(`${name}/`);
+    const ranges = [...kept].reduce((sum, [path, { range }]) => sum + (own(path) ? range.byteLength : 0), 0);
+    const { forward = 0, backward = 0 } = needs.passes ?? {};
+    return {
+      name,
+      ...{ forward, backward },
+      rows: (draw?.groups ?? []).reduce((sum, { size }) => sum + size, 0),
+      bytes: columns.reduce((sum, { name: path, rowBytes }) => sum + (own(path) ? rowBytes * (capacity + staging) : 0), ranges),
+    };
+  });
 }
 
 function headLeaves({ strategies }: Config, graph: Graph, layout: StateLayout): Map<string, Tensor> | undefined {
@@ -177,6 +192,13 @@ function check(config: Config, shown: Shown): void {
       }
       owners.set(group, name);
     }
+    if (needs.boundary === true && config.boundaries === "none" && !strategies.some(({ raises }) => raises?.boundary === true))
+      refuse(
+        "settles what it keeps at boundaries",
+        "somebody who tells them",
+        'boundaries: "none"',
+        "Add strategies.detect({ detector: detectors.pageHinkley() }).",
+      );
     if (head !== undefined) heads.push(name);
   }
   if (heads.length > 1)

@@ -2,6 +2,7 @@
 import { fail, nearestName } from "../errors.ts";
 import { agem } from "./agem.ts";
 import { der } from "./der.ts";
+import { detect } from "./detect.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
@@ -19,11 +20,13 @@ import { ridge } from "./ridge.ts";
 import { si } from "./si.ts";
 import { slda } from "./slda.ts";
 import type { Strategy } from "./strategy.ts";
+import { taskMask } from "./taskmask.ts";
 
 /** Factories by name. */
 export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
   agem,
   der,
+  detect,
   ema,
   erAce,
   ewc,
@@ -40,6 +43,7 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   ridge,
   si,
   slda,
+  taskMask,
 };
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */

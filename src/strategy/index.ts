@@ -3,6 +3,7 @@
 export type { Linear } from "../wasm/linear.ts";
 export { type AgemOptions, agem } from "./agem.ts";
 export { type DerOptions, der } from "./der.ts";
+export { type DetectOptions, detect } from "./detect.ts";
 export { type EmaOptions, ema } from "./ema.ts";
 export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
@@ -27,10 +28,39 @@ export { type LdaOptions, lda } from "./lda.ts";
 export { type LwfOptions, lwf } from "./lwf.ts";
 export { type MirOptions, mir } from "./mir.ts";
 export { type NcmOptions, ncm } from "./ncm.ts";
+export { features, noRows, type PresetOptions, smallNet } from "./presets.ts";
 export { type RanpacOptions, ranpac } from "./ranpac.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
 export { type RidgeOptions, ridge } from "./ridge.ts";
 export { type SiOptions, si } from "./si.ts";
 export { type SldaOptions, slda } from "./slda.ts";
-export type { Drawn, HostContext, Needs, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";
+export type {
+  Change,
+  Cursor,
+  Drawn,
+  Edit,
+  Forward,
+  GradientContext,
+  Head,
+  HostContext,
+  Kept,
+  KeptColumn,
+  Needs,
+  Phase,
+  PhaseContext,
+  ProgramContext,
+  ProgramInputs,
+  ProgramOutputs,
+  ProgramResult,
+  RowGroup,
+  SpaceContext,
+  StepContext,
+  Strategy,
+  StrategyProgram,
+  Term,
+  TermContext,
+  TraceContext,
+  Trigger,
+} from "./strategy.ts";
 export { mergeNumbers } from "./sums.ts";
+export { type TaskMaskOptions, taskMask } from "./taskmask.ts";
