@@ -69,7 +69,8 @@ export async function openLinear(): Promise<Linear> {
 
 function linearOn({ exports, lay, read }: Desk<LinearKernels>): Linear {
   const block = exports.blockScratch() / 8;
-  const put = (...parts: readonly (Float64Array | number)[]) => lay(...parts) as unknown as readonly [number, number, number, number, number];
+  const put = (...parts: readonly (Float64Array | number)[]) =>
+    lay(...parts) as unknown as readonly [number, number, number, number, number];
   return {
     cholesky(a, n) {
       check("cholesky", { n }, { a: [a, n, n] });
@@ -103,7 +104,9 @@ function linearOn({ exports, lay, read }: Desk<LinearKernels>): Linear {
     power(a, m, n, { v = new Float64Array(n).fill(1), iterations = 1 } = {}) {
       check("power", { m, n, iterations }, { a: [a, m, n], v: [v, n, 1] });
       if (v.every((value) => value === 0)) {
-        fail("E_DATA", "linear.power: v is 0; expected a direction, got none", { hint: "Leave out v, or start from what was returned last." });
+        fail("E_DATA", "linear.power: v is 0; expected a direction, got none", {
+          hint: "Leave out v, or start from what was returned last.",
+        });
       }
       const [at, from, to] = put(a, v, m);
       const value = exports.power(at, m, n, to, from, iterations);
@@ -132,12 +135,14 @@ function check(
 ): void {
   for (const [size, value] of Object.entries(sizes)) {
     if (Number.isInteger(value) && value > 0) continue;
-    fail("E_SHAPE", `linear.${name}: ${size} is no size; expected a whole number ≥ 1, got ${describe(value)}`, { context: { [size]: value } });
+    fail("E_SHAPE", `linear.${name}: ${size} is no size; expected a whole number ≥ 1, got ${describe(value)}`, {
+      context: { [size]: value },
+    });
   }
   for (const [array, [values, rows, columns]] of Object.entries(arrays)) {
     if (values.length !== rows * columns) {
       const expected = columns === 1 ? `${rows}` : `${rows} × ${columns} = ${rows * columns}`;
-      fail("E_SHAPE", `linear.${name}: ${array} has another length; expected ${expected} numbers, got ${values.length}`, {
+      fail("E_SHAPE", `linear.${name}: ${array} has another length; expected ${expected}, got ${values.length}`, {
         hint: "Matrices are given row after row, without gaps.",
       });
     }
