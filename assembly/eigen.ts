@@ -16,13 +16,16 @@ import { normalise, transpose } from "./vector";
 
 /** Rounds for one eigenvalue; it takes two or three. */
 const ROUNDS: i32 = 60;
+/** Rounds after which what rounding of the whole matrix hides is 0: entries over hundreds of orders may not settle beside smaller ones. */
+const PATIENCE: i32 = 30;
 const EPSILON: f64 = 2.220446049250313e-16;
 /** Beside entries up to 1, what is smaller may be taken for 0, and squares of the rest are exact enough. */
 const TINY: f64 = 1e-140;
+const LEAST: f64 = 1e-290;
 
-/** Bytes of scratch. */
-export function eigenScratch(n: i32): usize {
-  return <usize>n * (strideOf(n) + 32);
+/** Numbers of scratch, more than there may be bytes of memory. */
+export function eigenScratch(n: i32): f64 {
+  return <f64>n * <f64>((strideOf(n) >> 3) + 4);
 }
 
 /** Bytes from row to row of vectors: whole cache lines, an odd number of them, or a column would lie in few sets of the cache. */
@@ -44,7 +47,7 @@ export function eigen(a: usize, n: i32, values: usize, vectors: usize, scratch: 
   store<f64>(e + bytes - 8, 0);
   for (let l = 0; l < n; l++) {
     let rounds = 0;
-    for (let m = blockEnd(d, e, l, n); m > l; m = blockEnd(d, e, l, n)) {
+    for (let m = blockEnd(d, e, l, n, TINY); m > l; m = blockEnd(d, e, l, n, rounds < PATIENCE ? TINY : EPSILON)) {
       if (rounds++ == ROUNDS) return false;
       const first = sweep(d, e, l, m, rotations);
       apply(q, step, first, m, rotations);
@@ -72,13 +75,13 @@ export function eigen(a: usize, n: i32, values: usize, vectors: usize, scratch: 
   return true;
 }
 
-/** The last of the entries from l on that hang together. */
-function blockEnd(d: usize, e: usize, l: i32, n: i32): i32 {
+/** The last of the entries from l on that hang together by more than `floor`. */
+function blockEnd(d: usize, e: usize, l: i32, n: i32, floor: f64): i32 {
   let m = l;
   for (; m < n - 1; m++) {
     const at = (<usize>m) << 3;
     const off = abs(load<f64>(e + at));
-    if (off <= EPSILON * (abs(load<f64>(d + at)) + abs(load<f64>(d + at, 8))) || off < TINY) break;
+    if (off <= EPSILON * (abs(load<f64>(d + at)) + abs(load<f64>(d + at, 8))) || off < floor) break;
   }
   return m;
 }
@@ -121,11 +124,11 @@ function sweep(d: usize, e: usize, l: i32, m: i32, rotations: usize): i32 {
   return l;
 }
 
-/** √(x² + y²) without overflow, and without loss where the squares would vanish. */
+/** √(x² + y²) without overflow, and without loss where the squares would vanish; 0 where it would have but few digits. */
 function hypotenuse(x: f64, y: f64): f64 {
   const large = max(abs(x), abs(y));
   if (large > TINY && large < 1 / TINY) return sqrt(x * x + y * y);
-  if (large == 0) return 0;
+  if (large < LEAST) return 0;
   const ratio = min(abs(x), abs(y)) / large;
   return large * sqrt(1 + ratio * ratio);
 }

@@ -18,8 +18,8 @@ const PANEL: i32 = 8;
 const AT_PANEL: usize = 128;
 const AT_PAIRS: usize = AT_PANEL + BLOCK_K * PANEL * 8;
 
-/** Bytes of scratch. */
-export const GEMM_SCRATCH: usize = AT_PAIRS + BLOCK_M * BLOCK_K * 8;
+/** Numbers of scratch. */
+export const GEMM_SCRATCH: i32 = (<i32>AT_PAIRS >> 3) + BLOCK_M * BLOCK_K;
 
 /** Adds the product to c, which overlaps neither operand; `sign` is 1 or -1, rows of op(a) are `aAcross` apart, its columns `aAlong`. */
 export function gemm(

@@ -21,10 +21,10 @@ import { addTimes, divide, dot, exchange, normalise, rotate, transpose } from ".
 const SWEEPS: i32 = 60;
 const EPSILON: f64 = 2.220446049250313e-16;
 
-/** Bytes of scratch. */
-export function svdScratch(m: i32, n: i32): usize {
-  const k = <usize>min(m, n);
-  return (k * (2 * k + 4 + <usize>max(m, n))) << 3;
+/** Numbers of scratch, more than there may be bytes of memory. */
+export function svdScratch(m: i32, n: i32): f64 {
+  const k = <f64>min(m, n);
+  return k * (2 * k + 4 + <f64>max(m, n));
 }
 
 /** Writes U [m, k], the values [k], largest first, and Vᵀ [k, n]; a [m, n] is overwritten. */

@@ -1,10 +1,13 @@
 /**
- * A = Q·T·Qᵀ of a symmetric matrix, T tridiagonal: reflections from the last row up, each of which makes one row 0 left of its diagonal.
- * Of A the lower triangle is read and overwritten. Q is written transposed, so that every pass goes along rows.
+ * A = Q·T·Qᵀ of a symmetric matrix of entries up to 2, T tridiagonal: reflections from the last row up, each of which makes one row 0 left
+ * of its diagonal. Of A the lower triangle is read and overwritten. Q is written transposed, so that every pass goes along rows.
  *
  * Error |T - QᵀAQ| and |QᵀQ - I| of a few n·u (Golub and Van Loan, Matrix Computations, §8.3.1).
  */
 import { addTimes, dot } from "./vector";
+
+/** Squares that are 0 beside entries up to 2: below, they lose digits, and a reflection made of them is none. */
+const NOTHING: f64 = 1e-280;
 
 /** Writes the diagonal of T to d [n], what is left of it to e [n] (e₀ = 0), Qᵀ to q, its rows `qStep` bytes apart, zeros between; scratch [2 n]. */
 export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, qStep: usize, scratch: usize): void {
@@ -19,7 +22,7 @@ export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, q
     const last = u + at - 8;
     const corner = load<f64>(last);
     const left = dot(u, u, i - 1);
-    if (left == 0) {
+    if (left <= NOTHING) {
       store<f64>(e + at, corner);
       continue;
     }

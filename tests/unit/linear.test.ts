@@ -257,6 +257,23 @@ describe("svd", () => {
   });
 });
 
+it("no order of magnitude spoils the vectors of eigen or svd", () => {
+  const stream = new RandomStream(5, "graded");
+  for (let i = 0; i < 1500; i++) {
+    const n = 2 + (i % 9);
+    const a = Float64Array.from({ length: n * n }, () => (stream.uniform() < 0.5 ? -1 : 1) * 10 ** -stream.below(300));
+    for (let at = 0; at < n * n; at++) a[at] = a[Math.min(at, (at % n) * n + Math.floor(at / n))] as number;
+    const { values, vectors } = linear.eigen(a, n);
+    const rows = transposed(vectors, n, n);
+    expectClose(product(rows, vectors, n, n, n), identity(n), 1e-14);
+    expectClose(product(scaled(vectors, values), rows, n, n, n), a, 1e-14 * largest(a) * n);
+    const { u, vt, values: lengths } = linear.svd(a, n, n);
+    expectClose(product(transposed(u, n, n), u, n, n, n), identity(n), 1e-14);
+    expectClose(product(vt, transposed(vt, n, n), n, n, n), identity(n), 1e-14);
+    expectClose(product(scaled(u, lengths), vt, n, n, n), a, 1e-14 * largest(a) * n);
+  }
+});
+
 describe("power", () => {
   it("gives a bound from below that rises to the largest value", () => {
     const w = Float64Array.of(3, 0, 0, 0.5);
@@ -348,7 +365,7 @@ describe("what linear algebra refuses", () => {
     ["too few numbers", () => linear.svd(one, 2, 3), "linear.svd: a has another length; expected 2 × 3 = 6, got 1"],
     ["another b", () => linear.solve(one, 1, one, 2), "linear.solve: b has another length"],
     ["another c", () => linear.boxQp(one, new Float64Array(2), 1, 0), "linear.boxQp: c has another length; expected 1, got 2"],
-    ["no iterations", () => linear.power(one, 1, 1, { iterations: 0 }), "linear.power: iterations is no size"],
+    ["no columns", () => linear.power(one, 1, -1), "linear.power: n is no size"],
   ])("%s", (_what, call, message) => {
     expect(call).toThrow(expect.objectContaining({ code: "E_SHAPE", message: expect.stringContaining(message) }));
   });
@@ -364,5 +381,11 @@ describe("what linear algebra refuses", () => {
     ["a direction that is none", () => linear.power(one, 1, 1, { v: new Float64Array(1) }), "linear.power: v is 0"],
   ])("%s", (_what, call, message) => {
     expect(call).toThrow(expect.objectContaining({ code: "E_DATA", message: expect.stringContaining(message) }));
+  });
+
+  it("options that are none", () => {
+    expect(() => linear.power(one, 1, 1, { iterations: 0 })).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
+    const wrong = { iteration: 2 } as object;
+    expect(() => linear.power(one, 1, 1, wrong)).toThrow(expect.objectContaining({ code: "E_CONFIG", hint: 'Did you mean "iterations"?' }));
   });
 });
