@@ -43,4 +43,5 @@ export {
 } from "./dropout.ts";
 export { type GlyphsOptions, glyphNames, glyphs } from "./glyphs.ts";
 export { gunzip, type Idx, type IdxData, type LabelledOptions, labelled, readIdx } from "./idx.ts";
-export { permuted, rotated, type Scenario, splitClasses, type Task, type TrainTest } from "./scenario.ts";
+export { permuted, rotated } from "./domains.ts";
+export { classMask, type Increment, type Scenario, type SplitOptions, splitClasses, type Task, type TrainTest } from "./scenario.ts";

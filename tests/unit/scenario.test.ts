@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { turn } from "../../src/stream/angle.ts";
 import { arrays, type Dataset, labelOf, readRows } from "../../src/stream/dataset.ts";
-import { permuted, rotated, splitClasses } from "../../src/stream/scenario.ts";
+import { permuted, rotated } from "../../src/stream/domains.ts";
+import { splitClasses } from "../../src/stream/scenario.ts";
 
 const labelledSet = (name: string, labels: readonly number[], shape: readonly number[] = [2, 3], classes = 6): Dataset => {
   const row = shape.reduce((a, b) => a * b, 1);
