@@ -1,6 +1,7 @@
 /** What a scenario is, and the classes of a set brought task by task. */
 import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
-import { type Dataset, labelOf, select } from "./dataset.ts";
+import { checkOrder, classesName, placed, rowsByClass, rowsOf } from "./classes.ts";
+import { type Dataset, select } from "./dataset.ts";
 
 /** The two parts of a labelled set. */
 export interface TrainTest {
@@ -101,23 +102,6 @@ export function classMask(scenario: Scenario, task: number): Uint8Array {
   return mask;
 }
 
-/** Returns an order of the classes, 0, 1, 2 … where none is given. @throws E_CONFIG where it does not name each once */
-export function checkOrder(where: string, given: readonly number[] | undefined, classes: number): readonly number[] {
-  const order = given ?? Array.from({ length: classes }, (_, i) => i);
-  if (order.length === classes && order.every((label, i) => label >= 0 && label < classes && order.indexOf(label) === i)) return order;
-  fail(
-    "E_CONFIG",
-    `${where}: option "order" is no order of the classes; expected each of 0 to ${classes - 1} once, got ${order.join(", ") || "none"}`,
-  );
-}
-
-/** Returns the set with a class's place in its task for its label. */
-function placed(dataset: Dataset, order: readonly number[], perTask: number): Dataset {
-  const place = new Uint32Array(order.length);
-  for (const [i, label] of order.entries()) place[label] = i % perTask;
-  return { ...dataset, y: dataset.y.map((label) => place[label] as number), classes: perTask };
-}
-
 /** Refuses two parts that are not of one set; returns its number of classes. @throws E_SHAPE E_DATA */
 export function checkParts(where: string, { train, test }: TrainTest): number {
   if (train.shape.join() !== test.shape.join()) {
@@ -136,21 +120,4 @@ export function checkParts(where: string, { train, test }: TrainTest): number {
     );
   }
   return train.classes;
-}
-
-/** Returns the rows of each class, in order. */
-export function rowsByClass(dataset: Dataset): number[][] {
-  const rows: number[][] = Array.from({ length: dataset.classes }, () => []);
-  for (let i = 0; i < dataset.count; i++) (rows[labelOf(dataset, i)] as number[]).push(i);
-  return rows;
-}
-
-/** Returns the rows of some classes, in the order of the set. */
-export function rowsOf(rows: readonly number[][], classes: readonly number[]): number[] {
-  return classes.flatMap((label) => rows[label] as number[]).sort((a, b) => a - b);
-}
-
-/** Returns how people call some classes. */
-export function classesName(classes: readonly number[]): string {
-  return `${classes.length === 1 ? "class" : "classes"} ${classes.join(", ")}`;
 }
