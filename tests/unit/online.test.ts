@@ -150,7 +150,10 @@ describe("blurry boundaries", () => {
     const seen = new Float64Array(3 * 180);
     for (let seed = 0; seed < runs; seed++) {
       const stream = streams.blurry(scenario, { batchSize: 10, width: 30, blend, seed });
-      for (let row = 0; row < 180; row++) seen[180 * stream.taskOf(row) + row] += 1 / runs;
+      for (let row = 0; row < 180; row++) {
+        const at = 180 * stream.taskOf(row) + row;
+        seen[at] = (seen[at] as number) + 1 / runs;
+      }
     }
     let worst = 0;
     for (let row = 0; row < 180; row++) {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Learner } from "../../src/learner/learner.ts";
+import { openRuntime } from "../../src/backend/runtime.ts";
+import { Learner } from "../../src/learner/learner.ts";
+import * as nn from "../../src/nn/index.ts";
+import { adamw } from "../../src/optim/index.ts";
 import * as streams from "../../src/stream/index.ts";
 
 /** Batch t has rows 10 t, 10 t + 1 … with the labels row mod 3. */
@@ -180,8 +183,26 @@ describe("test, then train", () => {
     await expect(all(streams.prequential(broken, [], { delay: -1 }))).rejects.toThrow(expect.objectContaining({ code: "E_CONFIG" }));
   });
 
-  it("takes a learner as it is", () => {
-    const taken = (learner: Learner) => streams.prequential(learner, []);
-    expect(taken).toBeTypeOf("function");
+  it("takes a learner as it is, late and missing labels and all", async () => {
+    const runtime = await openRuntime({ backend: "wasm" });
+    const set = streams.glyphs({ count: 600, classes: 3, size: 8, seed: 1 });
+    const scenario = streams.splitClasses({ train: set, test: set }, { tasks: 1 });
+    const model = nn.sequential(nn.flatten(), nn.linear(16), nn.relu(), nn.classifier({ capacity: 3 }));
+    const learner = await Learner.create(runtime, {
+      model,
+      input: { shape: [8, 8], dtype: "u8" },
+      optimizer: adamw(),
+      schedule: 0.01,
+      seed: 1,
+      batchSize: 10,
+    });
+    const stream = streams.online(scenario, { batchSize: 10, passes: 3 });
+    const tested = await all(streams.prequential(learner, stream, { delay: 2, missing: 0.2 }));
+    expect(tested.map(({ result }) => result.step)).toEqual(Array.from({ length: tested.length }, (_, i) => i + 1));
+    const errorOf = (part: typeof tested) => part.reduce((sum, { error }) => sum + error, 0) / part.length;
+    expect(errorOf(tested.slice(0, 5))).toBeGreaterThan(0.4);
+    expect(errorOf(tested.slice(-40))).toBeLessThan(0.25);
+    await learner.close();
+    await runtime.close();
   });
 });
