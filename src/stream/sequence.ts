@@ -19,7 +19,7 @@ export interface TaskStream extends Iterable<Batch> {
   readonly rows: number;
   /** Batches in all, without `skip`. */
   readonly count: number;
-  /** Where tasks truly begin, but the first: for reports. */
+  /** Where tasks truly begin, but the first, or where they are blurred, the middles: for reports. */
   readonly boundaries: readonly Boundary[];
   /** Returns the task that a row of the stream truly comes from: for reports. */
   taskOf(row: number): number;
