@@ -160,8 +160,8 @@ describe("blurry boundaries", () => {
       const shares = streams.blendShares([0, 60, 120], row, { width: 30, blend });
       for (const [task, share] of shares.entries()) worst = Math.max(worst, Math.abs((seen[180 * task + row] as number) - share));
     }
-    // Four deviations of a share over that many runs are 0.052.
-    expect(worst).toBeLessThan(0.06);
+    // Four deviations of a share over that many runs are 0.052, its bias where a blend ends is 0.06, but there shares are small.
+    expect(worst).toBeLessThan(0.08);
   });
 
   it.each([
