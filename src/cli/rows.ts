@@ -2,7 +2,7 @@
 import { fail } from "../errors.ts";
 import { pagesOf } from "../learner/snapshot.ts";
 import { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
+import { crc32c } from "../crc.ts";
 import type { Storage, StoredTensor } from "../store/index.ts";
 
 /** Rows read at once. */

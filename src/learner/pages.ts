@@ -8,7 +8,7 @@ import type { Replay } from "../memory/replay.ts";
 import type { Move } from "../memory/slots.ts";
 import type { Column } from "../state/arena.ts";
 import type { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
+import { crc32c } from "../crc.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 import { holders, Places } from "./places.ts";
 import { Resident } from "./resident.ts";

@@ -2,7 +2,7 @@
 import { joined } from "../bytes.ts";
 import { fail } from "../errors.ts";
 import { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
+import { crc32c } from "../crc.ts";
 import type { Config } from "./config.ts";
 import type { Durable } from "./durable.ts";
 import { layOutState } from "./layout.ts";

@@ -4,7 +4,7 @@
  * one, of kind `title`, is JSON that names store and file.
  */
 import { fail } from "../errors.ts";
-import { crc32c } from "./crc.ts";
+import { crc32c } from "../crc.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a frame holds. */

@@ -7,7 +7,7 @@
  * last state of the one before into it and removes that. So the one before, should it still run, harms nothing and finds out.
  */
 import { fail } from "../errors.ts";
-import { crc32c } from "./crc.ts";
+import { crc32c } from "../crc.ts";
 import { corrupt, type Extent } from "./frame.ts";
 import type { Storage } from "./storage.ts";
 

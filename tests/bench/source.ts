@@ -13,6 +13,6 @@ export { hasKernel, recordKernel } from "../../src/optim/step.ts";
 export { compileProgram } from "../../src/program/trace.ts";
 export { Arena, leafOf } from "../../src/state/arena.ts";
 export { ColumnFile } from "../../src/store/column.ts";
-export { crc32c } from "../../src/store/crc.ts";
+export { crc32c } from "../../src/crc.ts";
 export { stores } from "../../src/store/index.ts";
 export { openWasm } from "../../src/wasm/instance.ts";

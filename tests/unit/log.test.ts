@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { threadId } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ErrorCode, PalimpsestError } from "../../src/errors.ts";
-import { crc32c } from "../../src/store/crc.ts";
+import { crc32c } from "../../src/crc.ts";
 import { type FolderSystem, folderStore } from "../../src/store/folder.ts";
 import { slotBytes } from "../../src/store/head.ts";
 import { type Log, type LogReader, openLog, readLog, type Storage, type Store, stores } from "../../src/store/index.ts";
