@@ -14,6 +14,7 @@ export interface RunFact {
   readonly stream: { readonly name: string; readonly tasks: readonly string[] };
   /** Versions of what ran, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  readonly backend?: string;
   /** Whether classes that were never seen cannot be answered, so that accuracy before a task's training means nothing. Default false. */
   readonly masked?: boolean;
 }

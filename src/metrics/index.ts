@@ -1,6 +1,7 @@
 /** Metrics: what a run learned and what it forgot. */
 export type { AnytimeOptions } from "./anytime.ts";
 export { type BudgetOptions, type EvaluationBudget, evaluationBudget, type Spent } from "./budget.ts";
+export { type Comparison, compareRuns, comparisonReport, type RunsByStrategy, type Spread } from "./compare.ts";
 export { figuresCsv, matrixCsv } from "./csv.ts";
 export { accuracyCurve, anytimeAccuracy, type Curve, type CurvePoint, seenAccuracy } from "./curve.ts";
 export type {
@@ -48,6 +49,7 @@ export {
   weightMagnitude,
 } from "./plasticity.ts";
 export type { PrequentialOptions } from "./prequential.ts";
-export { htmlReport, type RunRecord } from "./report.ts";
+export { type RunRecord, recordOf } from "./record.ts";
+export { htmlReport } from "./report.ts";
 export { eventFile, type Scalars, type TensorboardOptions, tensorboardEvents } from "./tensorboard.ts";
 export { type Block, type Timeline, timelineOf } from "./timeline.ts";

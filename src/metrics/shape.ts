@@ -60,7 +60,7 @@ const counted =
 const shapes: { readonly [K in Fact["kind"]]: Fields } = {
   run: {
     ...{ format: only(1), name: text, learner: byName(plain), strategies: list(text), seed: real },
-    ...{ stream: object({ name: text, tasks: list(text) }), versions: byName(text), masked: optional(flag) },
+    ...{ stream: object({ name: text, tasks: list(text) }), versions: byName(text), backend: optional(text), masked: optional(flag) },
   },
   step: { step: whole, task: orNull(whole), loss: orNull(real), terms: optional(byName(orNull(real))), rate: real, ms: optional(amount) },
   evaluation: {

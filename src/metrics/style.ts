@@ -13,6 +13,8 @@ text.strong{fill:var(--strong)}text.middling{fill:var(--middling)}text.weak{fill
 .stroke{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .faint{opacity:.3}.d1{stroke-dasharray:7 4}.d2{stroke-dasharray:1.5 4}
 .band{fill:currentColor;opacity:.2}
+.fall{fill:none;stroke:currentColor;stroke-width:5;opacity:.45}.happened{stroke:var(--c1);stroke-dasharray:5 3}
+.area{fill:currentColor;stroke:var(--card);stroke-width:.5;opacity:.8}.swatch{stroke:currentColor;stroke-width:8}
 .s0{color:var(--c0)}.s1{color:var(--c1)}.s2{color:var(--c2)}.s3{color:var(--c3)}.s4{color:var(--c4)}.s5{color:var(--c5)}.s6{color:var(--c6)}.s7{color:var(--c7)}
 `;
 
@@ -47,7 +49,7 @@ thead th{color:var(--muted);font-weight:600}
 tbody th{font-weight:400}
 td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 td.best{font-weight:700}tr.differs{background:color-mix(in srgb,var(--c4) 12%,transparent)}
-th small{display:block}
+th small,td small{display:block}
 footer{margin-top:36px;color:var(--muted);font-size:13px}
 @media print{body{background:none}main{max-width:none;padding:0}}
 `;

@@ -49,12 +49,13 @@ function fields(bytes: Uint8Array): [field: number, value: Field][] {
     const key = Number(varint());
     const wire = key & 7;
     if (wire === 0) found.push([key >> 3, varint()]);
-    else if (wire === 1) found.push([key >> 3, view.getFloat64((at += 8) - 8, true)]);
-    else if (wire === 5) found.push([key >> 3, view.getFloat32((at += 4) - 4, true)]);
     else {
-      expect(wire).toBe(2);
-      const length = Number(varint());
-      found.push([key >> 3, bytes.subarray(at, at + length)]);
+      expect([1, 2, 5]).toContain(wire);
+      const length = wire === 1 ? 8 : wire === 5 ? 4 : Number(varint());
+      found.push([
+        key >> 3,
+        wire === 1 ? view.getFloat64(at, true) : wire === 5 ? view.getFloat32(at, true) : bytes.subarray(at, at + length),
+      ]);
       at += length;
     }
   }
