@@ -124,6 +124,8 @@ function spreadOf(values: readonly (number | undefined)[]): Spread {
   const counts = { defined: known.length, runs: values.length };
   if (known.length < values.length || known.length === 0) return { ...counts, mean: undefined, sd: undefined };
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  // Of equal values the mean may be off by rounding, which is no spread.
+  const same = known.every((value) => value === known[0]);
+  const squares = same ? 0 : known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { ...counts, mean, sd: known.length < 2 ? undefined : Math.sqrt(squares / (known.length - 1)) };
 }

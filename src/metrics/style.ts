@@ -13,8 +13,6 @@ text.strong{fill:var(--strong)}text.middling{fill:var(--middling)}text.weak{fill
 .stroke{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .faint{opacity:.3}.d1{stroke-dasharray:7 4}.d2{stroke-dasharray:1.5 4}
 .band{fill:currentColor;opacity:.2}
-.fall{fill:none;stroke:currentColor;stroke-width:5;opacity:.45}.happened{stroke:var(--c1);stroke-dasharray:5 3}
-.area{fill:currentColor;stroke:var(--card);stroke-width:.5;opacity:.8}.swatch{stroke:currentColor;stroke-width:8}
 .s0{color:var(--c0)}.s1{color:var(--c1)}.s2{color:var(--c2)}.s3{color:var(--c3)}.s4{color:var(--c4)}.s5{color:var(--c5)}.s6{color:var(--c6)}.s7{color:var(--c7)}
 `;
 
@@ -36,7 +34,9 @@ h3{margin:0 0 12px;font-size:16px;display:flex;align-items:center;gap:8px}
 figure{margin:0 0 18px;padding:14px 16px 12px;break-inside:avoid;overflow-x:auto}
 figcaption{font-weight:600;margin-bottom:6px}
 figure>svg{display:block;width:100%;height:auto}svg.wide{min-width:760px}
-${drawing}.tile{border-left-color:currentColor}.tile>*{color:var(--ink)}.tile>.muted{color:var(--muted)}
+${drawing}.fall{fill:none;stroke:currentColor;stroke-width:5;opacity:.45}.happened{stroke:var(--c1);stroke-dasharray:5 3}
+.area{fill:currentColor;stroke:var(--card);stroke-width:.5;opacity:.8}.swatch{stroke:currentColor;stroke-width:8}
+.tile{border-left-color:currentColor}.tile>*{color:var(--ink)}.tile>.muted{color:var(--muted)}
 .cell{fill:var(--heat)}.own{stroke:var(--ink);stroke-width:1.2}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:8px 0 0;padding:0;list-style:none;font-size:13px;color:var(--muted)}
 .legend svg{width:22px;height:8px;margin-right:6px;vertical-align:middle}

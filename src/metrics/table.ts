@@ -27,7 +27,7 @@ export function rowsOf(columns: readonly (readonly Figure[])[]): Row[] {
     .toSorted((a, b) => place(a) - place(b));
 }
 
-/** Returns the cells of a row of which each has a text, the best in bold where there are several. */
+/** Returns the cells of a row of which each has a text, the best in bold where they differ. */
 export function figureRow(
   row: Pick<Row, "metric" | "variant">,
   values: readonly (number | undefined)[],
@@ -35,7 +35,7 @@ export function figureRow(
 ): Markup {
   const { name, better, definition } = describeFigure(row);
   const defined = values.filter((value) => value !== undefined).map((value) => value * better);
-  const best = better !== 0 && defined.length > 1 ? Math.max(...defined) : undefined;
+  const best = better !== 0 && new Set(defined).size > 1 ? Math.max(...defined) : undefined;
   return html`<tr><th scope="row">${name}<small>${definition}</small></th>${cells.map(
     (cell, i) =>
       html`<td${best !== undefined && (values[i] ?? Number.NaN) * better === best ? html` class="best"` : undefined}>${cell}</td>`,
