@@ -52,7 +52,7 @@ export function anytime(curves: Curves, { windows = [10, 100], beta = 10 }: Anyt
     );
   const lowest = boundaries.slice(0, -1).map((end, j): Value => {
     const asked = askedOf(between(curve, end), j);
-    return asked.length === 0 ? notAsked : Math.min(...asked);
+    return asked.length === 0 ? notAsked : asked.reduce((low, value) => Math.min(low, value));
   });
   const minimum = over < 2 ? "there are fewer than two tasks" : average(lowest, notAsked);
   return [

@@ -81,7 +81,7 @@ function relativePerformance(own: readonly number[], expert: readonly number[]):
 function sampleEfficiency(own: readonly number[], expert: readonly number[]): Value {
   const [mine, theirs] = [own, expert].map((values) => {
     const curve = smoothed(values);
-    const most = Math.max(...curve);
+    const most = curve.reduce((high, value) => Math.max(high, value), 0);
     return { curve, most, first: curve.indexOf(most) };
   }) as [{ curve: number[]; most: number; first: number }, { most: number; first: number }];
   if (theirs.most === 0) return "an expert knows nothing";

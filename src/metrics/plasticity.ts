@@ -9,7 +9,7 @@ import type { LayerPlasticity } from "./facts.ts";
 /** Numbers of any kind, by place. */
 type Reals = ArrayLike<number> & Iterable<number>;
 
-/** Returns the singular values, largest first, of a matrix [m × n]. */
+/** Returns the singular values, largest first, of a row-major matrix [m × n]: of f64 linear algebra, `(a, m, n) => linear.svd(a, m, n).values`. */
 export type SingularValues = (a: Float64Array, m: number, n: number) => ArrayLike<number>;
 
 /** Returns how many units gave 0 for every row. @throws E_DATA */

@@ -99,6 +99,21 @@ describe("factLog", () => {
     refused("null", 1, /line 1: this is no fact; expected an object, got null/);
   });
 
+  it("reads a damaged file, or names the line that is none", () => {
+    const text = toNdjson(workedLog());
+    fc.assert(
+      fc.property(fc.nat(text.length - 1), fc.constantFrom("0", "9", "-", ".", '"', "{", "}", "[", "]", ",", "e", "\n", ""), (at, put) => {
+        const changed = text.slice(0, at) + put + text.slice(at + 1);
+        try {
+          expect(toNdjson(fromNdjson(changed)).length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "E_FORMAT", context: { line: expect.any(Number) } });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("refuses whatever is not a fact without breaking", () => {
     fc.assert(
       fc.property(fc.json(), (line) => {

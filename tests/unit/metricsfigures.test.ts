@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { describeFigure, metrics } from "../../src/metrics/catalog.ts";
 import type { Fact } from "../../src/metrics/facts.ts";
 import type { Figure } from "../../src/metrics/figure.ts";
 import { figureValue } from "../../src/metrics/figure.ts";
@@ -257,6 +258,67 @@ describe("figures of other facts", () => {
   });
 });
 
+describe("lifelong learning", () => {
+  /** Two tasks with these curves while they are learned, and what each has at the end of the other's training. */
+  const two = (a: readonly number[], b: readonly number[], end: number) => {
+    const log = factLog();
+    let step = 0;
+    for (const [task, curve] of [a, b].entries()) {
+      for (const correct of curve) {
+        const last = ++step === a.length + b.length;
+        const counts = task === 0 ? [correct, 0] : [last ? end : 500, correct];
+        log.append({ kind: "evaluation", step, task, tasks: counts.map((count, j) => ({ task: j, rows: 1000, correct: count })) });
+      }
+      log.append({ kind: "boundary", step, task });
+    }
+    return log;
+  };
+
+  it("maintains what was known right after training, or in the last tenth of it", () => {
+    // Of twenty evaluations the last two: (.8 + .9) / 2.
+    const curve = [...new Array<number>(18).fill(300), 800, 900];
+    const figures = figuresOf(two(curve, curve, 600));
+    expect(figureValue(find(figures, "performanceMaintenance/mrlep"))).toBeCloseTo(0.6 - 0.9, 12);
+    expect(figureValue(find(figures, "performanceMaintenance/mrtlp"))).toBeCloseTo(0.6 - 0.85, 12);
+  });
+
+  it("is efficient by smoothed curves", () => {
+    const rising = Array.from({ length: 20 }, (_, i) => (i < 10 ? 50 * i : 500 + 10 * ((7 * i) % 10)));
+    const expert = rising.map((count) => count / 1000);
+    // The same moving average as numpy's convolution of the mirrored curve with four quarters, cut to its length.
+    const padded = [...expert.slice(1, 4).reverse(), ...expert, ...expert.slice(-4, -1).reverse()];
+    const smooth = expert.map((_, k) => padded.slice(k + 1, k + 5).reduce((sum, value) => sum + value, 0) / 4);
+    const first = smooth.indexOf(Math.max(...smooth));
+    const sharp = [0, 0, 1];
+    const figures = figuresOf(two(rising, rising, 600), { experts: [expert, sharp] });
+    // As its own expert it is as good; against one that knows all at its third evaluation, its height over the other's and 2 over its own place.
+    expect(figureValue(find(figures, "sampleEfficiency/expert"))).toBeCloseTo((1 + Math.max(...smooth) * (2 / first)) / 2, 12);
+  });
+
+  it("is not efficient where a curve falls, stays low, or begins at its height", () => {
+    const of = (curve: readonly number[], expert: readonly number[]) =>
+      find(figuresOf(two(curve, curve, 0), { experts: [expert, expert] }), "sampleEfficiency/expert");
+    expect(figureValue(of([900, 500, 300], [0.1, 0.9]))).toBe(0);
+    expect(figureValue(of([50, 100, 150], [0.1, 0.9]))).toBe(0);
+    expect(of([500, 500, 500], [0.1, 0.5])).toMatchObject({ undefined: "a curve is highest where it begins" });
+    expect(of([500, 500, 500], [0, 0])).toMatchObject({ undefined: "an expert knows nothing" });
+    expect(of([500, 500, 500], [])).toMatchObject({ undefined: "there is no single-task expert" });
+  });
+});
+
+describe("the catalog", () => {
+  it("knows every metric, and no other", () => {
+    const layer = { layer: "1", rows: 4, units: 8, dead: 2, dormant: 3, tau: 0.01, effectiveRank: 2.5, approximateRank: 3 };
+    const log = logOf(
+      { kind: "plasticity", step: 1, layers: [{ ...layer, absoluteRank: null, stableRank: 1.5 }] },
+      { kind: "cost", step: 1, steps: 1, ms: 1, bytes: { state: 1 } },
+    );
+    expect([...new Set(figuresOf(log).map(({ metric }) => metric))].toSorted()).toEqual(metrics.toSorted());
+    expect(describeFigure({ metric: "forgetting", variant: "first" }).name).toBe("Forgetting (first)");
+    expect(describeFigure({ metric: "mine", variant: "" })).toEqual({ name: "mine", better: 0, unit: "number", definition: "" });
+  });
+});
+
 describe("laws", () => {
   const run = fc
     .integer({ min: 2, max: 4 })
@@ -266,7 +328,7 @@ describe("laws", () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 4 }), fc.integer({ min: 1, max: 10 }), (T, level) => {
         const rows = Array.from({ length: T }, () => new Array<number>(4 * T + 1).fill(level));
-        const figures = figuresOf(workedLog({ rows, ...{} }), { beta: 4 });
+        const figures = figuresOf(workedLog({ rows }), { beta: 4 });
         for (const one of figures) {
           if (/^(forgetting|backwardTransfer|windowed|stabilityGap|recoveryTime|performanceMaintenance)/.test(one.metric)) {
             expect(figureValue(one), `${one.metric}/${one.variant}`).toBeCloseTo(0, 12);
