@@ -1,8 +1,8 @@
 /** How a memory's rows come to lie in a file of the learner's store. */
 import { joined } from "../bytes.ts";
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
 import { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
 import type { Config } from "./config.ts";
 import type { Durable } from "./durable.ts";
 import { layOutState } from "./layout.ts";
