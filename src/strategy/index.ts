@@ -12,11 +12,13 @@ export type {
   HostFold,
   HostHead,
   HostServices,
+  ModelFacts,
   Numbers,
   NumbersSpec,
   RowFact,
   Seen,
   Signal,
+  UnitLayer,
 } from "./host.ts";
 export { type L2Options, l2 } from "./l2.ts";
 export { type LwfOptions, lwf } from "./lwf.ts";
