@@ -1,19 +1,56 @@
 /** Strategies by the names and options that checkpoints keep. */
 import { fail, nearestName } from "../errors.ts";
 import { agem } from "./agem.ts";
+import { balancedEma } from "./balancedema.ts";
+import { centerLoss } from "./centerloss.ts";
+import { continualBackprop } from "./continualbackprop.ts";
 import { der } from "./der.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
+import { featureDistillation } from "./featuredistillation.ts";
 import { l2 } from "./l2.ts";
 import { lwf } from "./lwf.ts";
+import { mas } from "./mas.ts";
+import { merge } from "./merge.ts";
 import { mir } from "./mir.ts";
+import { normalizeProject } from "./normalizeproject.ts";
+import { rankOneFisher } from "./rankone.ts";
+import { redo } from "./redo.ts";
 import { replay } from "./replay.ts";
+import { shrinkPerturb } from "./shrinkperturb.ts";
 import { si } from "./si.ts";
+import { spectral } from "./spectral.ts";
 import type { Strategy } from "./strategy.ts";
+import { wasserstein } from "./wasserstein.ts";
+import { weightInterpolation } from "./weightinterpolation.ts";
 
 /** Factories by name. */
-export const factories: Readonly<Record<string, (options: never) => Strategy>> = { agem, der, ema, erAce, ewc, l2, lwf, mir, replay, si };
+export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
+  agem,
+  der,
+  ema,
+  erAce,
+  ewc,
+  l2,
+  lwf,
+  mir,
+  replay,
+  si,
+  balancedEma,
+  centerLoss,
+  continualBackprop,
+  featureDistillation,
+  mas,
+  merge,
+  normalizeProject,
+  rankOneFisher,
+  redo,
+  shrinkPerturb,
+  spectral,
+  wasserstein,
+  weightInterpolation,
+};
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */
 export function strategyFrom(name: string, config: Readonly<Record<string, unknown>>): Strategy {
