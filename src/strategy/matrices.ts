@@ -1,4 +1,5 @@
 /** Which parameters are matrices, and which scale and shift what a layer normalised. */
+import { describe, fail } from "../errors.ts";
 import { matrixOf, patternsOf } from "../optim/places.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 
@@ -20,6 +21,8 @@ export interface Sorted {
 
 /** Returns a check of regular expressions, and what sorts parameters by shape and name without those that one of them matches. @throws E_CONFIG */
 export function sortedBy(where: string, except: readonly string[]): (shapes: ReadonlyMap<string, Shape>) => Sorted {
+  if (!Array.isArray(except))
+    fail("E_CONFIG", `${where}: option "except" is no list; expected regular expressions such as ["bias$"], got ${describe(except)}`);
   const patterns = patternsOf(where, "except", except);
   return (shapes) => {
     const list = [...shapes].filter(([path]) => !patterns.some((pattern) => pattern.test(path)));

@@ -94,7 +94,9 @@ function mergePart(
   const merged = start.slice();
   switch (method) {
     case "average":
-      return merged.fill(0).map((_, i) => sumOf(models.map((model, m) => (model[i] as number) * (weights[m] as number))) / sumOf(weights));
+      merged.fill(0);
+      for (const [m, model] of models.entries()) addTo(merged, model, (weights[m] as number) / sumOf(weights));
+      return merged;
     case "slerp": {
       let before = weights[0] as number;
       return models.reduce((sum, model, m) => {
@@ -107,14 +109,9 @@ function mergePart(
       for (const own of learned()) addTo(merged, own, lambda);
       return merged;
     case "magmax": {
-      const all = learned();
-      addTo(
-        merged,
-        (all[0] as Float64Array).map(
-          (_, i) => all.reduce((a, b) => (Math.abs(b[i] as number) > Math.abs(a[i] as number) ? b : a))[i] as number,
-        ),
-        lambda,
-      );
+      const largest = new Float64Array(start.length);
+      for (const own of learned()) for (const [i, x] of own.entries()) if (Math.abs(x) > Math.abs(largest[i] as number)) largest[i] = x;
+      addTo(merged, largest, lambda);
       return merged;
     }
     case "modelStock": {
@@ -171,19 +168,25 @@ function sine(x: number): number {
 /** Returns values with all but a share of them, the largest in magnitude, at 0; of equal ones the first stay. */
 function trimmed(values: Float64Array, keep: number): Float64Array {
   const count = Math.round(keep * values.length);
-  const order = Uint32Array.from(values, (_, i) => i).sort(
-    (a, b) => Math.abs(values[b] as number) - Math.abs(values[a] as number) || a - b,
-  );
-  for (const i of order.subarray(count)) values[i] = 0;
-  return values;
+  const sizes = values.map(Math.abs).sort();
+  const least = count === 0 ? Number.POSITIVE_INFINITY : (sizes[values.length - count] as number);
+  let equal = count - sizes.reduce((above, size) => above + Number(size > least), 0);
+  return values.map((value) => {
+    const size = Math.abs(value);
+    return size > least || (size === least && equal-- > 0) ? value : 0;
+  });
 }
 
 /** Returns, number by number, the mean of those that have the sign of their sum. */
 function elected(all: readonly Float64Array[]): Float64Array {
   return (all[0] as Float64Array).map((_, i) => {
-    const column = all.map((values) => values[i] as number);
-    const sign = sumOf(column);
-    const agreeing = column.filter((value) => value * sign > 0);
-    return agreeing.length === 0 ? 0 : sumOf(agreeing) / agreeing.length;
+    let [above, below, ups, downs] = [0, 0, 0, 0];
+    for (const values of all) {
+      const value = values[i] as number;
+      if (value > 0) [above, ups] = [above + value, ups + 1];
+      if (value < 0) [below, downs] = [below + value, downs + 1];
+    }
+    if (above + below === 0) return 0;
+    return above + below > 0 ? above / ups : below / downs;
   });
 }

@@ -175,3 +175,27 @@ describe("merge", () => {
     for (const one of [learner, alone]) await one.close();
   });
 });
+
+describe("options", () => {
+  it.each([
+    () => strategies.rankOneFisher({ scale: "one" as never }),
+    () => strategies.mas({ alpha: 2 }),
+    () => strategies.featureDistillation({ distance: "l1" as never }),
+    () => strategies.centerLoss({ alpha: -1 }),
+    () => strategies.spectral({ power: 1.5 }),
+    () => strategies.spectral({ except: "bias" as never }),
+    () => strategies.spectral({ except: ["("] }),
+    () => strategies.wasserstein({ every: 0 }),
+    () => strategies.shrinkPerturb({ on: "never" as never }),
+    () => strategies.shrinkPerturb({ on: { every: 0 } }),
+    () => strategies.normalizeProject({ norm: true } as never),
+    () => strategies.redo({ threshold: -1 }),
+    () => strategies.continualBackprop({ decay: 1 }),
+    () => strategies.weightInterpolation({ decay: 2 }),
+    () => strategies.balancedEma({ fallback: -1 }),
+    () => strategies.merge({ tasks: 1 }),
+    () => strategies.merge({ method: "mean" as never }),
+  ])("refuses what is out of range: %s", (make) => {
+    expect(make).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
+  });
+});

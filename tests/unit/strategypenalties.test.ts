@@ -103,7 +103,7 @@ describe("featureDistillation", () => {
       model,
       input: [2],
       loss: losses.crossEntropy(),
-      schedule: 0.2,
+      schedule: 0.05,
       strategies: [strategies.featureDistillation({ distance, lambda: 3 })],
     });
     const batch = { x: f32(1, 0.5), y: [1] };
