@@ -1,5 +1,17 @@
 /** Every strategy by one list of checks. */
-import { Learner, type LearnerOptions, memory, nn, openRuntime, optim, type Runtime, type Strategy, stores, strategies } from "palimpsest";
+import {
+  detectors,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Strategy,
+  stores,
+  strategies,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 
@@ -45,6 +57,25 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["balancedEma", () => strategies.balancedEma()],
   ["merge, average", () => strategies.merge({ tasks: 2 })],
   ["merge, ties, from what is merged", () => strategies.merge({ method: "ties", keep: 0.5, start: "merged" })],
+  ["ncm", () => strategies.ncm()],
+  ["slda", () => strategies.slda()],
+  ["lda", () => strategies.lda()],
+  ["fecam", () => strategies.fecam()],
+  ["ranpac", () => strategies.ranpac({ width: 12 })],
+  ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
+  ["kalman", () => strategies.kalman({ samples: 4 })],
+  ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
+  [
+    "taskMask",
+    () =>
+      strategies.taskMask({
+        classes: [
+          [0, 1],
+          [2, 3],
+        ],
+      }),
+  ],
+  ["detect", () => strategies.detect({ detector: detectors.cusum({ mean: 0.5, threshold: 2 }) })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 

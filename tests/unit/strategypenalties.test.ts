@@ -1,6 +1,7 @@
 /** Penalties that hold parameters, features or singular values, against numbers worked out by hand. */
 import { losses, memory, nn, optim, strategies } from "palimpsest";
 import { describe, expect, it } from "vitest";
+import { RandomStream } from "../../src/random.ts";
 import { byRank } from "../../src/strategy/wasserstein.ts";
 import { numbersOf, probe, runtimeOf, small } from "./probed.ts";
 
@@ -196,6 +197,13 @@ describe("wasserstein", () => {
   it("gives the smallest number to the smallest weight, the first of equals first", () => {
     expect([...byRank([3, 1, 2], [1, 2, 3])]).toEqual([3, 1, 2]);
     expect([...byRank([1, 1, 0], [7, 9, 8])]).toEqual([8, 9, 7]);
+    const [weights, targets] = ["weights", "targets"].map((name) => {
+      const draw = new RandomStream(1, name);
+      return Float32Array.from({ length: 5000 }, (_, i) => (draw.uniform() - 0.5) * 2 ** ((i % 60) - 30));
+    }) as [Float32Array, Float32Array];
+    const [order, sorted] = [[...weights.keys()].sort((a, b) => (weights[a] as number) - (weights[b] as number)), targets.slice().sort()];
+    const placed = byRank(weights, targets);
+    expect(order.map((i) => placed[i])).toEqual([...sorted]);
   });
 
   it("costs nothing where weights are those of the beginning in another order, unlike the distance to the beginning", async () => {
