@@ -26,12 +26,15 @@ function orderOf(values: ArrayLike<number>): Uint32Array {
   let order = new Uint32Array(keys.length).map((_, i) => i);
   for (const shift of [0, 11, 22]) {
     const starts = new Uint32Array(2049);
-    const digitOf = (i: number): number => ((keys[i] as number) >>> shift) & 2047;
-    for (const i of order) starts[digitOf(i) + 1] = (starts[digitOf(i) + 1] as number) + 1;
+    for (let i = 0; i < keys.length; i++) {
+      const digit = ((keys[i] as number) >>> shift) & 2047;
+      starts[digit + 1] = (starts[digit + 1] as number) + 1;
+    }
     for (let digit = 0; digit < 2048; digit++) starts[digit + 1] = (starts[digit + 1] as number) + (starts[digit] as number);
     const next = new Uint32Array(order.length);
-    for (const i of order) {
-      const digit = digitOf(i);
+    for (let rank = 0; rank < order.length; rank++) {
+      const i = order[rank] as number;
+      const digit = ((keys[i] as number) >>> shift) & 2047;
       const place = starts[digit] as number;
       next[place] = i;
       starts[digit] = place + 1;
