@@ -153,7 +153,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns, draw } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, draw, programs = {} } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -174,6 +174,8 @@ function check(config: Config, shown: Shown): void {
       refuse("looks at rectified units", "nn.relu in the model", "none", "Put nn.relu() behind its hidden layers.");
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    if (config.residentBytes !== undefined && Object.values(programs).some(({ groups = [] }) => groups.length > 0))
+      refuse("reads stored rows beside the steps", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     for (const { name: group, apart } of draw?.groups ?? [])
       if (apart === true && !owns.includes(group))
         refuse(`computes group "${group}" apart, of which nobody makes a loss`, `owns: ["${group}"]`, "none", "Own the group.");
