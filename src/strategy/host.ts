@@ -22,7 +22,7 @@ export interface Facts {
   readonly targets: "labels" | "values";
 }
 
-/** What a step can tell of each row that arrived, as it was before the update. */
+/** What a step can tell of each row that arrived, as it was before the update; features are those that answers see, without dropout. */
 export type RowFact = "rowLoss" | "correct" | "features" | "logits";
 
 /** What a step saw of the rows that arrived. */
@@ -56,7 +56,10 @@ export interface HostFold {
   readonly reads: readonly RowFact[];
   /** Takes a step in, after the update. A step that changed nothing is not told. */
   push(numbers: Numbers, seen: Seen, services: HostServices): readonly Signal[] | undefined;
-  /** Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. */
+  /**
+   * Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. `learner.forget` calls it
+   * for rows that leave memory, each once, if the fold reads nothing but features.
+   */
   remove?(numbers: Numbers, rows: Pick<Seen, "count" | "labels" | "rows">, services: HostServices): void;
 }
 

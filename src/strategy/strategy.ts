@@ -222,7 +222,10 @@ export interface Phase {
   next(context: PhaseContext, cursor: Cursor | undefined): Promise<Cursor | undefined>;
 }
 
-/** How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. */
+/**
+ * How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. The model's own
+ * classifier is trained by the optimizer all the same, and trains the body; the answers are the head's.
+ */
 export type Head =
   /** Name of what it keeps, "parameters" in shape. */
   { readonly params: string } | HostHead;
