@@ -57,6 +57,7 @@ function bind(plain: Config, found: Found): Config {
     features: found.shown.features ?? plain.classes,
     parameters: [...plain.params.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     targets: plain.loss.targets,
+    classifier: found.shown.classifier,
   };
   const config: Config = {
     ...plain,
@@ -104,17 +105,31 @@ interface Shown {
   /** Numbers of a row that its classifier reads; undefined where it has none. */
   readonly features: number | undefined;
   readonly rectified: number;
+  /** Paths of what is trained behind the features. */
+  readonly classifier: readonly string[];
 }
 
 function shownBy(config: Config): Shown {
   const graph = new Graph();
   const params = new Map([...config.params, ...config.states].map(([path, { shape }]) => [path, graph.input(path, shape, "f32")]));
-  const param = (path: string): Tensor => params.get(path) as Tensor;
+  const asked: string[] = [];
+  let behind = 0;
+  const param = (path: string): Tensor => {
+    asked.push(path);
+    return params.get(path) as Tensor;
+  };
+  const tap: ModelScope["tap"] = (name) => {
+    if (name === "features") behind = asked.length;
+  };
   const update = (): void => {};
   const random = (path: string, shape: Shape): Tensor => graph.random(path, shape);
-  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random };
+  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random, tap };
   const outputs = applyModel({ ...config, strategies: [] }, graph.input("x", [1, ...config.input.shape], "f32"), scope);
-  return { features: outputs.features && sizeOf(outputs.features.shape), rectified: outputs.rectified?.length ?? 0 };
+  return {
+    features: outputs.features && sizeOf(outputs.features.shape),
+    rectified: outputs.rectified?.length ?? 0,
+    classifier: outputs.features === undefined ? [] : asked.slice(behind).filter((path) => config.params.has(path)),
+  };
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */

@@ -7,6 +7,7 @@ import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
 import { fecam } from "./fecam.ts";
+import { firstSession } from "./firstsession.ts";
 import { kalman } from "./kalman.ts";
 import { knn } from "./knn.ts";
 import { l2 } from "./l2.ts";
@@ -31,6 +32,7 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   erAce,
   ewc,
   fecam,
+  firstSession,
   kalman,
   knn,
   l2,

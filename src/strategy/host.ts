@@ -20,6 +20,8 @@ export interface Facts {
   /** Numbers that are trained. */
   readonly parameters: number;
   readonly targets: "labels" | "values";
+  /** Paths of the parameters that make logits of features, [features, classes] and [classes]; none where the model does not name its features. */
+  readonly classifier?: readonly string[];
 }
 
 /** What a step can tell of each row that arrived, as it was before the update; features are those that answers see, without dropout. */

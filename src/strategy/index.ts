@@ -9,6 +9,7 @@ export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
 export { type FecamOptions, fecam } from "./fecam.ts";
 export { type PseudoOptions, pseudoFeatures } from "./fetril.ts";
+export { type FirstSessionOptions, firstSession } from "./firstsession.ts";
 export type {
   Detector,
   Facts,

@@ -47,6 +47,8 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
   ["kalman", () => strategies.kalman({ samples: 4 })],
   ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
+  ["firstSession", () => strategies.firstSession()],
+  ["firstSession of film", () => strategies.firstSession({ trains: "film" })],
   [
     "taskMask",
     () =>
@@ -64,7 +66,7 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
 const ROWS = 6;
 const CLASSES = 4;
 const options = (...list: Strategy[]): LearnerOptions => ({
-  model: nn.sequential(nn.linear(8), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
+  model: nn.sequential(nn.linear(8), nn.film(), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
   input: [5],
   optimizer: optim.adamw(),
   schedule: 0.01,
