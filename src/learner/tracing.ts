@@ -343,8 +343,10 @@ export function programPlan(config: Config, layout: StateLayout, strategy: Strat
   return compileProgram((graph) => {
     const draft = draftOf(leafOf(graph, layout.flat));
     const params = paramLeaves(graph, layout);
-    const given = (key: string): Tensor =>
-      numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, numbers[key] ?? [], "f32");
+    const given = (key: string): Tensor => {
+      const dims = (numbers[key] ?? []).map((n) => (typeof n === "number" ? n : base.facts[n]));
+      return numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, dims, "f32");
+    };
     const gradient = (value: Tensor, vector = draft.vector): Tensor =>
       vector === draft.vector ? gradientAt(value, params, vector) : (grad(single(value), [vector])[0] as Tensor);
     const base =

@@ -182,8 +182,8 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [] or a length. */
-  readonly numbers?: Readonly<Record<string, readonly number[]>>;
+  /** Numbers it is given by name: [] or dims. */
+  readonly numbers?: Readonly<Record<string, readonly (number | "classes" | "features")[]>>;
   build(context: ProgramContext): ProgramResult;
 }
 
