@@ -4,9 +4,11 @@ import { agem } from "./agem.ts";
 import { der } from "./der.ts";
 import { detect } from "./detect.ts";
 import { ema } from "./ema.ts";
+import { energy } from "./energy.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
 import { fecam } from "./fecam.ts";
+import { fetril } from "./fetril.ts";
 import { firstSession } from "./firstsession.ts";
 import { kalman } from "./kalman.ts";
 import { knn } from "./knn.ts";
@@ -19,6 +21,7 @@ import { ranpac } from "./ranpac.ts";
 import { replay } from "./replay.ts";
 import { ridge } from "./ridge.ts";
 import { si } from "./si.ts";
+import { slca } from "./slca.ts";
 import { slda } from "./slda.ts";
 import type { Strategy } from "./strategy.ts";
 import { taskMask } from "./taskmask.ts";
@@ -29,9 +32,11 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   der,
   detect,
   ema,
+  energy,
   erAce,
   ewc,
   fecam,
+  fetril,
   firstSession,
   kalman,
   knn,
@@ -44,6 +49,7 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   replay,
   ridge,
   si,
+  slca,
   slda,
   taskMask,
 };

@@ -1,6 +1,6 @@
 import { checkChoice, checkKeys, checkNumber, fail } from "../errors.ts";
 import { broadcast, less } from "../program/tensor.ts";
-import { featuresOfRows, featuresProgram, storedSlots } from "./gathered.ts";
+import { featuresOfRows, featuresProgram, storedRows } from "./gathered.ts";
 import type { HostFold } from "./host.ts";
 import { lda } from "./lda.ts";
 import type { Strategy } from "./strategy.ts";
@@ -63,7 +63,7 @@ export function firstSession(options: FirstSessionOptions = {}): Strategy {
             if (boundaries > 1) return undefined;
             for (const values of Object.values(numbers)) values.fill(0);
           }
-          const slots = cursor === undefined ? storedSlots(memory) : (cursor.slots as readonly number[]);
+          const slots = cursor === undefined ? storedRows(memory).map(({ slot }) => slot) : (cursor.slots as readonly number[]);
           const rows = await featuresOfRows(context, slots.slice(0, PIECE));
           fold.push(numbers, { ...rows, step, task: 0 }, context);
           return slots.length <= PIECE ? undefined : { slots: slots.slice(PIECE) };

@@ -12,18 +12,25 @@ export const featuresProgram: StrategyProgram = {
   build: ({ forward, labels }) => ({ outputs: { features: forward({}).features, labels } }),
 };
 
-/** Returns the slots of stored rows of some classes (default: all), one that several stores hold under an identity once. */
-export function storedSlots(memory: Replay | undefined, wanted: (label: number) => boolean = () => true): number[] {
+/** A stored row. */
+export interface StoredRow {
+  readonly slot: number;
+  readonly label: number;
+}
+
+/** Returns the stored rows of some classes (default: all), one that several stores hold under an identity once. */
+export function storedRows(memory: Replay | undefined, wanted: (label: number) => boolean = () => true): StoredRow[] {
   const known = new Set<number>();
   return (memory?.stores ?? []).flatMap(({ first, slots }) => {
-    const [labels, ids] = [slots.values("label"), slots.ids()];
-    return Array.from({ length: slots.stored }, (_, i) => i).flatMap((i) => {
-      const id = ids[i] ?? Number.NaN;
-      if (!wanted(labels[i] as number) || known.has(id)) return [];
-      // NaN is no identity, yet a set would find it.
-      if (!Number.isNaN(id)) known.add(id);
-      return [first + i];
-    });
+    const ids = slots.ids();
+    return Array.from(slots.values("label"), (label, i) => ({ slot: first + i, label, id: ids[i] ?? Number.NaN })).filter(
+      ({ label, id }) => {
+        if (!wanted(label) || known.has(id)) return false;
+        // NaN is no identity, yet a set would find it.
+        if (!Number.isNaN(id)) known.add(id);
+        return true;
+      },
+    );
   });
 }
 

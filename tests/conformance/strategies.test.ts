@@ -49,6 +49,10 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
   ["firstSession", () => strategies.firstSession()],
   ["firstSession of film", () => strategies.firstSession({ trains: "film" })],
+  ["slca", () => strategies.slca({ epochs: 2, samples: 12, batchSize: 8 })],
+  ["slca, full covariance", () => strategies.slca({ epochs: 1, samples: 8, batchSize: 8, covariance: "full", local: false })],
+  ["fetril", () => strategies.fetril({ epochs: 3, batchSize: 8 })],
+  ["energy", () => strategies.energy()],
   [
     "taskMask",
     () =>
