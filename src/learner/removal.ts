@@ -5,6 +5,7 @@ import type { HostFold, Numbers, RowFact } from "../strategy/host.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import type { Hooked } from "./hooked.ts";
+import { inferenceOf } from "./inference.ts";
 import type { Remembered } from "./remember.ts";
 
 /** Rows taken out of copies of what was gathered. */
@@ -36,7 +37,7 @@ export async function removalOf(engine: Engine, slots: readonly number[]): Promi
   const rows = await rowsOf(engine, slots);
   const count = rows.labels.length;
   if (count === 0) return { rows: 0, commit: () => {} };
-  const { features } = await engine.inference.answer(rows.x, undefined, { by: "features" });
+  const { features } = await inferenceOf(engine).answer(rows.x, undefined, { by: "features" });
   const facts: Partial<Record<RowFact, Float32Array>> = { features };
   const copies = able.map(({ name, fold }) => {
     const strategy = config.strategies.find((one) => one.name === name) as (typeof config.strategies)[number];

@@ -6,13 +6,6 @@ import { add, grad, less, matmul, mul, reshape, sub, sum, toU32 } from "../progr
 import type { HostServices } from "./host.ts";
 import type { PhaseContext, ProgramContext, ProgramResult, StrategyProgram } from "./strategy.ts";
 
-/** Features made on the host, a label and a weight for each; a place without a row has weight 0. */
-export interface MadeRows {
-  readonly features: Float32Array;
-  readonly labels: ArrayLike<number>;
-  readonly weights: ArrayLike<number>;
-}
-
 /**
  * Returns the program of one step of plain gradient descent of the classifier's weight and bias; no other parameter changes. It is given `features`
  * [rows, features], `labels` and `weights` [rows], the `rate`, and `tasks` [classes]: which task each class is of, from 1; classes of task 0 take no

@@ -130,7 +130,7 @@ function sessionOf(context: StepContext): Tensor {
 }
 
 /** Returns logits [rows, classes] over `temperature` times the mean over tasks, from 1, of the norm of each task's logits. */
-export function normalised(logits: Tensor, tasks: Tensor, temperature: number): Tensor {
+function normalised(logits: Tensor, tasks: Tensor, temperature: number): Tensor {
   const [classes] = tasks.shape as [number];
   const seen = toF32(less(0, tasks));
   const same = mul(toF32(equal(reshape(tasks, [classes, 1]), reshape(tasks, [1, classes]))), seen);
