@@ -27,7 +27,7 @@ import type { Strategy } from "./strategy.ts";
 import { taskMask } from "./taskmask.ts";
 
 /** Factories by name. */
-export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
+const factories: Readonly<Record<string, (options: never) => Strategy>> = {
   agem,
   der,
   detect,
