@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkBatch, checkIds } from "../../src/learner/batch.ts";
 import { Engine } from "../../src/learner/engine.ts";
 import { forgetRows } from "../../src/learner/forget.ts";
+import { inferenceOf } from "../../src/learner/inference.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
 import { RandomStream } from "../../src/random.ts";
 
@@ -90,6 +91,7 @@ async function engineOf(given: LearnerOptions, rows = all): Promise<Engine> {
 }
 const numbersOf = ({ hooked }: Engine): Record<string, number[]> =>
   Object.fromEntries([...(hooked?.save().numbers ?? [])].map(([name, values]) => [name, [...values]]));
+const range = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
 const some = checkIds("test", all.map(({ id }) => id).filter(gone));
 
 describe("what was gathered", () => {
@@ -142,6 +144,24 @@ describe("what was gathered", () => {
     for (const [i, value] of never.probabilities.entries()) expect(after.probabilities[i]).toBeCloseTo(value, 6);
     await learner.close();
     await other.close();
+  });
+
+  it("of a first session is taken out of what was gathered anew at its end", async () => {
+    const model = nn.sequential(nn.linear(4), nn.tanh(), nn.classifier({ capacity: CLASSES }));
+    const engine = await engineOf(options(strategies.firstSession(), { model }), all.slice(0, 20));
+    await engine.hooked?.boundary();
+    while (engine.hooked?.busy === true) await engine.hooked.advance();
+    await engine.step(checkBatch("test", batchOf(all.slice(20, 25)), engine.config));
+    await forgetRows(engine, checkIds("test", range(3, 25)), {});
+    const left = numbersOf(engine)["firstSession/sums"] ?? [];
+    const { features } = await inferenceOf(engine).answer(batchOf(all.slice(0, 3)).x, undefined, { by: "features" });
+    const expected = new Float64Array(CLASSES * 4);
+    for (const [i, value] of features.entries()) {
+      const at = 4 * (all[Math.floor(i / 4)]?.label ?? 0) + (i % 4);
+      expected[at] = (expected[at] ?? 0) + value;
+    }
+    for (const [i, value] of expected.entries()) expect(Math.abs((left[i] ?? 0) - value)).toBeLessThan(1e-9);
+    engine.close();
   });
 
   it("stays, with the rows, where it cannot be taken out", async () => {
