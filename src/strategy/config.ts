@@ -7,10 +7,13 @@ import { continualBackprop } from "./continualbackprop.ts";
 import { der } from "./der.ts";
 import { detect } from "./detect.ts";
 import { ema } from "./ema.ts";
+import { energy } from "./energy.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
 import { featureDistillation } from "./featuredistillation.ts";
 import { fecam } from "./fecam.ts";
+import { fetril } from "./fetril.ts";
+import { firstSession } from "./firstsession.ts";
 import { kalman } from "./kalman.ts";
 import { knn } from "./knn.ts";
 import { l2 } from "./l2.ts";
@@ -28,6 +31,7 @@ import { replay } from "./replay.ts";
 import { ridge } from "./ridge.ts";
 import { shrinkPerturb } from "./shrinkperturb.ts";
 import { si } from "./si.ts";
+import { slca } from "./slca.ts";
 import { slda } from "./slda.ts";
 import { spectral } from "./spectral.ts";
 import type { Strategy } from "./strategy.ts";
@@ -36,7 +40,7 @@ import { wasserstein } from "./wasserstein.ts";
 import { weightInterpolation } from "./weightinterpolation.ts";
 
 /** Factories by name. */
-export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
+const factories: Readonly<Record<string, (options: never) => Strategy>> = {
   agem,
   balancedEma,
   centerLoss,
@@ -44,10 +48,13 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   der,
   detect,
   ema,
+  energy,
   erAce,
   ewc,
   featureDistillation,
   fecam,
+  fetril,
+  firstSession,
   kalman,
   knn,
   l2,
@@ -65,6 +72,7 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   ridge,
   shrinkPerturb,
   si,
+  slca,
   slda,
   spectral,
   taskMask,

@@ -8,11 +8,13 @@ export { type ContinualBackpropOptions, continualBackprop } from "./continualbac
 export { type DerOptions, der } from "./der.ts";
 export { type DetectOptions, detect } from "./detect.ts";
 export { type EmaOptions, ema } from "./ema.ts";
+export { energy } from "./energy.ts";
 export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
 export { type FeatureDistillationOptions, featureDistillation } from "./featuredistillation.ts";
 export { type FecamOptions, fecam } from "./fecam.ts";
-export { type PseudoOptions, pseudoFeatures } from "./fetril.ts";
+export { type FetrilOptions, fetril, type PseudoOptions, pseudoFeatures } from "./fetril.ts";
+export { type FirstSessionOptions, firstSession } from "./firstsession.ts";
 export type {
   Detector,
   Facts,
@@ -46,6 +48,7 @@ export { type ReplayOptions, replay } from "./replay.ts";
 export { type RidgeOptions, ridge } from "./ridge.ts";
 export { type ShrinkPerturbOptions, shrinkPerturb } from "./shrinkperturb.ts";
 export { type SiOptions, si } from "./si.ts";
+export { type SlcaOptions, slca } from "./slca.ts";
 export { type SldaOptions, slda } from "./slda.ts";
 export { type SpectralOptions, spectral } from "./spectral.ts";
 export type {

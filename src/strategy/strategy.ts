@@ -184,8 +184,8 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [], a length, or one for each parameter. */
-  readonly numbers?: Readonly<Record<string, readonly (number | "parameters")[]>>;
+  /** Numbers it is given by name: [] or dims; "parameters" stands for as many as are trained. */
+  readonly numbers?: Readonly<Record<string, readonly (number | "classes" | "features" | "parameters")[]>>;
   build(context: ProgramContext): ProgramResult;
 }
 
@@ -228,7 +228,10 @@ export interface Phase {
   next(context: PhaseContext, cursor: Cursor | undefined): Promise<Cursor | undefined>;
 }
 
-/** How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. */
+/**
+ * How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. The model's own
+ * classifier is trained by the optimizer all the same, and trains the body; the answers are the head's.
+ */
 export type Head =
   /** Name of what it keeps, "parameters" in shape. */
   { readonly params: string } | HostHead;

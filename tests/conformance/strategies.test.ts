@@ -65,6 +65,12 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
   ["kalman", () => strategies.kalman({ samples: 4 })],
   ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
+  ["firstSession", () => strategies.firstSession()],
+  ["firstSession of film", () => strategies.firstSession({ trains: "film" })],
+  ["slca", () => strategies.slca({ epochs: 2, samples: 12, batchSize: 8 })],
+  ["slca, full covariance", () => strategies.slca({ epochs: 1, samples: 8, batchSize: 8, covariance: "full", local: false })],
+  ["fetril", () => strategies.fetril({ epochs: 3, batchSize: 8 })],
+  ["energy", () => strategies.energy()],
   [
     "taskMask",
     () =>
@@ -82,7 +88,7 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
 const ROWS = 6;
 const CLASSES = 4;
 const options = (...list: Strategy[]): LearnerOptions => ({
-  model: nn.sequential(nn.linear(8), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
+  model: nn.sequential(nn.linear(8), nn.film(), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
   input: [5],
   optimizer: optim.adamw(),
   schedule: 0.01,

@@ -72,6 +72,8 @@ async function live(
     if (step === 4) await learner.checkpoint();
     before("forget", step);
     if (step === 5) await learner.forget([3, 9, 14]);
+    before("consolidate", step);
+    if (step === 6 && options !== plain) await learner.consolidate();
   }
   const hash = await learner.stateHash();
   await learner.close();
