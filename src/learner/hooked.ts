@@ -8,6 +8,7 @@ import { RandomStream } from "../random.ts";
 import type { HostServices, Numbers, RowFact, Seen, Signal } from "../strategy/host.ts";
 import type { Cursor, Drawn, HostContext, ProgramInputs, ProgramOutputs, Strategy, Trigger } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
+import { freshVector } from "./anew.ts";
 import type { CheckedBatch } from "./batch.ts";
 import { normalise } from "./bytes.ts";
 import type { Config } from "./config.ts";
@@ -194,7 +195,7 @@ export class Hooked {
   async advance(): Promise<undefined> {
     const [now] = this.#pending;
     if (now === undefined) return;
-    const { counters, memory, settings } = this.#host;
+    const { config, counters, layout, memory, settings } = this.#host;
     const { strategy, phase } = this.#phaseOf(now.strategy, now.phase);
     const { step, boundaries } = counters;
     const next = await phase.next(
@@ -204,6 +205,7 @@ export class Hooked {
         memory: memory?.replay,
         numbers: this.numbersOf(strategy.name),
         hyper: (name) => settings[`${strategy.name}.${name}`] ?? (strategy.hyper?.[name] as number),
+        fresh: (stream) => freshVector(config, layout, `strategy/${strategy.name}/${stream}/${step}`),
         run: (program, given) => this.#run(strategy, program, given),
       },
       now.cursor ?? undefined,

@@ -322,10 +322,16 @@ export function programPlan(config: Config, layout: StateLayout, strategy: Strat
   return compileProgram((graph) => {
     const draft = draftOf(leafOf(graph, layout.flat));
     const params = paramLeaves(graph, layout);
+    const shapeOf = (key: string): readonly number[] => (numbers[key] === "parameters" ? draft.vector.shape : (numbers[key] ?? []));
     const given = (key: string): Tensor =>
-      numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, numbers[key] ?? [], "f32");
-    const gradient = (value: Tensor, vector = draft.vector): Tensor =>
-      vector === draft.vector ? gradientAt(value, params, vector) : (grad(single(value), [vector])[0] as Tensor);
+      shapeOf(key).length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, shapeOf(key), "f32");
+    const gradient = (value: Tensor, vector = draft.vector): Tensor => {
+      if (vector === draft.vector) return gradientAt(value, params, vector);
+      // The parts of what is kept are leaves of their own.
+      const leaf = vector.op === "state";
+      const parts = leaf ? traceContext(graph, config, layout, strategy, draft).parts(vector) : undefined;
+      return parts === undefined ? (grad(single(value), [vector])[0] as Tensor) : gradientAt(value, parts, vector);
+    };
     const base =
       placed.rows === 0
         ? (traceContext(graph, config, layout, strategy, draft) as StepContext)

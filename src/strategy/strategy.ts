@@ -178,8 +178,8 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [] or a length. */
-  readonly numbers?: Readonly<Record<string, readonly number[]>>;
+  /** Numbers it is given by name: [], a length, or one for each parameter. */
+  readonly numbers?: Readonly<Record<string, readonly number[] | "parameters">>;
   build(context: ProgramContext): ProgramResult;
 }
 
@@ -208,6 +208,8 @@ export interface PhaseContext extends HostServices {
   readonly numbers: Numbers;
   /** Returns a number of the strategy's `hyper` as it is now. */
   hyper(name: string): number;
+  /** Returns fresh parameters [n], in the order of the vector of all, drawn as a new learner's are; others for each stream and step. */
+  fresh(stream: string): Float32Array;
   run(program: string, given?: ProgramInputs): Promise<ProgramOutputs>;
 }
 
