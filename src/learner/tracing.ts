@@ -19,6 +19,9 @@ import type { KeptSlot, StateLayout } from "./ranges.ts";
 /** Parameters before the update, where strategies hold some of them fast. */
 export const BEFORE = "before";
 
+/** Parameters before a step whose programs move them first. */
+export const HELD = "held";
+
 /** An edit and whose it is. */
 export interface OwnEdit {
   readonly strategy: Strategy;
@@ -307,6 +310,14 @@ function write(graph: Graph, layout: StateLayout, { vector, kept, slots }: Draft
   const leaves = slotLeaves(graph, layout);
   for (const [slot, value] of slots) assign(leaves[slot] as Tensor, value);
   assign(leafOf(graph, layout.flat), vector);
+}
+
+/** Returns the plan that holds the parameters as they are, or gives back those that were held. */
+export function holdPlan(layout: StateLayout, hold: boolean): Plan {
+  return compileProgram((graph) => {
+    const [held, params] = [leafOf(graph, slotOf(layout, HELD).range), leafOf(graph, layout.flat)];
+    graph.effects.push(hold ? { kind: "assign", target: held, value: params } : { kind: "assign", target: params, value: held });
+  });
 }
 
 /** Returns the plan of a program of a strategy. */
