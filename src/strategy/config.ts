@@ -5,6 +5,7 @@ import { der } from "./der.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
+import { gdumb } from "./gdumb.ts";
 import { l2 } from "./l2.ts";
 import { lwf } from "./lwf.ts";
 import { mir } from "./mir.ts";
@@ -13,7 +14,19 @@ import { si } from "./si.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** Factories by name. */
-export const factories: Readonly<Record<string, (options: never) => Strategy>> = { agem, der, ema, erAce, ewc, l2, lwf, mir, replay, si };
+export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
+  agem,
+  der,
+  ema,
+  erAce,
+  ewc,
+  gdumb,
+  l2,
+  lwf,
+  mir,
+  replay,
+  si,
+};
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */
 export function strategyFrom(name: string, config: Readonly<Record<string, unknown>>): Strategy {

@@ -6,6 +6,7 @@ export { type DerOptions, der } from "./der.ts";
 export { type EmaOptions, ema } from "./ema.ts";
 export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
+export { type GdumbOptions, gdumb } from "./gdumb.ts";
 export type {
   Detector,
   Facts,

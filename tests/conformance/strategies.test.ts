@@ -27,6 +27,8 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["l2, towards the first parameters", () => strategies.l2({ towards: "init" })],
   ["ema", () => strategies.ema({ decay: 0.9 })],
   ["agem", () => strategies.agem({ batchSize: 6 })],
+  ["gdumb", () => strategies.gdumb({ epochs: 3, batchSize: 8 })],
+  ["gdumb, every 5 steps, with steps", () => strategies.gdumb({ epochs: 2, batchSize: 8, every: 5, online: true })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 
