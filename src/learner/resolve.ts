@@ -33,5 +33,7 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
       },
     },
   );
-  return { ...config, memory };
+  const whole = { ...config, memory };
+  // Hooks know the options that they are bound to.
+  return config.hooks?.rebind(whole) ?? whole;
 }
