@@ -6,9 +6,11 @@ import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
 import { gdumb } from "./gdumb.ts";
+import { hpcr } from "./hpcr.ts";
 import { l2 } from "./l2.ts";
 import { lwf } from "./lwf.ts";
 import { mir } from "./mir.ts";
+import { pcr } from "./pcr.ts";
 import { replay } from "./replay.ts";
 import { si } from "./si.ts";
 import type { Strategy } from "./strategy.ts";
@@ -21,9 +23,11 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   erAce,
   ewc,
   gdumb,
+  hpcr,
   l2,
   lwf,
   mir,
+  pcr,
   replay,
   si,
 };

@@ -19,9 +19,11 @@ export type {
   Seen,
   Signal,
 } from "./host.ts";
+export { type HpcrOptions, hpcr } from "./hpcr.ts";
 export { type L2Options, l2 } from "./l2.ts";
 export { type LwfOptions, lwf } from "./lwf.ts";
 export { type MirOptions, mir } from "./mir.ts";
+export { type PcrOptions, pcr } from "./pcr.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
 export { type SiOptions, si } from "./si.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";

@@ -1,5 +1,17 @@
 /** Every strategy by one list of checks. */
-import { Learner, type LearnerOptions, memory, nn, openRuntime, optim, type Runtime, type Strategy, stores, strategies } from "palimpsest";
+import {
+  augment,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Strategy,
+  stores,
+  strategies,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 
@@ -29,6 +41,10 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["agem", () => strategies.agem({ batchSize: 6 })],
   ["gdumb", () => strategies.gdumb({ epochs: 3, batchSize: 8 })],
   ["gdumb, every 5 steps, with steps", () => strategies.gdumb({ epochs: 2, batchSize: 8, every: 5, online: true })],
+  ["pcr", () => strategies.pcr({ batchSize: 4 })],
+  ["pcr, two views", () => strategies.pcr({ batchSize: 4, augment: augment.noise() })],
+  ["hpcr", () => strategies.hpcr({ batchSize: 4, period: 5 })],
+  ["hpcr, two views", () => strategies.hpcr({ batchSize: 4, augment: augment.noise() })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 
