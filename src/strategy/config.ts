@@ -2,13 +2,16 @@
 import { fail, nearestName } from "../errors.ts";
 import { agem } from "./agem.ts";
 import { der } from "./der.ts";
+import { efficientMer } from "./efficientmer.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
 import { gdumb } from "./gdumb.ts";
+import { gem } from "./gem.ts";
 import { hpcr } from "./hpcr.ts";
 import { l2 } from "./l2.ts";
 import { lwf } from "./lwf.ts";
+import { mer } from "./mer.ts";
 import { mir } from "./mir.ts";
 import { pcr } from "./pcr.ts";
 import { replay } from "./replay.ts";
@@ -19,13 +22,16 @@ import type { Strategy } from "./strategy.ts";
 export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
   agem,
   der,
+  efficientMer,
   ema,
   erAce,
   ewc,
   gdumb,
+  gem,
   hpcr,
   l2,
   lwf,
+  mer,
   mir,
   pcr,
   replay,

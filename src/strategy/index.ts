@@ -3,10 +3,12 @@
 export type { Linear } from "../wasm/linear.ts";
 export { type AgemOptions, agem } from "./agem.ts";
 export { type DerOptions, der } from "./der.ts";
+export { type EfficientMerOptions, efficientMer } from "./efficientmer.ts";
 export { type EmaOptions, ema } from "./ema.ts";
 export { type ErAceOptions, erAce } from "./erace.ts";
 export { type EwcOptions, ewc, type Fisher } from "./ewc.ts";
 export { type GdumbOptions, gdumb } from "./gdumb.ts";
+export { type GemOptions, gem } from "./gem.ts";
 export type {
   Detector,
   Facts,
@@ -22,6 +24,7 @@ export type {
 export { type HpcrOptions, hpcr } from "./hpcr.ts";
 export { type L2Options, l2 } from "./l2.ts";
 export { type LwfOptions, lwf } from "./lwf.ts";
+export { type MerOptions, mer } from "./mer.ts";
 export { type MirOptions, mir } from "./mir.ts";
 export { type PcrOptions, pcr } from "./pcr.ts";
 export { type ReplayOptions, replay } from "./replay.ts";

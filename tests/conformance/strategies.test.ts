@@ -45,6 +45,9 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["pcr, two views", () => strategies.pcr({ batchSize: 4, augment: augment.noise() })],
   ["hpcr", () => strategies.hpcr({ batchSize: 4, period: 5 })],
   ["hpcr, two views", () => strategies.hpcr({ batchSize: 4, augment: augment.noise() })],
+  ["gem", () => strategies.gem({ tasks: 2, batchSize: 4 })],
+  ["mer", () => strategies.mer({ batches: 2, batchSize: 3 })],
+  ["efficientMer", () => strategies.efficientMer({ batchSize: 4, every: 3 })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 

@@ -316,9 +316,7 @@ describe("hooks", () => {
     const onlyNew: Strategy = {
       name: "only-new",
       owns: ["arrival", "replay"],
-      terms: ({ rowLoss, weightOf }) => [
-        { tag: "task", value: tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))) },
-      ],
+      terms: ({ rowLoss, weightOf }) => [{ tag: "task", value: tensor.sum(tensor.mul(rowLoss, weightOf("arrival"))) }],
     };
     const stored = { ...glyphs, memory: memory.reservoir({ capacity: 50 }) };
     const [some, none] = [await losses({ ...stored, strategies: [strategies.replay({ batchSize: 8 }), onlyNew] }), await losses(stored)];
