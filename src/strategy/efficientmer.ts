@@ -17,7 +17,7 @@ export interface EfficientMerOptions {
  * Returns meta-experience replay at the cost of replay: at the end of each window of steps θ ← θ_start + ε(θ − θ_start), which rewards gradients that
  * point the same way. What the optimizer keeps stays.
  * @throws E_CONFIG
- * @see arXiv 2508.01908, after Riemer et al. 2019, arXiv 1810.11910
+ * @see Abbes et al. 2025, arXiv 2508.01908, "Revisiting replay and gradient alignment for continual pre-training of large language models"
  */
 export function efficientMer(options: EfficientMerOptions = {}): Strategy {
   const where = "strategies.efficientMer";

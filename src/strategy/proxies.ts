@@ -41,7 +41,7 @@ export function unit(a: Tensor, axis: number): Tensor {
 }
 
 /** Returns the cosines [rows, classes] of the angles between features and proxies, by a temperature; classes that are masked stay so. */
-export function cosines(context: SpaceContext, temperature: number): Tensor {
+export function cosines(context: Pick<SpaceContext, "features" | "logits" | "params" | "facts">, temperature: number): Tensor {
   const { features, logits } = context;
   const rows = features.shape[0] as number;
   const flat = reshape(features, [rows, context.facts.features]);

@@ -48,6 +48,13 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["gem", () => strategies.gem({ tasks: 2, batchSize: 4 })],
   ["mer", () => strategies.mer({ batches: 2, batchSize: 3 })],
   ["efficientMer", () => strategies.efficientMer({ batchSize: 4, every: 3 })],
+  ["refresh", () => strategies.refresh({ rate: 0.01, rows: 20 })],
+  ["refresh without importance", () => strategies.refresh({ rate: 0.01, rows: 0 })],
+  ["fpf", () => strategies.fpf({ parts: ["head", "norm", "stem"], steps: 20, batchSize: 4 })],
+  ["fpf, every 3 steps", () => strategies.fpf({ steps: 3, batchSize: 4, every: 3 })],
+  ["uer", () => strategies.uer({ batchSize: 4 })],
+  ["powerLawReplay", () => strategies.powerLawReplay({ batchSize: 4 })],
+  ["adaptiveReplay", () => strategies.adaptiveReplay({ batchSize: 12, check: 1, gap: 1 })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 

@@ -118,3 +118,76 @@ describe("mer", () => {
     await learner.close();
   });
 });
+
+describe("refresh", () => {
+  const plain = { noise: 0, rows: 0 };
+
+  it("goes up the loss by the published step: of θ = (3, 4) and gradient (1, 0) by (5e-5, 0)", async () => {
+    const weights = new Map([["weight", Float32Array.of(3, 4)]]);
+    const learner = await Learner.create(runtime, options(2, [strategies.refresh(plain)], { schedule: 0, weights }));
+    await learner.observe({ x: Float32Array.of(1, 0), y: Float32Array.of(2.5) });
+    const [first, second] = await weightOf(learner);
+    expect((first as number) - 3).toBeCloseTo(5e-5, 6);
+    expect(second).toBe(4);
+    await learner.close();
+  });
+
+  it("makes the step from there, and beside the noise of its deviation", async () => {
+    const weights = new Map([["weight", Float32Array.of(1)]]);
+    const learner = await Learner.create(runtime, options(1, [strategies.refresh({ ...plain, rate: 0.1 })], { weights }));
+    await learner.observe({ x: Float32Array.of(1), y: Float32Array.of(0) });
+    // Up by 0.1·|θ| to 1.1, then down by 0.1·2·1.1.
+    expect(await weightOf(learner)).toEqual(close([0.88]));
+    await learner.close();
+    const many = new Map([["weight", new Float32Array(4000)]]);
+    const noisy = await Learner.create(
+      runtime,
+      options(4000, [strategies.refresh({ rows: 0, rate: 1, noise: 2 })], { schedule: 0, weights: many }),
+    );
+    await noisy.observe({ x: new Float32Array(4000), y: Float32Array.of(0) });
+    const found = await weightOf(noisy);
+    expect(Math.sqrt(found.reduce((sum, value) => sum + value * value, 0) / 4000)).toBeCloseTo(2, 1);
+    await noisy.close();
+  });
+
+  it("holds back what is important: F is the mean of p·g² over rows", async () => {
+    const weights = new Map([["weight", Float32Array.of(1, -1, 0, 0)]]);
+    const strategy = strategies.refresh({ rate: 0.1, noise: 0, damping: 3, rows: 5, decay: 0.5 });
+    const model = nn.classifier({ capacity: 2 });
+    const bias = ["bias", new Float32Array(2)] as const;
+    const learner = await Learner.create(
+      runtime,
+      options(2, [strategy], { model, loss: losses.crossEntropy(), schedule: 0, weights: new Map([...weights, bias]) }),
+    );
+    const row = { x: Float32Array.of(1, 0), y: [0] };
+    const moved = async (): Promise<number> => {
+      const before = (await learner.weights()).get("weight")?.data[0] as number;
+      await learner.observe(row);
+      return ((await learner.weights()).get("weight")?.data[0] as number) - before;
+    };
+    await moved();
+    await learner.consolidate();
+    const [a, b] = [...((await learner.weights()).get("weight")?.data ?? [])];
+    const bent = [...((await learner.weights()).get("bias")?.data ?? [])];
+    const p = 1 / (1 + Math.exp((b as number) + (bent[1] as number) - (a as number) - (bent[0] as number)));
+    const importance = p * (1 - p) ** 2;
+    const length = Math.hypot(a as number, b as number);
+    expect(await moved()).toBeCloseTo((-0.1 * length * Math.SQRT1_2) / (1 + 3 * importance), 5);
+    await learner.close();
+  });
+
+  it("takes its move back where the step is skipped", async () => {
+    const store = memory.reservoir({ capacity: 4 });
+    const weights = new Map([["weight", Float32Array.of(3)]]);
+    const learner = await Learner.create(runtime, options(1, [strategies.refresh({ rate: 0.1, rows: 0 })], { memory: store, weights }));
+    await learner.observe({ x: Float32Array.of(1), y: Float32Array.of(1) });
+    const [before, hash] = [await weightOf(learner), await learner.stateHash()];
+    const { skipped } = await learner.observe({ x: Float32Array.of(1), y: Float32Array.of(1e30) });
+    expect(skipped).toBeDefined();
+    expect(await weightOf(learner)).toEqual(before);
+    expect(await learner.stateHash()).toBe(hash);
+    await learner.observe({ x: Float32Array.of(1), y: Float32Array.of(1) });
+    expect(await weightOf(learner)).not.toEqual(before);
+    await learner.close();
+  });
+});
