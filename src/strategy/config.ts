@@ -2,6 +2,7 @@
 import { fail, nearestName } from "../errors.ts";
 import { adaptiveReplay } from "./adaptivereplay.ts";
 import { agem } from "./agem.ts";
+import { cal } from "./cal.ts";
 import { der } from "./der.ts";
 import { efficientMer } from "./efficientmer.ts";
 import { ema } from "./ema.ts";
@@ -23,11 +24,13 @@ import { replay } from "./replay.ts";
 import { si } from "./si.ts";
 import type { Strategy } from "./strategy.ts";
 import { uer } from "./uer.ts";
+import { viewBatch } from "./viewbatch.ts";
 
 /** Factories by name. */
 export const factories: Readonly<Record<string, (options: never) => Strategy>> = {
   adaptiveReplay,
   agem,
+  cal,
   der,
   efficientMer,
   ema,
@@ -48,6 +51,7 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   replay,
   si,
   uer,
+  viewBatch,
 };
 
 /** Returns the strategy of a name and config. @throws E_UNSUPPORTED */

@@ -3,6 +3,7 @@
 export type { Linear } from "../wasm/linear.ts";
 export { type AdaptiveReplayOptions, adaptiveReplay } from "./adaptivereplay.ts";
 export { type AgemOptions, agem } from "./agem.ts";
+export { type CalOptions, cal } from "./cal.ts";
 export { type DerOptions, der } from "./der.ts";
 export { type EfficientMerOptions, efficientMer } from "./efficientmer.ts";
 export { type EmaOptions, ema } from "./ema.ts";
@@ -35,4 +36,6 @@ export { type RefreshOptions, refresh } from "./refresh.ts";
 export { type ReplayOptions, replay } from "./replay.ts";
 export { type SiOptions, si } from "./si.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy.ts";
+export { type SubmodularOptions, type SubmodularSubset, submodularSubset } from "./submodular.ts";
 export { type UerOptions, uer } from "./uer.ts";
+export { type ViewBatchOptions, viewBatch } from "./viewbatch.ts";

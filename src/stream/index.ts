@@ -43,4 +43,5 @@ export {
 } from "./dropout.ts";
 export { type GlyphsOptions, glyphNames, glyphs } from "./glyphs.ts";
 export { gunzip, type Idx, type IdxData, type LabelledOptions, labelled, readIdx } from "./idx.ts";
+export { type RecallOptions, recall } from "./recall.ts";
 export { permuted, rotated, type Scenario, splitClasses, type Task, type TrainTest } from "./scenario.ts";

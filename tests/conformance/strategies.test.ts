@@ -55,6 +55,8 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["uer", () => strategies.uer({ batchSize: 4 })],
   ["powerLawReplay", () => strategies.powerLawReplay({ batchSize: 4 })],
   ["adaptiveReplay", () => strategies.adaptiveReplay({ batchSize: 12, check: 1, gap: 1 })],
+  ["viewBatch", () => strategies.viewBatch({ views: 3, after: 2, ramp: 4 })],
+  ["cal", () => strategies.cal({ batchSize: 4 })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 

@@ -1,5 +1,17 @@
 /** Strategies that choose what is rehearsed, when, and by which parts of a model. */
-import { Learner, type LearnerOptions, memory, nn, openRuntime, optim, type Runtime, type Strategy, strategies } from "palimpsest";
+import {
+  augment,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Strategy,
+  strategies,
+  streams,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 
@@ -155,5 +167,129 @@ describe("wrapped replay", () => {
     const other = await Learner.create(runtime, options({ strategies: [strategy] }));
     await expect(other.observe(batch(0))).rejects.toMatchObject({ code: "E_CONFIG" });
     await other.close();
+  });
+});
+
+describe("viewBatch", () => {
+  const weights = new Map([
+    ["weight", Float32Array.of(1, 0.6, 0, 0.8)],
+    ["bias", Float32Array.of(0, 0)],
+  ]);
+  const learned = async (make: Strategy[], steps: number) => {
+    const learner = await Learner.create(
+      runtime,
+      options({ model: nn.classifier({ capacity: 2 }), weights, schedule: 0, strategies: make }),
+    );
+    const results = [];
+    for (let i = 0; i < steps; i++) results.push(await learner.observe(batch(0)));
+    await learner.close();
+    return results;
+  };
+
+  it("with views that are the rows themselves it is plain training", async () => {
+    const [plain] = await learned([], 1);
+    const [same] = await learned([strategies.viewBatch({ augment: augment.none() })], 1);
+    expect(same?.loss).toBeCloseTo(plain?.loss as number, 6);
+    expect(same?.terms.penalty).toBe(0);
+  });
+
+  it("holds other views to the row, from a step on, by a weight that grows", async () => {
+    const results = await learned([strategies.viewBatch({ augment: augment.noise({ deviation: 1 }), after: 1, ramp: 4, weight: 2 })], 60);
+    const penalties = results.map(({ terms }) => terms.penalty as number);
+    expect(penalties[0]).toBe(0);
+    expect(penalties.slice(1).every((value) => value > 0)).toBe(true);
+    const full = penalties.slice(4).reduce((a, b) => a + b) / 56;
+    const quarter = (penalties[1] as number) / full;
+    expect(quarter).toBeGreaterThan(0.05);
+    expect(quarter).toBeLessThan(0.6);
+  });
+});
+
+describe("streams.recall", () => {
+  it.each([
+    [12, 4, 8],
+    [10, 4, 9],
+    [7, 3, 3],
+    [5, 1, 2],
+  ])(
+    "%d rows, %d views, batches of %d: every row as often as it has views in so many epochs, all in one of them",
+    (n, views, batchSize) => {
+      const x = Float32Array.from({ length: n }, (_, i) => i);
+      const set = streams.arrays(x, new Uint32Array(n), { shape: [1] });
+      const epochsOf = (count: number): number[][] => {
+        const rows = (epochs: number): number[] => [...streams.recall(set, { batchSize, views, epochs })].flatMap((one) => [...one.x]);
+        return Array.from({ length: count }, (_, e) => rows(e + 1).slice(e === 0 ? 0 : rows(e).length));
+      };
+      const epochs = epochsOf(2 * views);
+      for (const half of [epochs.slice(0, views), epochs.slice(views)])
+        for (let row = 0; row < n; row++)
+          expect(half.map((rows) => rows.filter((value) => value === row).length).filter((times) => times > 0)).toEqual([views]);
+      for (const one of streams.recall(set, { batchSize, views, epochs: views })) {
+        expect(one.y.length).toBeLessThanOrEqual(batchSize);
+        expect(one.y.length % views).toBe(0);
+      }
+    },
+  );
+});
+
+describe("cal", () => {
+  it("weighs this round's rows by their share, and holds rows of former rounds to the model of the last boundary", async () => {
+    const weights = new Map([
+      ["weight", Float32Array.of(1, 0, 0, 1)],
+      ["bias", Float32Array.of(0, 0)],
+    ]);
+    const learner = await Learner.create(
+      runtime,
+      options({ model: nn.classifier({ capacity: 2 }), weights, schedule: 0, strategies: [strategies.cal({ batchSize: 9, alpha: 0.25 })] }),
+    );
+    const entropy = (own: number, other: number): number => Math.log(1 + Math.exp(other - own));
+    const row = { x: Float32Array.of(1, 0), y: [0] };
+    expect((await learner.observe(row)).loss).toBeCloseTo(entropy(1, 0), 5);
+    // Rows of the round itself are not drawn.
+    expect((await learner.observe(row)).terms.replay).toBe(0);
+    await learner.consolidate();
+    const other = { x: Float32Array.of(0, 2), y: [1] };
+    const { terms } = await learner.observe(other);
+    expect(terms.task).toBeCloseTo(entropy(2, 0) / 3, 5);
+    expect(terms.replay).toBeCloseTo((2 / 3) * 0.75 * entropy(1, 0), 5);
+    learner.set("learningRate", 1);
+    await learner.observe(row);
+    learner.set("learningRate", 0);
+    const after = await learner.weights();
+    const [w, b] = ["weight", "bias"].map((path) => [...(after.get(path)?.data ?? [])]) as [number[], number[]];
+    const z = [0, 1].map((k) => (w[k] as number) + (b[k] as number)) as [number, number];
+    const result = await learner.observe(row);
+    const p = 1 / (1 + Math.exp(-1));
+    const q = 1 / (1 + Math.exp(z[1] - z[0]));
+    const distance = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
+    expect(result.terms.replay).toBeCloseTo((2 / 5) * (0.25 * distance + 0.75 * entropy(z[0], z[1])), 5);
+    await learner.close();
+  });
+
+  it("submodularSubset: gains are those of the value, the greatest there are, and never rise", () => {
+    const random = new RandomStream(2, "features");
+    const [n, width] = [14, 3];
+    const features = Float64Array.from({ length: n * width }, () => 3 * random.uniform());
+    const uncertainty = Float64Array.from({ length: n }, () => random.uniform());
+    const value = (rows: readonly number[]): number => {
+      const alike = (i: number, j: number): number =>
+        Math.exp(
+          -[0, 1, 2].reduce((sum, k) => sum + ((features[i * width + k] as number) - (features[j * width + k] as number)) ** 2, 0) /
+            (2 * 0.49),
+        );
+      const cover = [...Array(n).keys()].reduce((sum, i) => sum + Math.max(0, ...rows.map((j) => alike(i, j))), 0);
+      return cover + 2 * Math.log(1 + rows.reduce((sum, j) => sum + (uncertainty[j] as number), 0));
+    };
+    const { rows, gains } = strategies.submodularSubset(features, width, { size: 8, sigma: 0.7, lambda: 2, uncertainty });
+    for (let k = 0; k < 8; k++) {
+      const before = [...rows.subarray(0, k)];
+      const best = Math.max(...[...Array(n).keys()].filter((j) => !before.includes(j)).map((j) => value([...before, j]) - value(before)));
+      expect(gains[k]).toBeCloseTo(best, 10);
+      expect(value([...before, rows[k] as number]) - value(before)).toBeCloseTo(best, 10);
+      if (k > 0) expect(gains[k]).toBeLessThanOrEqual((gains[k - 1] as number) + 1e-12);
+    }
+    expect([...strategies.submodularSubset([0, 0, 5], 1, { size: 3 }).rows]).toEqual([0, 2, 1]);
+    expect(() => strategies.submodularSubset([1, 2, 3], 2, { size: 1 })).toThrow(/no rows/);
+    expect(() => strategies.submodularSubset([Number.NaN], 1, { size: 1 })).toThrow(/of no use/);
   });
 });
