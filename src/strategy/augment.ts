@@ -1,11 +1,7 @@
 /** Other views of rows, as plain data: what strategies of several views make of their input while they train. */
-import { checkAugment } from "./views.ts";
+import { type Augment, checkAugment } from "./views.ts";
 
-/** Another view of rows. */
-export type Augment =
-  | { readonly augment: "none" }
-  | { readonly augment: "noise"; readonly deviation: number }
-  | { readonly augment: "shift"; readonly pixels: number };
+export type { Augment } from "./views.ts";
 
 /** Returns the view that is the row itself: it costs nothing. */
 export function none(): Augment {

@@ -24,11 +24,11 @@ import {
   toF32,
   transpose,
 } from "../program/tensor.ts";
-import { type Augment, none } from "./augment.ts";
+import { none } from "./augment.ts";
 import { contrast, type PcrOptions, viewsOf } from "./pcr.ts";
 import { cosines, countsOf, unit } from "./proxies.ts";
 import type { StepContext, Strategy } from "./strategy.ts";
-import { checkAugment } from "./views.ts";
+import { type Augment, checkAugment } from "./views.ts";
 
 /** Options of {@link hpcr}. */
 export interface HpcrOptions extends PcrOptions {

@@ -1,10 +1,10 @@
 import { checkKeys, checkNumber } from "../errors.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, div, less, maximum, mul, reshape, sum, toF32 } from "../program/tensor.ts";
-import { type Augment, none } from "./augment.ts";
+import { none } from "./augment.ts";
 import { cosines, countsOf, proxyLoss } from "./proxies.ts";
 import type { StepContext, Strategy } from "./strategy.ts";
-import { checkAugment, viewOf } from "./views.ts";
+import { type Augment, checkAugment, viewOf } from "./views.ts";
 
 /** Options of {@link pcr}. */
 export interface PcrOptions {

@@ -5,7 +5,7 @@ import { add, div, huge, max, maximum, mul, select, sqrt, square, sub, sum } fro
 import type { Drawn, PhaseContext } from "./strategy.ts";
 
 /** Returns the slots of all stored rows, store by store. */
-export function storedSlots(memory: Replay | undefined): number[] {
+function storedSlots(memory: Replay | undefined): number[] {
   return (memory?.stores ?? []).flatMap(({ first, slots }) => Array.from({ length: slots.stored }, (_, i) => first + i));
 }
 

@@ -2,9 +2,9 @@ import { checkKeys, checkNumber } from "../errors.ts";
 import { klDivergence } from "../nn/losses.ts";
 import type { Tensor } from "../program/graph.ts";
 import { add, detach, maximum, minimum, mul, sub, sum } from "../program/tensor.ts";
-import { type Augment, noise } from "./augment.ts";
+import { noise } from "./augment.ts";
 import type { Strategy } from "./strategy.ts";
-import { checkAugment, viewOf } from "./views.ts";
+import { type Augment, checkAugment, viewOf } from "./views.ts";
 
 /** Options of {@link viewBatch}. */
 export interface ViewBatchOptions {
@@ -24,7 +24,8 @@ export interface ViewBatchOptions {
  * that to the row itself, weight times the mean of KL(softmax z_1 ‖ softmax z_v), where z_1 learns nothing. Rows should come as many times more seldom:
  * `streams.recall` brings views of rows as rows, for models that see no difference. Other views pass as in prediction, without dropout.
  * @throws E_CONFIG
- * @see Han et al. 2025, "View-batch model", github.com/hankyul2/ViewBatchModel, whose divergence is the mean over classes, not their sum
+ * @see Kang et al. 2025, arXiv 2503.18371, "Do your best and get enough rest for continual learning";
+ * its code's divergence is the mean over classes, not their sum
  */
 export function viewBatch(options: ViewBatchOptions = {}): Strategy {
   const where = "strategies.viewBatch";

@@ -20,8 +20,13 @@ import {
   toF32,
   toU32,
 } from "../program/tensor.ts";
-import type { Augment } from "./augment.ts";
 import type { StepContext } from "./strategy.ts";
+
+/** Another view of rows. */
+export type Augment =
+  | { readonly augment: "none" }
+  | { readonly augment: "noise"; readonly deviation: number }
+  | { readonly augment: "shift"; readonly pixels: number };
 
 /** Returns a view's plain data, checked. @throws E_CONFIG */
 export function checkAugment(where: string, value: Augment): Augment {

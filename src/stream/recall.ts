@@ -20,7 +20,8 @@ export interface RecallOptions {
  * Returns the batches of epochs in which each row comes in few, dense visits: of an order that holds for `views` epochs, each epoch takes one part of the
  * rows, `views` times each in place. Over so many epochs every row comes as often as in plain epochs.
  * @throws E_CONFIG
- * @see "View-batch model", github.com/hankyul2/ViewBatchModel, whose parts may cut a row's copies in two where rows are no multiple of views
+ * @see Kang et al. 2025, arXiv 2503.18371, "Do your best and get enough rest for continual learning";
+ * its code's parts may cut a row's copies in two where rows are no multiple of views
  */
 export function recall(dataset: Dataset, options: RecallOptions): Iterable<Batch> {
   const where = "streams.recall";
