@@ -138,7 +138,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, programs = {} } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -159,6 +159,8 @@ function check(config: Config, shown: Shown): void {
       refuse("looks at rectified units", "nn.relu in the model", "none", "Put nn.relu() behind its hidden layers.");
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    if (config.residentBytes !== undefined && Object.values(programs).some(({ groups = [] }) => groups.length > 0))
+      refuse("reads rows of the memory beside the steps", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     for (const group of owns) {
       const other = owners.get(group);
       if (other !== undefined)

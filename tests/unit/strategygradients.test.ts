@@ -1,5 +1,17 @@
 /** Strategies that change gradients, or the way that steps go, against closed forms. */
-import { Learner, type LearnerOptions, losses, memory, nn, openRuntime, optim, type Runtime, type Strategy, strategies } from "palimpsest";
+import {
+  Learner,
+  type LearnerOptions,
+  losses,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Strategy,
+  stores,
+  strategies,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { weightsOf } from "../../src/strategy/gem.ts";
 import { openLinear } from "../../src/wasm/linear.ts";
@@ -57,6 +69,20 @@ describe("gem", () => {
     const v = 0.8 / (0.64 + 1e-3);
     expect(await weightOf(learner)).toEqual(close([-0.1, -0.1 - 0.1 * (-1 + 0.8 * v)]));
     await learner.close();
+  });
+});
+
+describe("programs that read rows", () => {
+  it("are refused where rows lie in a file", async () => {
+    for (const strategy of [strategies.gem(), strategies.mer(), strategies.gdumb({}), strategies.fpf(), strategies.mir({ batchSize: 4 })])
+      await expect(
+        Learner.create(runtime, {
+          ...options(2, [strategy], { model: nn.classifier({ capacity: 2 }), loss: losses.crossEntropy(), weights: new Map() }),
+          store: stores.memory(),
+          durability: "relaxed",
+          residentBytes: 1024,
+        }),
+      ).rejects.toMatchObject({ code: "E_CONFIG", message: /residentBytes/ });
   });
 });
 
