@@ -1,5 +1,19 @@
 /** Strategies of replay against what their sources say, in closed form. */
-import { augment, Learner, type LearnerOptions, memory, nn, openRuntime, optim, type Runtime, strategies, type Tensor } from "palimpsest";
+import {
+  augment,
+  Learner,
+  type LearnerOptions,
+  memory,
+  nn,
+  openRuntime,
+  optim,
+  type Runtime,
+  type Store,
+  type Strategy,
+  stores,
+  strategies,
+  type Tensor,
+} from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rateAt } from "../../src/strategy/gdumb.ts";
 import { waveAt } from "../../src/strategy/hpcr.ts";
@@ -57,6 +71,34 @@ describe("gdumb", () => {
     const [off, on] = [await learned({}, false), await learned({ schedule: 0.3 }, true)];
     expect(on.last).not.toEqual(on.first);
     expect(on.prediction).toEqual(off.prediction);
+  });
+
+  it("goes on in the middle of its training, once opened again, to the same bits", async () => {
+    const plan = (strategy: Strategy, store: Store): LearnerOptions =>
+      options({ memory: memory.greedy({ capacity: 10 }), strategies: [strategy], store, durability: "relaxed" });
+    const gdumb = strategies.gdumb({ epochs: 40 });
+    let pieces = 0;
+    const killed: Strategy = {
+      ...gdumb,
+      phases: (gdumb.phases ?? []).map((phase) => ({
+        ...phase,
+        next: async (context, cursor) => (++pieces === 3 ? Promise.reject(new Error("killed")) : phase.next(context, cursor)),
+      })),
+    };
+    const batch = { x: Float32Array.of(1, 0, 0, 1), y: [0, 1] };
+    const [whole, first] = [stores.memory(), stores.memory()];
+    const uninterrupted = await Learner.create(runtime, plan(gdumb, whole));
+    const learner = await Learner.create(runtime, plan(killed, first));
+    for (const one of [uninterrupted, learner]) await one.observe(batch);
+    await uninterrupted.consolidate();
+    await expect(learner.consolidate()).rejects.toThrow("killed");
+    await learner.close();
+    const again = await Learner.open(runtime, first);
+    for (const one of [uninterrupted, again]) await one.observe(batch);
+    expect(await again.stateHash()).toBe(await uninterrupted.stateHash());
+    expect(await again.predict(batch.x)).toEqual(await uninterrupted.predict(batch.x));
+    await again.close();
+    await uninterrupted.close();
   });
 
   it("has the rates of cosine warm restarts of 1, 2, 4 … epochs, the first epoch at a tenth", () => {
