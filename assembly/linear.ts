@@ -12,8 +12,8 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Bytes of scratch of {@link multiply}, {@link cholesky} and {@link solve}, and what `boxQp` needs of theirs. */
-export function blockScratch(): usize {
+/** Numbers of scratch of {@link multiply}, {@link cholesky} and {@link solve}, and what `boxQp` needs of theirs. */
+export function blockScratch(): i32 {
   return GEMM_SCRATCH;
 }
 

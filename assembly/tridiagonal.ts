@@ -1,13 +1,16 @@
 /**
- * A = Q·T·Qᵀ of a symmetric matrix, T tridiagonal: reflections from the last row up, each of which makes one row 0 left of its diagonal.
- * Of A the lower triangle is read and overwritten. Q is written transposed, so that every pass goes along rows.
+ * A = Q·T·Qᵀ of a symmetric matrix of entries up to 2, T tridiagonal: reflections from the last row up, each of which makes one row 0 left
+ * of its diagonal. Of A the lower triangle is read and overwritten. Q is written transposed, so that every pass goes along rows.
  *
  * Error |T - QᵀAQ| and |QᵀQ - I| of a few n·u (Golub and Van Loan, Matrix Computations, §8.3.1).
  */
 import { addTimes, dot } from "./vector";
 
-/** Writes the diagonal of T to d [n], what is left of it to e [n] (e₀ = 0), Qᵀ to q [n, n]; scratch [2 n]. */
-export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, scratch: usize): void {
+/** Squares that are 0 beside entries up to 2: below, they lose digits, and a reflection made of them is none. */
+const NOTHING: f64 = 1e-280;
+
+/** Writes the diagonal of T to d [n], what is left of it to e [n] (e₀ = 0), Qᵀ to q, its rows `qStep` bytes apart, zeros between; scratch [2 n]. */
+export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, qStep: usize, scratch: usize): void {
   const step = (<usize>n) << 3;
   const p = scratch;
   const sizes = scratch + step;
@@ -19,7 +22,7 @@ export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, s
     const last = u + at - 8;
     const corner = load<f64>(last);
     const left = dot(u, u, i - 1);
-    if (left == 0) {
+    if (left <= NOTHING) {
       store<f64>(e + at, corner);
       continue;
     }
@@ -33,7 +36,7 @@ export function tridiagonalise(a: usize, n: i32, d: usize, e: usize, q: usize, s
   }
   store<f64>(d, load<f64>(a));
   store<f64>(e, 0);
-  gather(a, n, sizes, q);
+  gather(a, n, sizes, q, qStep);
 }
 
 /** A ← (I - uuᵀ/size) A (I - uuᵀ/size) on the leading i × i; p [i] is scratch. */
@@ -98,16 +101,16 @@ function subtract(row: usize, b: f64, p: usize, c: f64, u: usize, n: i32): void 
 }
 
 /** q = the product of the reflections, the first one's leftmost: each touches a leading square one larger than the one before. */
-function gather(a: usize, n: i32, sizes: usize, q: usize): void {
+function gather(a: usize, n: i32, sizes: usize, q: usize, qStep: usize): void {
   const step = (<usize>n) << 3;
-  memory.fill(q, 0, <usize>n * step);
-  for (let i = 0; i < n; i++) store<f64>(q + <usize>i * (step + 8), 1);
+  memory.fill(q, 0, <usize>n * qStep);
+  for (let i = 0; i < n; i++) store<f64>(q + <usize>i * (qStep + 8), 1);
   for (let i = 1; i < n; i++) {
     const size = load<f64>(sizes + ((<usize>i) << 3));
     if (size == 0) continue;
     const u = a + <usize>i * step;
     for (let r = 0; r < i; r++) {
-      const row = q + <usize>r * step;
+      const row = q + <usize>r * qStep;
       addTimes(row, -(dot(row, u, i) / size), u, i);
     }
   }

@@ -49,6 +49,7 @@ export {
   writeSafetensors,
 } from "./store/index.ts";
 export * as augment from "./strategy/augment.ts";
+export * as detectors from "./strategy/detectors.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
 export * as strategies from "./strategy/index.ts";
 export type { Batch, Dataset, Scenario, Stream } from "./stream/index.ts";

@@ -46,6 +46,8 @@ export interface LearnerOptions {
   readonly memory?: MemoryPolicy;
   /** Default: none, plain training on what arrives. */
   readonly strategies?: readonly Strategy[];
+  /** Whether somebody tells boundaries, by {@link Learner.consolidate}: `told` (default), or `none`, which strategies that need them refuse. */
+  readonly boundaries?: "told" | "none";
   /** Numbers to begin with, by path of parameter or layer state; what is not named starts fresh. */
   readonly weights?: ReadonlyMap<string, Float32Array>;
   /** Seed of every random stream: 0 … 2^53 − 1. Default 0. */
@@ -101,6 +103,7 @@ export interface Config {
   readonly schedule: Schedule | AnyController;
   readonly memory: MemoryPlan | undefined;
   readonly strategies: readonly Strategy[];
+  readonly boundaries: "told" | "none";
   readonly weights: ReadonlyMap<string, Float32Array>;
   readonly seed: number;
   readonly batchSize: number | undefined;
@@ -126,6 +129,7 @@ const KEYS = [
   "schedule",
   "memory",
   "strategies",
+  "boundaries",
   "weights",
   "seed",
   "batchSize",
@@ -160,6 +164,7 @@ export function checkOptions(options: LearnerOptions): Config {
     schedule: scheduleOf(options),
     memory: undefined,
     strategies,
+    boundaries: checkChoice(where, "boundaries", options.boundaries ?? "told", ["told", "none"]),
     weights,
     seed: checkNumber(where, "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
     batchSize:
@@ -177,6 +182,12 @@ export function checkOptions(options: LearnerOptions): Config {
     recipe: undefined,
     hooks: undefined,
   };
+}
+
+/** Returns options of which some are others, to which the hooks of their strategies are bound. */
+export function changed(config: Config, part: Partial<Config>): Config {
+  const other = { ...config, ...part };
+  return config.hooks?.rebind(other) ?? other;
 }
 
 /** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */

@@ -19,7 +19,8 @@ export interface HookPlan<C> {
   /** Returns other options with these hooks. */
   rebind(config: C): C;
   layOut(place: HookPlace): { columns: readonly Column[]; kept: ReadonlyMap<string, KeptSlot> };
-  applyModel(x: Tensor, scope: ModelScope): ModelOutputs;
+  /** Applies the model to rows of tasks [rows] that are known when asked for; default: given as input `tasks`. */
+  applyModel(x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs;
   /** Returns the loss of a pass; its parts are told where it `tells`. */
   loss(pass: Pass, tells: boolean): Tensor;
   /** Returns the gradient [n] that the optimizer sees. */
@@ -27,8 +28,22 @@ export interface HookPlan<C> {
   /** Records what strategies take of a step before its update. */
   gather(pass: Pass, total: Tensor): void;
   withEdits(plan: Plan, layout: StateLayout): Plan;
+  /** Returns what each strategy adds to a step, and keeps. */
+  costs(layout: StateLayout): StrategyCost[];
   /** Returns the parameters that a strategy answers with. */
   headLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> | undefined;
+}
+
+/** What a strategy adds to each step and keeps. */
+export interface StrategyCost {
+  readonly name: string;
+  /** Rows that join a step. */
+  readonly rows: number;
+  /** Forward and backward passes besides that of the rows of a step, in those of the rows that arrive. */
+  readonly forward: number;
+  readonly backward: number;
+  /** Bytes on the device. */
+  readonly bytes: number;
 }
 
 /** Where what strategies keep is to lie. */
@@ -48,7 +63,14 @@ export interface PlacedGroup extends RowGroup {
 /** A forward pass of rows in training, as it is traced. */
 export interface Pass {
   readonly layout: StateLayout;
+  /** The groups whose rows it has, and where among them. */
   readonly groups: readonly PlacedGroup[];
+  /** All groups of the program. */
+  readonly all: readonly PlacedGroup[];
+  /** Returns a pass of the rows of one group that is computed apart. */
+  apart(group: PlacedGroup): Pass;
+  /** Returns the tasks of its rows. */
+  tasks(): Tensor;
   readonly graph: Graph;
   readonly slots: Tensor;
   readonly weight: Tensor;

@@ -9,7 +9,7 @@ import type { Facts } from "../strategy/host.ts";
 import type { Kept, Strategy } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
-import type { HookPlace, HookPlan, ModelOutputs } from "./hookplan.ts";
+import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
 import { BEFORE, editsAfter, gatherOf, gradientOf, HELD, lossOf } from "./tracing.ts";
 
@@ -65,15 +65,30 @@ function bind(plain: Config, found: Found): Config {
       facts,
       rebind: (other) => bind(other, found),
       layOut: (place) => layOut(config, facts, place),
-      applyModel: (x, scope) => applyModel(config, x, scope),
+      applyModel: (x, scope, tasks) => applyModel(config, x, scope, tasks),
       loss: (pass, tells) => lossOf(config, pass, tells),
       gradient: (pass, total) => gradientOf(config, pass, total),
       gather: (pass, total) => gatherOf(config, pass, total),
       withEdits: (plan, layout) => editsAfter(plan, config, layout),
       headLeaves: (graph, layout) => headLeaves(config, graph, layout),
+      costs: (layout) => costsOf(config, layout),
     },
   };
   return config;
+}
+
+function costsOf({ strategies }: Config, { kept, columns, capacity, staging }: StateLayout): StrategyCost[] {
+  return strategies.map(({ name, needs = {}, draw }) => {
+    const own = (path: string): boolean => path.startsWith(`${name}/`);
+    const ranges = [...kept].reduce((sum, [path, { range }]) => sum + (own(path) ? range.byteLength : 0), 0);
+    const { forward = 0, backward = 0 } = needs.passes ?? {};
+    return {
+      name,
+      ...{ forward, backward },
+      rows: (draw?.groups ?? []).reduce((sum, { size }) => sum + size, 0),
+      bytes: columns.reduce((sum, { name: path, rowBytes }) => sum + (own(path) ? rowBytes * (capacity + staging) : 0), ranges),
+    };
+  });
 }
 
 function headLeaves({ strategies }: Config, graph: Graph, layout: StateLayout): Map<string, Tensor> | undefined {
@@ -103,7 +118,7 @@ function shownBy(config: Config): Shown {
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */
-function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs {
+function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
   const { graph, training, labels } = scope;
   let features: Tensor | undefined;
   const rectified: Tensor[] = [];
@@ -122,7 +137,7 @@ function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs 
         facts: (config.hooks as HookPlan<Config>).facts,
         logits: outputs,
         features: features ?? outputs,
-        tasks: () => graph.input("tasks", [rows], "u32"),
+        tasks: tasks ?? (() => graph.input("tasks", [rows], "u32")),
         params: new Map([...config.params.keys()].map((path) => [path, scope.param(path) as Tensor])),
         labels,
         training,
@@ -138,7 +153,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns, programs = {} } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, draw, programs = {} } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -161,6 +176,9 @@ function check(config: Config, shown: Shown): void {
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     if (config.residentBytes !== undefined && Object.values(programs).some(({ groups = [] }) => groups.length > 0))
       refuse("reads rows of the memory beside the steps", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    for (const { name: group, apart } of draw?.groups ?? [])
+      if (apart === true && !owns.includes(group))
+        refuse(`computes group "${group}" apart, of which nobody makes a loss`, `owns: ["${group}"]`, "none", "Own the group.");
     for (const group of owns) {
       const other = owners.get(group);
       if (other !== undefined)
@@ -176,6 +194,13 @@ function check(config: Config, shown: Shown): void {
       }
       owners.set(group, name);
     }
+    if (needs.boundary === true && config.boundaries === "none" && !strategies.some(({ raises }) => raises?.boundary === true))
+      refuse(
+        "settles what it keeps at boundaries",
+        "somebody who tells them",
+        'boundaries: "none"',
+        "Add strategies.detect({ detector: detectors.pageHinkley() }).",
+      );
     if (head !== undefined) heads.push(name);
   }
   if (heads.length > 1)

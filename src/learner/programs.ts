@@ -3,13 +3,13 @@ import type { Results } from "../optim/optimizer.ts";
 import { recordKernel } from "../optim/step.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
-import { add, gather, grad, huge, max, maximum, mul, pack, reshape, sum, toF32 } from "../program/tensor.ts";
+import { add, gather, grad, huge, max, maximum, mul, pack, reshape, slice, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
-import { type Column, columnLeaf, columnWords, leafOf } from "../state/arena.ts";
+import { columnLeaf, leafOf } from "../state/arena.ts";
 import type { RowGroup } from "../strategy/strategy.ts";
-import { carriedRows, carryRows } from "./carry.ts";
+import { carryRows } from "./carry.ts";
 import type { Config, Recipe } from "./config.ts";
-import type { Answerer, ModelOutputs, Pass, PlacedGroup } from "./hookplan.ts";
+import type { ModelOutputs, Pass, PlacedGroup } from "./hookplan.ts";
 import type { StateLayout, TrainedLayout } from "./ranges.ts";
 
 /** Returns the rows of a step: what arrives, then each strategy's groups. */
@@ -17,36 +17,46 @@ export function placeGroups(config: Config, batchSize: number): { groups: Placed
   return placeRows([{ name: "arrival", size: batchSize }, ...config.strategies.flatMap((strategy) => strategy.draw?.groups ?? [])]);
 }
 
-/** Returns groups one behind another. */
+/** Returns groups one behind another, those that are computed apart behind the others. */
 export function placeRows(list: readonly RowGroup[]): { groups: PlacedGroup[]; rows: number } {
   let rows = 0;
-  const groups = list.map((group) => {
+  const groups = [...list.filter(({ apart }) => apart !== true), ...list.filter(({ apart }) => apart === true)].map((group) => {
     rows += group.size;
     return { ...group, first: rows - group.size };
   });
   return { groups, rows };
 }
 
-/** Returns how passes of rows of some groups are traced into a graph. */
-export function passes(graph: Graph, config: Config, layout: StateLayout, groups: readonly PlacedGroup[], rows: number) {
-  const slots = graph.input("slots", [rows], "u32");
-  const weight = graph.input("weight", [rows], "f32");
-  const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
-  const labels = gather(columnLeaf(graph, layout.y), slots);
-  /** What layers keep, and what is told of a step, is that of the parameters as they are: `tells`. */
-  return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => {
+/** Returns how passes of the rows of some groups are traced into a graph. */
+export function passes(graph: Graph, config: Config, layout: StateLayout, all: readonly PlacedGroup[], rows: number) {
+  const everySlot = graph.input("slots", [rows], "u32");
+  const everyWeight = graph.input("weight", [rows], "f32");
+  const joint = all.filter(({ apart }) => apart !== true);
+  const passOf = (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean, groups: readonly PlacedGroup[]): Pass => {
+    const first = groups[0]?.first ?? 0;
+    const count = groups.reduce((sum, { size }) => sum + size, 0);
+    const part = (values: Tensor): Tensor => (count === rows ? values : slice(values, [first], [count]));
+    const [slots, weight] = [part(everySlot), part(everyWeight)];
+    const x = decode(gather(columnLeaf(graph, layout.x), slots), config);
+    const labels = gather(columnLeaf(graph, layout.y), slots);
     const own = scopeOf(graph, config, layout, params, weight, config.loss.targets === "labels" ? labels : undefined);
     const scope = tells ? own : { ...own, update: () => {}, carry: () => {} };
     const watch = tells ? config.memory?.watch() : undefined;
-    const outputs = applyModel(config, x, watch === undefined ? scope : { ...scope, tap: watch.tap });
+    const tasks = (): Tensor => part(graph.input("tasks", [rows], "u32"));
+    const outputs = applyModel(config, x, watch === undefined ? scope : { ...scope, tap: watch.tap }, tasks);
     const rowLoss = lossOf(outputs.logits, labels, config);
     watch?.report({ outputs: outputs.logits, rowLoss, weight, staging: layout.staging });
-    return { layout, groups, graph, slots, weight, x, labels, params, vector, outputs, rowLoss };
+    const placed = groups.map((group) => ({ ...group, first: group.first - first }));
+    const apart = (group: PlacedGroup): Pass => passOf(params, vector, false, [group]);
+    return { layout, groups: placed, all, apart, tasks, graph, slots, weight, x, labels, params, vector, outputs, rowLoss };
   };
+  /** What layers keep, and what is told of a step, is that of the parameters as they are: `tells`. */
+  return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => passOf(params, vector, tells, joint);
 }
 
-function applyModel(config: Config, x: Tensor, scope: ModelScope): ModelOutputs {
-  return config.hooks?.applyModel(x, scope) ?? { logits: applyLayer(config.built, x, scope) };
+/** Returns what a model answers to rows. */
+export function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
+  return config.hooks?.applyModel(x, scope, tasks) ?? { logits: applyLayer(config.built, x, scope) };
 }
 
 /**
@@ -84,57 +94,14 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const metrics = recipe === undefined ? recordKernel(config.optimizer, inputs) : recipe.recordRecipe(config.optimizer, inputs);
     graph.outputs.set("broken", graph.unless);
     for (const [name, value] of Object.entries(metrics ?? {})) graph.outputs.set(`optimizer/${name}`, value);
-    if (config.memory?.measured === false) recordKept(graph, layout, [layout.x, layout.y]);
+    if (config.memory?.measured === false) config.memory.recordKept(graph, layout, [layout.x, layout.y]);
   });
   return hooks?.withEdits(plan, layout) ?? plan;
-}
-
-/** Returns the plan that keeps the rows memory takes, for a memory that must see what the step measured of them. */
-export function keepPlan(layout: StateLayout): Plan {
-  return compileProgram((graph) => recordKept(graph, layout, layout.columns));
-}
-
-function recordKept(graph: Graph, layout: StateLayout, columns: readonly Column[]): void {
-  const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
-  for (const column of columns) {
-    const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
-    for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
-  }
-}
-
-/**
- * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
- * Rows begin afresh, or, `carried`, where the stream's rows stand; weights are those that are trained, or, `averaged`, those that the optimizer
- * averages, or those that a strategy answers with.
- */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, by: Answerer = "model"): Plan {
-  return compileProgram((graph) => {
-    const x = graph.input("x", [rows, ...config.input.shape], "f32");
-    const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
-    const own = by === "averaged" ? averagedLeaves(graph, config, layout) : undefined;
-    const scope = scopeOf(
-      graph,
-      config,
-      layout,
-      own ?? (by === "head" ? config.hooks?.headLeaves(graph, layout) : undefined) ?? paramLeaves(graph, layout),
-    );
-    const outputs = applyModel(config, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
-    if (by === "features" && outputs.features !== undefined) graph.outputs.set("features", outputs.features);
-    graph.outputs.set("answers", config.loss.answer(outputs.logits));
-    graph.outputs.set("rowLoss", lossOf(outputs.logits, targets, config));
-  });
 }
 
 /** Returns the parameters by path. */
 export function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
   return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
-}
-
-function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
-  const { flat, tensors } = layout;
-  const { averagedOf, partsOfVector } = config.recipe as Recipe;
-  const averaged = averagedOf(config.optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
-  return new Map(Object.entries(partsOfVector(averaged as Tensor, tensors)));
 }
 
 /** Returns what an optimizer keeps, as leaves by name. */

@@ -79,7 +79,6 @@ const draftOf = (vector: Tensor): Draft => ({ vector, kept: new Map(), slots: ne
 /** Returns what a hook of a strategy sees of a pass. */
 function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draft = draftOf(pass.vector)): StepContext {
   const { graph, layout, groups, weight, slots, labels, rowLoss, params } = pass;
-  const rows = weight.shape[0] as number;
   const { logits } = pass.outputs;
   const features = pass.outputs.features ?? logits;
   const groupOf = (name: string) =>
@@ -96,7 +95,12 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
     weight,
     params,
     x: pass.x,
-    tasks: () => graph.input("tasks", [rows], "u32"),
+    tasks: pass.tasks,
+    apart(name) {
+      const group = pass.all.find((one) => one.name === name && one.apart === true);
+      if (group === undefined) return fail("E_TRACE", `strategies: no group "${name}" is computed apart; expected apart: true, got none`);
+      return stepContext(config, pass.apart(group), strategy, draft);
+    },
     weightOf,
     rowsOf(name, values) {
       const { first, size } = groupOf(name);
@@ -114,7 +118,14 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
     forward({ x = pass.x, vector }) {
       const own = vector === undefined ? params : traceContext(graph, config, layout, strategy, draftOf(vector)).parts(vector);
       const scope = scopeOf(graph, config, layout, own);
-      const seen = (config.hooks as HookPlan<Config>).applyModel(x, scope);
+      const seen = (config.hooks as HookPlan<Config>).applyModel(x, scope, () => {
+        const rows = weight.shape[0];
+        if (x.shape[0] === rows) return pass.tasks();
+        return fail(
+          "E_TRACE",
+          `strategies: the tasks of these rows are not known; expected all ${rows} rows of the pass, got ${x.shape[0]}`,
+        );
+      });
       return { logits: seen.logits, features: seen.features ?? seen.logits };
     },
     lossOf: (outputs, targets) => rowLossOf(outputs, targets, config),

@@ -23,9 +23,10 @@ export function agem(options: AgemOptions = {}): Strategy {
     needsMemory: true,
     needs: { passes: { backward: 1 } },
     draws: [{ draw: "uniform" }],
-    draw: { groups: [{ name: "agem", size }], select: ({ memory }) => ({ agem: memory?.draw(size) ?? { slots: [] } }) },
+    draw: { groups: [{ name: "agem", size, apart: true }], select: ({ memory }) => ({ agem: memory?.draw(size) ?? { slots: [] } }) },
     owns: ["agem"],
-    grad({ rowLoss, mean, gradientOf }, gradient) {
+    grad({ apart, gradientOf }, gradient) {
+      const { mean, rowLoss } = apart("agem");
       const reference = gradientOf(mean(rowLoss, "agem"));
       const dot = sum(mul(gradient, reference));
       const norm = maximum(sum(mul(reference, reference)), 1e-30);

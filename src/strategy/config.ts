@@ -4,25 +4,35 @@ import { adaptiveReplay } from "./adaptivereplay.ts";
 import { agem } from "./agem.ts";
 import { cal } from "./cal.ts";
 import { der } from "./der.ts";
+import { detect } from "./detect.ts";
 import { efficientMer } from "./efficientmer.ts";
 import { ema } from "./ema.ts";
 import { erAce } from "./erace.ts";
 import { ewc } from "./ewc.ts";
+import { fecam } from "./fecam.ts";
 import { fpf } from "./fpf.ts";
 import { gdumb } from "./gdumb.ts";
 import { gem } from "./gem.ts";
 import { gss } from "./gss.ts";
 import { hpcr } from "./hpcr.ts";
+import { kalman } from "./kalman.ts";
+import { knn } from "./knn.ts";
 import { l2 } from "./l2.ts";
+import { lda } from "./lda.ts";
 import { lwf } from "./lwf.ts";
 import { mer } from "./mer.ts";
 import { mir } from "./mir.ts";
+import { ncm } from "./ncm.ts";
 import { pcr } from "./pcr.ts";
 import { powerLawReplay } from "./powerlawreplay.ts";
+import { ranpac } from "./ranpac.ts";
 import { refresh } from "./refresh.ts";
 import { replay } from "./replay.ts";
+import { ridge } from "./ridge.ts";
 import { si } from "./si.ts";
+import { slda } from "./slda.ts";
 import type { Strategy } from "./strategy.ts";
+import { taskMask } from "./taskmask.ts";
 import { uer } from "./uer.ts";
 import { viewBatch } from "./viewbatch.ts";
 
@@ -32,24 +42,34 @@ export const factories: Readonly<Record<string, (options: never) => Strategy>> =
   agem,
   cal,
   der,
+  detect,
   efficientMer,
   ema,
   erAce,
   ewc,
+  fecam,
   fpf,
   gdumb,
   gem,
   gss,
   hpcr,
+  kalman,
+  knn,
   l2,
+  lda,
   lwf,
   mer,
   mir,
+  ncm,
   pcr,
   powerLawReplay,
+  ranpac,
   refresh,
   replay,
+  ridge,
   si,
+  slda,
+  taskMask,
   uer,
   viewBatch,
 };

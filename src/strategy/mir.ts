@@ -1,4 +1,5 @@
 import { checkKeys, checkNumber } from "../errors.ts";
+import type { Tensor } from "../program/graph.ts";
 import { mul, sub } from "../program/tensor.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -34,11 +35,12 @@ export function mir(options: MirOptions): Strategy {
     programs: {
       interference: {
         arrival: true,
-        groups: [{ name: "candidates", size: candidates }],
-        build({ vector, rowLoss, mean, rowsOf, forward, lossOf, labels, gradientOf, hyper }) {
+        groups: [{ name: "candidates", size: candidates, apart: true }],
+        build({ vector, rowLoss, mean, apart, gradientOf, hyper }) {
           const tried = sub(vector, mul(hyper("learningRate"), gradientOf(mean(rowLoss, "arrival"))));
-          const [before, after] = [forward({}), forward({ vector: tried })].map(({ logits }) => lossOf(logits, labels));
-          return { outputs: { rise: rowsOf("candidates", sub(after as typeof rowLoss, before as typeof rowLoss)) } };
+          const { x, labels, forward, lossOf } = apart("candidates");
+          const [before, after] = [forward({ x }), forward({ x, vector: tried })].map(({ logits }) => lossOf(logits, labels));
+          return { outputs: { rise: sub(after as Tensor, before as Tensor) } };
         },
       },
     },

@@ -8,6 +8,8 @@ import type { Facts, HostFold, HostHead, HostServices, Numbers } from "./host.ts
 export interface RowGroup {
   readonly name: string;
   readonly size: number;
+  /** Whether its rows have a pass of their own, `context.apart(name)`, rather than one with all others. Such a group is owned. Default false. */
+  readonly apart?: boolean;
 }
 
 /** What a hook may read on the host. */
@@ -102,6 +104,8 @@ export interface StepContext extends TermContext, TraceContext {
   tasks(): Tensor;
   /** Rows of the model's input [rows, ...input]. */
   readonly x: Tensor;
+  /** Returns what a pass of the rows of a group gives that is computed apart; its rows are those of that group alone. */
+  apart(group: string): StepContext;
   /** Returns the rows of a group of what belongs to all of them. */
   rowsOf(group: string, values: Tensor): Tensor;
   /** Returns the weighted mean of a group's values [rows of all groups], 0 where it has no rows. */

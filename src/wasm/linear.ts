@@ -1,5 +1,5 @@
 /** Dense linear algebra in f64: what strategies compute on the host. */
-import { describe, fail } from "../errors.ts";
+import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { type Desk, deskOf } from "./desk.ts";
 
 /**
@@ -25,7 +25,7 @@ export interface Linear {
   /**
    * Returns the largest singular value, from below, after `iterations` (default 1) from v [n] (default: all equal), and the last u [m] and
    * v [n] of unit length; where A·v is 0, so are the value and u.
-   * @throws E_DATA where v is 0
+   * @throws E_DATA where v is 0, E_CONFIG
    */
   power(
     a: Float64Array,
@@ -42,7 +42,7 @@ export interface Linear {
   multiply(a: Float64Array, b: Float64Array, m: number, k: number, n: number): Float64Array;
 }
 
-/** The functions of the module; addresses are bytes, numbers in memory f64, scratch is counted in bytes. See the headers in `assembly/`. */
+/** The functions of the module; addresses are bytes, numbers in memory f64, scratch is counted in them. See the headers in `assembly/`. */
 interface LinearKernels {
   heapBase(): number;
   blockScratch(): number;
@@ -68,7 +68,7 @@ export async function openLinear(): Promise<Linear> {
 }
 
 function linearOn({ exports, lay, read }: Desk<LinearKernels>): Linear {
-  const block = exports.blockScratch() / 8;
+  const block = exports.blockScratch();
   const put = (...parts: readonly (Float64Array | number)[]) =>
     lay(...parts) as unknown as readonly [number, number, number, number, number];
   return {
@@ -86,7 +86,7 @@ function linearOn({ exports, lay, read }: Desk<LinearKernels>): Linear {
     },
     eigen(a, n) {
       check("eigen", { n }, { a: [a, n, n] });
-      const [at, values, vectors, scratch] = put(a, n, n * n, exports.eigenScratch(n) / 8);
+      const [at, values, vectors, scratch] = put(a, n, n * n, exports.eigenScratch(n));
       if (exports.eigen(at, n, values, vectors, scratch) === 0) {
         fail("E_DATA", "linear.eigen: the iteration does not end; expected a matrix whose eigenvalues can be told apart, got another", {
           hint: "Scale the matrix, or add a little to its diagonal.",
@@ -97,12 +97,16 @@ function linearOn({ exports, lay, read }: Desk<LinearKernels>): Linear {
     svd(a, m, n) {
       check("svd", { m, n }, { a: [a, m, n] });
       const k = Math.min(m, n);
-      const [at, u, values, vt, scratch] = put(a, m * k, k, k * n, exports.svdScratch(m, n) / 8);
+      const [at, u, values, vt, scratch] = put(a, m * k, k, k * n, exports.svdScratch(m, n));
       exports.svd(at, m, n, u, values, vt, scratch);
       return { u: read(u, m * k), values: read(values, k), vt: read(vt, k * n) };
     },
-    power(a, m, n, { v = new Float64Array(n).fill(1), iterations = 1 } = {}) {
-      check("power", { m, n, iterations }, { a: [a, m, n], v: [v, n, 1] });
+    power(a, m, n, options = {}) {
+      checkKeys("linear.power", options, ["v", "iterations"]);
+      const iterations = checkNumber("linear.power", "iterations", options.iterations ?? 1, { min: 1, max: 2 ** 31 - 1, integer: true });
+      check("power", { m, n }, { a: [a, m, n] });
+      const v = options.v ?? new Float64Array(n).fill(1);
+      check("power", {}, { v: [v, n, 1] });
       if (v.every((value) => value === 0)) {
         fail("E_DATA", "linear.power: v is 0; expected a direction, got none", {
           hint: "Leave out v, or start from what was returned last.",
@@ -142,7 +146,7 @@ function check(
   for (const [array, [values, rows, columns]] of Object.entries(arrays)) {
     if (values.length !== rows * columns) {
       const expected = columns === 1 ? `${rows}` : `${rows} × ${columns} = ${rows * columns}`;
-      fail("E_SHAPE", `linear.${name}: ${array} has another length; expected ${expected} numbers, got ${values.length}`, {
+      fail("E_SHAPE", `linear.${name}: ${array} has another length; expected ${expected}, got ${values.length}`, {
         hint: "Matrices are given row after row, without gaps.",
       });
     }

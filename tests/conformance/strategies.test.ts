@@ -1,6 +1,7 @@
 /** Every strategy by one list of checks. */
 import {
   augment,
+  detectors,
   Learner,
   type LearnerOptions,
   memory,
@@ -57,6 +58,25 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["adaptiveReplay", () => strategies.adaptiveReplay({ batchSize: 12, check: 1, gap: 1 })],
   ["viewBatch", () => strategies.viewBatch({ views: 3, after: 2, ramp: 4 })],
   ["cal", () => strategies.cal({ batchSize: 4 })],
+  ["ncm", () => strategies.ncm()],
+  ["slda", () => strategies.slda()],
+  ["lda", () => strategies.lda()],
+  ["fecam", () => strategies.fecam()],
+  ["ranpac", () => strategies.ranpac({ width: 12 })],
+  ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
+  ["kalman", () => strategies.kalman({ samples: 4 })],
+  ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
+  [
+    "taskMask",
+    () =>
+      strategies.taskMask({
+        classes: [
+          [0, 1],
+          [2, 3],
+        ],
+      }),
+  ],
+  ["detect", () => strategies.detect({ detector: detectors.cusum({ mean: 0.5, threshold: 2 }) })],
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 
