@@ -11,7 +11,7 @@ import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
 import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
-import { BEFORE, editsAfter, gatherOf, gradientOf, lossOf } from "./tracing.ts";
+import { BEFORE, editsAfter, gatherOf, gradientOf, HELD, lossOf } from "./tracing.ts";
 import { unitsOf } from "./units.ts";
 
 /** Returns strategies with all that they use, each before those that use it; equal ones are one. @throws E_CONFIG */
@@ -241,10 +241,12 @@ function layOut(
   { state, rows, tensors, capacity, staging }: HookPlace,
 ): ReturnType<HookPlan<Config>["layOut"]> {
   const kept = new Map<string, KeptSlot>();
-  if (config.strategies.some(({ space }) => space?.trains !== undefined)) {
-    const { range, parts } = addSlot(rows, { name: BEFORE, per: "parameter" }, tensors, BEFORE);
-    kept.set(BEFORE, { range, parts, spec: { shape: "parameters", lasts: false } });
-  }
+  const besides = (name: string): void => {
+    const { range, parts } = addSlot(rows, { name, per: "parameter" }, tensors, name);
+    kept.set(name, { range, parts, spec: { shape: "parameters", lasts: false } });
+  };
+  if (config.strategies.some(({ space }) => space?.trains !== undefined)) besides(BEFORE);
+  if (config.strategies.some(({ programs = {} }) => Object.values(programs).some(({ moves }) => moves === true))) besides(HELD);
   const columns: Column[] = [];
   const lengthOf = (n: number | "classes" | "features"): number => (typeof n === "number" ? n : facts[n]);
   for (const { name, keeps, columns: own = {} } of config.strategies) {

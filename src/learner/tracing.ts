@@ -19,6 +19,9 @@ import type { KeptSlot, StateLayout } from "./ranges.ts";
 /** Parameters before the update, where strategies hold some of them fast. */
 export const BEFORE = "before";
 
+/** Parameters before a step whose programs move them first. */
+export const HELD = "held";
+
 /** An edit and whose it is. */
 export interface OwnEdit {
   readonly strategy: Strategy;
@@ -331,6 +334,14 @@ function write(graph: Graph, layout: StateLayout, { vector, kept, slots }: Draft
   assign(leafOf(graph, layout.flat), vector);
 }
 
+/** Returns the plan that holds the parameters as they are, or gives back those that were held. */
+export function holdPlan(layout: StateLayout, hold: boolean): Plan {
+  return compileProgram((graph) => {
+    const [held, params] = [leafOf(graph, slotOf(layout, HELD).range), leafOf(graph, layout.flat)];
+    graph.effects.push(hold ? { kind: "assign", target: held, value: params } : { kind: "assign", target: params, value: held });
+  });
+}
+
 /** Returns the plan of a program of a strategy. */
 export function programPlan(config: Config, layout: StateLayout, strategy: Strategy, name: string): Plan {
   const program = strategy.programs?.[name];
@@ -348,8 +359,13 @@ export function programPlan(config: Config, layout: StateLayout, strategy: Strat
       const dims = (numbers[key] ?? []).map((n) => (typeof n === "number" ? n : base.facts[n]));
       return numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, dims, "f32");
     };
-    const gradient = (value: Tensor, vector = draft.vector): Tensor =>
-      vector === draft.vector ? gradientAt(value, params, vector) : (grad(single(value), [vector])[0] as Tensor);
+    const gradient = (value: Tensor, vector = draft.vector): Tensor => {
+      if (vector === draft.vector) return gradientAt(value, params, vector);
+      // The parts of what is kept are leaves of their own.
+      const leaf = vector.op === "state";
+      const parts = leaf ? traceContext(graph, config, layout, strategy, draft).parts(vector) : undefined;
+      return parts === undefined ? (grad(single(value), [vector])[0] as Tensor) : gradientAt(value, parts, vector);
+    };
     const base =
       placed.rows === 0
         ? (traceContext(graph, config, layout, strategy, draft) as StepContext)
