@@ -1,140 +1,14 @@
-/** Every strategy by one list of checks. */
-import {
-  augment,
-  detectors,
-  Learner,
-  type LearnerOptions,
-  memory,
-  nn,
-  openRuntime,
-  optim,
-  type Runtime,
-  type Strategy,
-  stores,
-  strategies,
-} from "palimpsest";
+/** Every strategy by one list of checks: alone, in pairs, and on the other backend. */
+import { Learner, openRuntime, type Runtime, type Strategy, stores } from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RandomStream } from "../../src/random.ts";
+import { findGpu } from "../env.ts";
+import { batchAt, learn, options, shelf } from "./shelf.ts";
 
 let runtime: Runtime;
 beforeAll(async () => {
   runtime = await openRuntime({ backend: "wasm" });
 });
 afterAll(() => runtime.close());
-
-/** Strategies as they are tried: small, each part of them at work. */
-const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
-  ["replay", () => strategies.replay({ batchSize: 4 })],
-  ["replay, separate means", () => strategies.replay({ batchSize: 4, mean: "separate", weight: 0.5 })],
-  ["erAce", () => strategies.erAce({ batchSize: 4 })],
-  ["der", () => strategies.der({ batchSize: 4, beta: 0 })],
-  ["der++", () => strategies.der({ batchSize: 4 })],
-  ["ewc, empirical", () => strategies.ewc({ rows: 20, lambda: 10 })],
-  ["ewc, true, separate", () => strategies.ewc({ rows: 20, lambda: 10, fisher: "true", form: "separate" })],
-  ["ewc, sampled", () => strategies.ewc({ rows: 20, lambda: 10, fisher: "sampled" })],
-  ["ewc, predicted", () => strategies.ewc({ rows: 20, lambda: 10, fisher: "predicted" })],
-  ["ewc, batched", () => strategies.ewc({ lambda: 10, fisher: "batched" })],
-  ["si", () => strategies.si({ c: 1 })],
-  ["lwf", () => strategies.lwf()],
-  ["l2", () => strategies.l2()],
-  ["l2, towards the first parameters", () => strategies.l2({ towards: "init" })],
-  ["ema", () => strategies.ema({ decay: 0.9 })],
-  ["agem", () => strategies.agem({ batchSize: 6 })],
-  ["rankOneFisher", () => strategies.rankOneFisher({ rows: 20 })],
-  ["rankOneFisher, trace", () => strategies.rankOneFisher({ rows: 20, scale: "trace" })],
-  ["mas", () => strategies.mas({ rows: 20, lambda: 0.1 })],
-  ["featureDistillation", () => strategies.featureDistillation()],
-  ["featureDistillation, mse", () => strategies.featureDistillation({ distance: "mse" })],
-  ["centerLoss", () => strategies.centerLoss()],
-  ["spectral", () => strategies.spectral({ lambda: 1e-2 })],
-  ["wasserstein", () => strategies.wasserstein({ every: 2 })],
-  ["shrinkPerturb", () => strategies.shrinkPerturb()],
-  ["shrinkPerturb, in steps", () => strategies.shrinkPerturb({ on: { every: 3 }, shrink: 0.99 })],
-  ["normalizeProject", () => strategies.normalizeProject({ norms: true })],
-  ["redo", () => strategies.redo({ every: 3, threshold: 0.3 })],
-  ["continualBackprop", () => strategies.continualBackprop({ rate: 0.1, maturity: 2 })],
-  ["continualBackprop, every second step", () => strategies.continualBackprop({ rate: 0.1, maturity: 2, every: 2 })],
-  ["weightInterpolation", () => strategies.weightInterpolation({ decay: 0.9 })],
-  ["balancedEma", () => strategies.balancedEma()],
-  ["merge, average", () => strategies.merge({ tasks: 2 })],
-  ["merge, ties, from what is merged", () => strategies.merge({ method: "ties", keep: 0.5, start: "merged" })],
-  ["gdumb", () => strategies.gdumb({ epochs: 3, batchSize: 8 })],
-  ["gdumb, every 5 steps, with steps", () => strategies.gdumb({ epochs: 2, batchSize: 8, every: 5, online: true })],
-  ["pcr", () => strategies.pcr({ batchSize: 4 })],
-  ["pcr, two views", () => strategies.pcr({ batchSize: 4, augment: augment.noise() })],
-  ["hpcr", () => strategies.hpcr({ batchSize: 4, period: 5 })],
-  ["hpcr, two views", () => strategies.hpcr({ batchSize: 4, augment: augment.noise() })],
-  ["gem", () => strategies.gem({ tasks: 2, batchSize: 4 })],
-  ["mer", () => strategies.mer({ batches: 2, batchSize: 3 })],
-  ["efficientMer", () => strategies.efficientMer({ batchSize: 4, every: 3 })],
-  ["refresh", () => strategies.refresh({ rate: 0.01, rows: 20 })],
-  ["refresh without importance", () => strategies.refresh({ rate: 0.01, rows: 0 })],
-  ["fpf", () => strategies.fpf({ parts: ["head", "norm", "stem"], steps: 20, batchSize: 4 })],
-  ["fpf, every 3 steps", () => strategies.fpf({ steps: 3, batchSize: 4, every: 3 })],
-  ["uer", () => strategies.uer({ batchSize: 4 })],
-  ["powerLawReplay", () => strategies.powerLawReplay({ batchSize: 4 })],
-  ["adaptiveReplay", () => strategies.adaptiveReplay({ batchSize: 12, check: 1, gap: 1 })],
-  ["viewBatch", () => strategies.viewBatch({ views: 3, after: 2, ramp: 4 })],
-  ["cal", () => strategies.cal({ batchSize: 4 })],
-  ["ncm", () => strategies.ncm()],
-  ["slda", () => strategies.slda()],
-  ["lda", () => strategies.lda()],
-  ["fecam", () => strategies.fecam()],
-  ["ranpac", () => strategies.ranpac({ width: 12 })],
-  ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
-  ["kalman", () => strategies.kalman({ samples: 4 })],
-  ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
-  ["firstSession", () => strategies.firstSession()],
-  ["firstSession of film", () => strategies.firstSession({ trains: "film" })],
-  ["slca", () => strategies.slca({ epochs: 2, samples: 12, batchSize: 8 })],
-  ["slca, full covariance", () => strategies.slca({ epochs: 1, samples: 8, batchSize: 8, covariance: "full", local: false })],
-  ["fetril", () => strategies.fetril({ epochs: 3, batchSize: 8 })],
-  ["energy", () => strategies.energy()],
-  [
-    "taskMask",
-    () =>
-      strategies.taskMask({
-        classes: [
-          [0, 1],
-          [2, 3],
-        ],
-      }),
-  ],
-  ["detect", () => strategies.detect({ detector: detectors.cusum({ mean: 0.5, threshold: 2 }) })],
-  ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
-];
-
-const ROWS = 6;
-const CLASSES = 4;
-const options = (...list: Strategy[]): LearnerOptions => ({
-  model: nn.sequential(nn.linear(8), nn.film(), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
-  input: [5],
-  optimizer: optim.adamw(),
-  schedule: 0.01,
-  memory: memory.reservoir({ capacity: 30 }),
-  strategies: list,
-  seed: 3,
-  batchSize: ROWS,
-});
-
-/** Two classes a task; four batches a task. */
-function batchAt(index: number) {
-  const draw = new RandomStream(11, `batch ${index}`);
-  const task = Math.floor(index / 4) % 2;
-  const y = Array.from({ length: ROWS }, () => 2 * task + draw.below(2));
-  const x = Float32Array.from({ length: 5 * ROWS }, (_, i) => draw.uniform() - 0.5 + (i % 5 === (y[Math.floor(i / 5)] as number) ? 1 : 0));
-  return { x, y, task, id: Array.from({ length: ROWS }, (_, row) => ROWS * index + row) };
-}
-
-/** Learns batches `from` … `to` − 1, a boundary after each fourth. */
-async function learn(learner: Learner, from: number, to: number): Promise<number[]> {
-  const losses: number[] = [];
-  for (let index = from; index < to; index++) {
-    losses.push((await learner.observe(batchAt(index))).loss);
-    if (index % 4 === 3) await learner.consolidate();
-  }
-  return losses;
-}
 
 describe.each(shelf)("%s", (_, make) => {
   it("learns, is saved, opened and continued bit for bit", async () => {
@@ -154,5 +28,67 @@ describe.each(shelf)("%s", (_, make) => {
     expect(await second.predict(x)).toEqual(await whole.predict(x));
     await whole.close();
     await second.close();
+  });
+});
+
+/** One of each name. */
+const named = shelf.filter(([, make], i) => shelf.findIndex(([, other]) => other().name === make().name) === i);
+const everything = process.env.TORTURE === "full";
+
+/** Returns a learner with two strategies; undefined where they clash, which they must say. */
+async function together(make: readonly (() => Strategy)[], more = {}): Promise<Learner | undefined> {
+  try {
+    return await Learner.create(runtime, { ...options(...make.map((one) => one())), ...more });
+  } catch (error) {
+    expect(error).toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(/both decide the loss|in place of the model|two are called|both have a group/),
+    });
+    return undefined;
+  }
+}
+
+// Each with one other, a third of the way round; where everything is to be tried, each pair.
+describe.each(named)("%s beside another", (name, make) => {
+  const own = named.findIndex(([other]) => other === name);
+  const third = named[(own + Math.floor(named.length / 3)) % named.length] as (typeof named)[number];
+  const others = everything ? named.slice(own + 1) : [third];
+  it.each(others)("learns, is saved, opened and continued bit for bit: %s", async (_, other) => {
+    const store = stores.memory();
+    const whole = await together([make, other]);
+    if (whole === undefined) return;
+    const losses = await learn(whole, 0, 9);
+    expect(losses.every(Number.isFinite)).toBe(true);
+    const first = (await together([make, other], { store })) as Learner;
+    await learn(first, 0, 5);
+    await first.save();
+    await first.close();
+    const second = await Learner.open(runtime, store);
+    expect(await learn(second, 5, 9)).toEqual(losses.slice(5));
+    expect(await second.stateHash()).toBe(await whole.stateHash());
+    await whole.close();
+    await second.close();
+  });
+});
+
+const gpu = await findGpu();
+describe.skipIf(gpu === undefined)("on WebGPU", () => {
+  let other: Runtime;
+  beforeAll(async () => {
+    other = await openRuntime({ backend: "webgpu", gpu: gpu as GPU });
+  });
+  afterAll(() => other.close());
+  it.each(named)("%s learns as on Wasm", async (_, make) => {
+    const [here, there] = await Promise.all(
+      [runtime, other].map((on) => Learner.create(on, options(make()))) as [Promise<Learner>, Promise<Learner>],
+    );
+    const [expected, losses] = [await learn(here, 0, 6), await learn(there, 0, 6)];
+    for (const [i, loss] of losses.entries())
+      expect(Math.abs(loss - (expected[i] as number))).toBeLessThan(1e-3 * Math.max(1, Math.abs(expected[i] as number)));
+    const { x } = batchAt(9);
+    const [a, b] = [await here.predict(x), await there.predict(x)];
+    for (const [i, p] of a.probabilities.entries()) expect(Math.abs(p - (b.probabilities[i] as number))).toBeLessThan(1e-3);
+    await here.close();
+    await there.close();
   });
 });
