@@ -48,6 +48,7 @@ export class Learner {
   /** Whether a batch of theirs is under way. */
   #leading = false;
   #turns: Promise<unknown> = Promise.resolve();
+  readonly #answers = new Set<Promise<unknown>>();
   /** Skipped steps in a row. */
   #skipped = 0;
 
@@ -210,9 +211,9 @@ export class Learner {
   /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
   async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
     this.#alive("predict");
-    const { predictRows } = await import("./answers.ts");
-    this.#alive("predict");
-    return predictRows(this.#work, x, options);
+    const answer = import("./answers.ts").then(({ predictRows }) => predictRows(this.#work, x, options));
+    this.#answers.add(answer);
+    return answer.finally(() => this.#answers.delete(answer));
   }
 
   /** Returns how well batches with targets are answered, each row beginning afresh; nothing is learned. @throws E_CONFIG E_DATA E_STATE */
@@ -350,6 +351,7 @@ export class Learner {
     await this.#alone("close", async () => {
       this.#closed = true;
       this.#leader?.close();
+      await Promise.allSettled(this.#answers);
       await this.#work.close();
     });
   }

@@ -35,6 +35,8 @@ interface Subject {
   /** Bytes of a row's own columns. */
   readonly rowBytes: number;
   readonly oneClass: boolean;
+  /** Classes a row may be of. */
+  readonly classes: number;
   /** Returns how many numbers a step measures of a row under a plan of no rows. */
   readonly lengthOf: (plan: MemoryPlan) => number;
 }
@@ -77,7 +79,18 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
   const most = Math.max(...stores.map(([, store]) => new Set([...keys, keyOf(store) ?? "label"]).size));
   const tree = plain.some(({ draw }) => draw === "proportional") ? TREE_BYTES : 0;
   const rowBytes = subject.rowBytes + tree + indexBytes({ ...spec, dims, keys: most, weakness: embeds !== undefined });
-  return opening({ ...spec, dims, capacities: capacitiesOf("memory", policy, rowBytes) });
+  const capacities = capacitiesOf("memory", policy, rowBytes);
+  for (const [i, [name, store]] of stores.entries()) checkShares(name, store.policy, keyOf(store), capacities[i] as number, subject);
+  return opening({ ...spec, dims, capacities });
+}
+
+/** Refuses a store that gives each class a share where there are not rows enough for one each. */
+function checkShares(name: string, policy: PolicyName, key: string | undefined, rows: number, { classes, oneClass }: Subject): void {
+  if (key !== "label" || oneClass || rows >= classes) return;
+  fail("E_CONFIG", `memory: store "${name}" is too small for the classes there are; expected ${classes} rows at least, got ${rows}`, {
+    hint: `Give policy "${policy}" more capacity, or keep rows by memory.reservoir.`,
+    context: { classes, rows },
+  });
 }
 
 function opening(spec: MemorySpec): MemoryPlan {

@@ -26,6 +26,7 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
     {
       rowBytes: layOutState(config, 1).columns.reduce((sum, { rowBytes }) => sum + rowBytes, 0),
       oneClass: targets > 1,
+      classes: config.classes,
       lengthOf(memory) {
         const measuring = changed(config, { memory });
         return stepPlan(measuring, layOutState(measuring, 1)).outputs.find(({ name }) => name === memory.embeds)?.shape[1] as number;

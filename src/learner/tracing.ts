@@ -85,6 +85,11 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
     groups.find((group) => group.name === name) ??
     fail("E_TRACE", `strategies: no group called "${name}"; expected one of ${groups.map((g) => g.name).join(", ")}, got "${name}"`);
   const weightOf = (name: string): Tensor => restricted(weight, [groupOf(name)]);
+  const rowsOf = (name: string, values: Tensor): Tensor => {
+    const { first, size } = groupOf(name);
+    const rest = values.shape.slice(1);
+    return slice(values, [first, ...rest.map(() => 0)], [size, ...rest]);
+  };
   return {
     ...traceContext(graph, config, layout, strategy, draft),
     logits,
@@ -102,11 +107,7 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
       return stepContext(config, pass.apart(group), strategy, draft);
     },
     weightOf,
-    rowsOf(name, values) {
-      const { first, size } = groupOf(name);
-      const rest = values.shape.slice(1);
-      return slice(values, [first, ...rest.map(() => 0)], [size, ...rest]);
-    },
+    rowsOf,
     mean: (values, name) => sum(mul(values, weightOf(name))),
     column(name) {
       const path = pathOf(strategy.name, name);
@@ -115,17 +116,11 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
         return fail("E_TRACE", `strategies: no column called "${path}"; expected one of its columns, got "${name}"`);
       return gather(columnLeaf(graph, column), slots);
     },
-    forward({ x = pass.x, vector }) {
+    forward({ group, x = group === undefined ? pass.x : rowsOf(group, pass.x), vector }) {
       const own = vector === undefined ? params : traceContext(graph, config, layout, strategy, draftOf(vector)).parts(vector);
       const scope = scopeOf(graph, config, layout, own);
-      const seen = (config.hooks as HookPlan<Config>).applyModel(x, scope, () => {
-        const rows = weight.shape[0];
-        if (x.shape[0] === rows) return pass.tasks();
-        return fail(
-          "E_TRACE",
-          `strategies: the tasks of these rows are not known; expected all ${rows} rows of the pass, got ${x.shape[0]}`,
-        );
-      });
+      const tasks = (): Tensor => (group === undefined ? pass.tasks() : rowsOf(group, pass.tasks()));
+      const seen = (config.hooks as HookPlan<Config>).applyModel(x, scope, tasks);
       return { logits: seen.logits, features: seen.features ?? seen.logits };
     },
     lossOf: (outputs, targets) => rowLossOf(outputs, targets, config),

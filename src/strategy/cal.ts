@@ -56,10 +56,10 @@ export function cal(options: CalOptions): Strategy {
         },
       },
     ],
-    terms({ x, logits, rowLoss, kept, hyper, mean, forward, weightOf, rowsOf }) {
+    terms({ logits, rowLoss, kept, hyper, mean, forward, weightOf, rowsOf }) {
       const now = add(kept("now"), sum(toF32(less(0, weightOf("arrival")))));
       const share = div(now, maximum(add(now, kept("past")), 1));
-      const teacher = detach(forward({ x: rowsOf("cal", x), vector: kept("anchor/params") }).logits);
+      const teacher = detach(forward({ group: "cal", vector: kept("anchor/params") }).logits);
       const apart = sum(mul(rowsOf("cal", weightOf("cal")), klDivergence(rowsOf("cal", logits), teacher)));
       const held = add(mul(hyper("alpha"), apart), mul(sub(1, hyper("alpha")), mean(rowLoss, "cal")));
       return [

@@ -1,7 +1,7 @@
 import { checkKeys, checkNumber } from "../errors.ts";
 import { MASKED } from "../nn/losses.ts";
 import { sizeOf } from "../program/shape.ts";
-import { div, less, maximum, mul, reshape, select, square, sub, sum, toF32 } from "../program/tensor.ts";
+import { and, div, less, maximum, mul, reshape, select, square, sub, sum, toF32 } from "../program/tensor.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** Options of {@link der}. */
@@ -49,8 +49,10 @@ export function der(options: DerOptions): Strategy {
     terms({ logits, column, rowLoss, mean, hyper, weight }) {
       const rows = weight.shape[0] as number;
       const stored = column("logits");
-      const known = less(MASKED / 2, stored);
-      const apart = select(known, square(sub(reshape(logits, stored.shape), stored)), 0);
+      const now = reshape(logits, stored.shape);
+      // Those that there were not yet, or that take no part in the row's task.
+      const known = and(less(MASKED / 2, stored), less(MASKED / 2, now));
+      const apart = square(select(known, sub(now, stored), 0));
       const distance = div(sum(apart, 1), maximum(sum(toF32(known), 1), 1));
       const kept = { tag: "replay", value: mul(hyper("alpha"), mean(reshape(distance, [rows]), "der/logits")) } as const;
       return beta > 0 ? [kept, { tag: "replay", value: mul(hyper("beta"), mean(rowLoss, "der/labels")) }] : [kept];

@@ -112,8 +112,8 @@ export interface StepContext extends TermContext, TraceContext {
   mean(values: Tensor, group: string): Tensor;
   /** Returns what a column holds of the rows [rows, length], by its name; nothing sound of those that arrived. */
   column(name: string): Tensor;
-  /** Applies the model once more, as in prediction: to rows `x` (default: all), with parameters `vector` (default: those that are). */
-  forward(options: { readonly x?: Tensor; readonly vector?: Tensor }): Forward;
+  /** Applies the model once more, as in prediction: to the rows of a group (default: all), or `x` in their place, with parameters `vector` (default: those that are). */
+  forward(options: { readonly group?: string; readonly x?: Tensor; readonly vector?: Tensor }): Forward;
   /** Returns the loss of each row [rows] of logits against labels of as many rows. */
   lossOf(logits: Tensor, labels: Tensor): Tensor;
 }

@@ -50,7 +50,7 @@ export function viewBatch(options: ViewBatchOptions = {}): Strategy {
       const teacher = detach(first);
       let [losses, distances] = [rowsOf("arrival", rowLoss), undefined as Tensor | undefined];
       for (let view = 1; view < views; view++) {
-        const seen = forward({ x: viewOf(rows, augment, random, `view/${view}`) }).logits;
+        const seen = forward({ group: "arrival", x: viewOf(rows, augment, random, `view/${view}`) }).logits;
         losses = add(losses, lossOf(seen, named));
         const distance = klDivergence(seen, teacher);
         distances = distances === undefined ? distance : add(distances, distance);

@@ -252,3 +252,16 @@ describe("work in pieces", () => {
     expect(kills).toBeGreaterThan(8);
   });
 });
+
+describe("a memory that gives classes equal shares", () => {
+  it("has a row for each at least", async () => {
+    for (const policy of [memory.classBalanced, memory.greedy, memory.quota])
+      await expect(
+        Learner.create(runtime, optionsOf([strategies.erAce({ batchSize: 2 })], { memory: policy({ capacity: CLASSES - 1 }) })),
+      ).rejects.toMatchObject({
+        code: "E_CONFIG",
+        message: expect.stringMatching(/too small for the classes there are; expected 4 rows at least, got 3/),
+      });
+    await (await Learner.create(runtime, optionsOf([], { memory: memory.greedy({ capacity: CLASSES }) }))).close();
+  });
+});
