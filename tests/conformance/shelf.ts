@@ -84,6 +84,9 @@ export const shelf: readonly (readonly [name: string, make: () => Strategy])[] =
   ["mir", () => strategies.mir({ batchSize: 4, candidates: 8 })],
 ];
 
+/** One of each name. */
+export const named = shelf.filter(([, make], i) => shelf.findIndex(([, other]) => other().name === make().name) === i);
+
 /** Rows of a batch. */
 export const ROWS = 6;
 /** Classes there are. */
