@@ -60,6 +60,14 @@ function watched(runtime) {
   return { runtime: { ...{ info: runtime.info, wasm, compile, open }, close: () => {} }, seen };
 }
 
+/** Returns the milliseconds that this process computes while some work is done: what others use of the machine hardly counts. @param {() => Promise<unknown>} work */
+async function timed(work) {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /** Returns what a learner's step takes, kernel by kernel; its state is spoiled. @param {{ machine?: Machine, plan?: Plan }} seen @param {number} parameters */
 async function profile({ machine, plan }, parameters) {
   /** @type {Map<string, Part>} */
@@ -68,11 +76,7 @@ async function profile({ machine, plan }, parameters) {
   for (const kernel of plan.kernels) {
     const program = await machine.compile({ ...plan, kernels: [kernel] });
     let ms = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 15; run++) {
-      const began = performance.now();
-      await machine.run(program);
-      ms = Math.min(ms, performance.now() - began);
-    }
+    for (let run = 0; run < 40; run++) ms = Math.min(ms, await timed(() => machine.run(program)));
     const points = kernel.family === "optimizer" ? kernel.count : kernel.dims.reduce((a, b) => a * b, 1);
     const shared = kernel.family !== "matmul" && points >= parameters / 4;
     const label = `${kernel.family} ${kernel.label}${shared ? ", over parameters" : ""}`;
@@ -95,7 +99,7 @@ const learnerOf = (runtime, { strategies: list, stores }, batch, classes = 10) =
   });
 
 /**
- * Returns the shortest time of a step of each of some contenders, who take turns: what others use of the machine only adds to it.
+ * Returns the shortest time of a step of each of some contenders, who take turns.
  * @param {Record<string, () => Promise<unknown>>} contenders @returns {Promise<Record<string, number>>}
  */
 async function race(contenders) {
@@ -104,9 +108,7 @@ async function race(contenders) {
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, step] of Object.entries(contenders)) {
       for (let spent = 0; spent < TURN_MS; ) {
-        const began = performance.now();
-        await step();
-        const ms = performance.now() - began;
+        const ms = await timed(step);
         spent += ms;
         best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, ms);
       }
@@ -136,10 +138,11 @@ async function compare(runtime, batch) {
   }
   const best = await race(Object.fromEntries(steps));
   const msOf = (/** @type {string} */ name) => /** @type {number} */ (best[name]);
-  /** @type {Record<string, Part[]>} */
-  const parts = {};
-  for (const [name, { learner, seen }] of Object.entries(field)) parts[name] = await profile(seen, learner.plan().parameters);
-  const own = /** @type {Part[]} */ (parts.naive);
+  const partsOf = async (/** @type {string} */ name) => {
+    const { learner, seen } = /** @type {(typeof field)[string]} */ (field[name]);
+    return profile(seen, learner.plan().parameters);
+  };
+  const own = await partsOf("naive");
   const sum = (/** @type {readonly Part[]} */ list) => list.reduce((total, { ms }) => total + ms, 0);
   // What a pass is: the step without what is done once for all parameters, whatever the rows.
   const pass = (msOf("naive") * sum(own.filter(({ shared }) => !shared))) / sum(own);
@@ -150,16 +153,16 @@ async function compare(runtime, batch) {
     const declared = (plan.rows - batch) / batch + passes;
     const found = (msOf(name) - msOf("naive")) / pass;
     const of = msOf(name) / (msOf("naive") + declared * pass);
-    return { name, declared, found, of, kernels: sum(/** @type {Part[]} */ (parts[name])) / sum(own) };
+    return { name, declared, found, of };
   });
   const most = rows.reduce((a, b) => (b.of > a.of ? b : a));
   /** @type {(name: string, variant: string, unit: string, value: number) => Row} */
   const row = (name, variant, unit, value) => ({ workload, name, kind: "palimpsest", variant, unit, value });
   /** @type {Row[]} */
-  const all = rows.map(({ name, declared, found, kernels }) => {
-    const told = `${name}: ${found.toFixed(2)} passes more, ${declared.toFixed(2)} declared; kernels alone ${kernels.toFixed(2)}×`;
-    return { ...row(told, name, "× naive", msOf(name) / msOf("naive")), ms: msOf(name), strategy: { declared, found, kernels } };
-  });
+  const all = rows.map(({ name, declared, found }) => ({
+    ...row(`${name}: ${found.toFixed(2)} passes more, ${declared.toFixed(2)} declared`, name, "× naive", msOf(name) / msOf("naive")),
+    ...{ ms: msOf(name), strategy: { declared, found } },
+  }));
   for (const [name, { beside }] of Object.entries(strategyBounds)) {
     const variant = `${name} beside ${beside}`;
     all.push(row(variant, variant, "×", msOf(name) / msOf(beside)));
@@ -169,7 +172,7 @@ async function compare(runtime, batch) {
   const slow = Object.entries(strategyBounds).filter(([name, { beside, atMost }]) => msOf(name) > atMost * msOf(beside));
   const missed = new Set([...slow.map(([name]) => name), ...rows.flatMap(({ name, of }) => (of > DECLARED.atMost ? name : []))]);
   for (const name of missed.size > 0 ? ["naive", ...missed] : []) {
-    for (const { label, ms, bytes } of (parts[name] ?? []).slice(0, 8)) {
+    for (const { label, ms, bytes } of (name === "naive" ? own : await partsOf(name)).slice(0, 8)) {
       all.push({
         ...row(`${name}: ${label}, ${(bytes / 2 ** 20).toFixed(1)} MiB`, `${name}: ${label}`, "ms", ms),
         workload: `${workload}, kernels`,

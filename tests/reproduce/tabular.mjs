@@ -71,7 +71,7 @@ const arms = {
   "net, label before": { hidden: 32, rate: 0.1, lag: true },
 };
 
-/** In the benchmarks of River 0.21, by the same protocol. @type {Record<string, Record<string, number>>} */
+/** Of the benchmarks in River's documentation, by the same protocol. @type {Record<string, Record<string, number>>} */
 const published = { electricity: { "previous label": 0.853303, "linear, as River's": 0.822144 } };
 
 /** Returns the rows of a table as they are. @param {string} name */
