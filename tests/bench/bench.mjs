@@ -19,7 +19,7 @@ import { markdown, text, verdicts } from "./table.mjs";
 /** @typedef {import("./contest.mjs").Row} Row */
 
 const everywhere = ["mlp", "replay", "cnn", "gru", "gpt", "gemm", "webgpu"];
-const node = ["adamw", "first", "memory", "optim", "schedule", "size", "store"];
+const node = ["adamw", "first", "memory", "optim", "schedule", "size", "store", "strategies"];
 const { values } = parseArgs({
   options: {
     only: { type: "string" },

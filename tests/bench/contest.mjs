@@ -36,6 +36,7 @@
  * @property {number} [noise] half the distance between the quartiles of the turns, as a share of the median
  * @property {number} [parameters]
  * @property {{ bytes: string, kernels: string, slots: string, ratio?: string }} [cost] of an optimizer: bytes that a parameter's update moves
+ * @property {{ declared: number, found: number }} [strategy] what it adds to a step, in passes of the rows that arrive
  * @property {string} [skipped] why nothing was measured
  */
 

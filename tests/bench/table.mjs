@@ -41,7 +41,7 @@ export function verdicts(rows) {
 
 /** Returns the tables that stand in README. @param {readonly Row[]} rows @param {string} machine */
 export function markdown(rows, machine) {
-  return [`${machine}.`, steps(rows), wanted(rows), ...updates(rows)].join("\n\n");
+  return [`${machine}.`, steps(rows), wanted(rows), ...updates(rows), ...added(rows)].join("\n\n");
 }
 
 /** What an update costs, a line for each optimizer, where that was measured. @param {readonly Row[]} rows */
@@ -55,6 +55,22 @@ function updates(rows) {
   });
   const head = ["ns per parameter", ...workloads.map((workload) => workload.replace("one update of ", "")), "bytes", "kernels", "slots"];
   return lines.length === 0 ? [] : [table(head, lines)];
+}
+
+/** What strategies add to a step, a line for each, where that was measured. @param {readonly Row[]} rows */
+function added(rows) {
+  const found = rows.filter(({ strategy }) => strategy !== undefined);
+  const workloads = [...new Set(found.map(({ workload }) => workload))];
+  const lines = [...new Set(found.map(({ variant }) => variant ?? ""))].map((variant) => [
+    variant,
+    ...workloads.flatMap((workload) => {
+      const { ms = 0, value = 0, strategy } = found.find((row) => row.variant === variant && row.workload === workload) ?? {};
+      const { found: more = 0, declared = 0 } = strategy ?? {};
+      return [show(ms), ...[value, more, declared].map((number) => number.toFixed(2))];
+    }),
+  ]);
+  const columns = workloads.flatMap((workload) => [`${workload.replace(/.*, /, "")}, ms`, "× naive", "passes more", "declared"]);
+  return lines.length === 0 ? [] : [table(["a step with strategies", ...columns], lines)];
 }
 
 /** Whole steps, a column for each library. @param {readonly Row[]} rows */

@@ -24,8 +24,21 @@ export const titles = {
   overhead: "bytes of a stored row beyond its columns",
   recorded: "replay 784-512-10, SGD, 10 + 10 rows of bytes, recorded in a folder",
   opening: "opening a recorded learner of 10 MB",
+  strategies: (/** @type {number} */ batch) => `strategies on 784-400-400-10, Adam, ${batch} + ${batch} rows`,
+  flatStep: "replay 784-400-400-200, Adam, 10 + 10 rows, in the first task and in the hundredth",
   paged: "draw and gather 256 rows of 784 u8 out of 10 M in a file",
 };
+
+/** Which strategies' steps are held against which, and how many times as long they may take. DER++ draws twice. */
+export const strategyBounds = {
+  "ER-ACE": { beside: "ER", atMost: 1.3 },
+  "DER++": { beside: "ER, twice the rows", atMost: 1.7 },
+  EWC: { beside: "naive", atMost: 1.15 },
+  SI: { beside: "naive", atMost: 1.15 },
+  EMA: { beside: "naive", atMost: 1.15 },
+};
+/** How many times as long as what it declares a strategy's step may take. */
+export const DECLARED = { variant: "beside what it declares, the most", atMost: 1.15 };
 
 /** Whom a speed is compared with: the fastest of those who. */
 const others = {
@@ -98,6 +111,14 @@ export const targets = [
   { workload: titles.recorded, variant: "relaxed", unit: "×", atMost: 1.05 },
   { workload: titles.recorded, variant: "committed every 10 ms", unit: "×", atMost: 1.25 },
   { workload: titles.opening, variant: "folder", unit: "ms", atMost: 200 },
+  ...Object.entries(strategyBounds).map(([name, { beside, atMost }]) => ({
+    workload: titles.strategies(128),
+    variant: `${name} beside ${beside}`,
+    unit: "×",
+    atMost,
+  })),
+  ...[128, 10].map((batch) => ({ workload: titles.strategies(batch), unit: "×", ...DECLARED })),
+  { workload: titles.flatStep, variant: "ratio", unit: "×", atMost: 1.1 },
   { workload: titles.paged, variant: "folder, warm, median", unit: "ms", atMost: 5 },
 ];
 
