@@ -28,7 +28,7 @@ export function text(value: string, text: string): Option<string | undefined> {
 }
 
 /** Returns an option that takes one of a few words. */
-export function choice<T extends string>(choices: readonly T[], fallback: T, text: string): Option<T> {
+export function choice<T extends string, F extends T | undefined>(choices: readonly T[], fallback: F, text: string): Option<T | F> {
   return { value: choices.join("|"), text, fallback, read: (where, flag, given) => checkChoice(where, flag, given, choices) };
 }
 
@@ -115,7 +115,17 @@ function linesOf(words: readonly string[]): string {
 
 /** Returns the name that a setting has on the command line. */
 export function flagOf(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `--${flagged(key)}`;
+}
+
+/** Returns a name in lower case, its words apart: "replay-batch" for "replayBatch". */
+export function flagged(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Returns a name whose words begin with capitals: "replayBatch" for "replay-batch". */
+export function camelCased(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function keysOf<S extends object>(options: Options<S>): (keyof S & string)[] {

@@ -57,10 +57,10 @@ export function progressOf(name: string, output: Output): Progress {
           loss = loss === undefined ? event.loss : loss + (event.loss - loss) / smoothing;
           return draw(event.task, event.step);
         case "evaluation":
-          accuracy = seen(event);
+          accuracy = meanOf(event);
           return;
         case "task":
-          accuracy = seen(event);
+          accuracy = meanOf(event);
           clear();
           output.write(`${name}  task ${event.task + 1}/${tasks}  ${event.name}: accuracy so far ${percent(accuracy)}\n`);
       }
@@ -69,6 +69,6 @@ export function progressOf(name: string, output: Output): Progress {
 }
 
 /** Returns the mean accuracy on the tasks up to the one being learned. */
-function seen({ task, accuracies }: { readonly task: number; readonly accuracies: readonly number[] }): number {
-  return accuracies.slice(0, task + 1).reduce((sum, value) => sum + value, 0) / (task + 1);
+function meanOf({ seen, accuracies }: { readonly seen: number; readonly accuracies: readonly number[] }): number {
+  return accuracies.slice(0, seen).reduce((sum, value) => sum + value, 0) / seen;
 }

@@ -37,7 +37,7 @@ describe("a command line that means nothing", () => {
     [["learn", "--json=yes"], 'learn: option "--json" takes no value; expected it alone, got "yes"', ""],
     [
       ["learn", "--scenario", "splitt"],
-      'option "--scenario" has no such choice; expected one of split, permuted, rotated, got "splitt"',
+      'option "--scenario" has no such choice; expected one of split, permuted, rotated, recurring, got "splitt"',
       '"split"?',
     ],
     [
