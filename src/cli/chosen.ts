@@ -32,6 +32,17 @@ export function strategiesOf(where: string, names: readonly string[], dotted: re
       hint: `Leave out ${alone}, or the others.`,
     });
   }
+  refuseStray(where, names, dotted);
+  return names
+    .filter((name) => !(baselineNames as readonly string[]).includes(name))
+    .flatMap((name) => {
+      const own = Object.fromEntries(dotted.flatMap(({ strategy, key, value }) => (strategy === name ? [[key, value]] : [])));
+      return make(name, { ...defaultsOf(name, given), ...(resolved(name, own) as Options) }, given);
+    });
+}
+
+/** Refuses options of strategies that take no part. @throws E_CONFIG */
+export function refuseStray(where: string, names: readonly string[], dotted: readonly Dotted[]): void {
   const stray = dotted.find(({ strategy }) => !names.includes(strategy));
   if (stray !== undefined) {
     fail(
@@ -40,12 +51,6 @@ export function strategiesOf(where: string, names: readonly string[], dotted: re
       { hint: `Add ${stray.strategy} to the strategies, or remove ${dottedFlag(stray)}.` },
     );
   }
-  return names
-    .filter((name) => !(baselineNames as readonly string[]).includes(name))
-    .flatMap((name) => {
-      const own = Object.fromEntries(dotted.flatMap(({ strategy, key, value }) => (strategy === name ? [[key, value]] : [])));
-      return make(name, { ...defaultsOf(name, given), ...(resolved(name, own) as Options) }, given);
-    });
 }
 
 /** Returns whether a strategy, or one that it uses, has a property. */

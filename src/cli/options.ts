@@ -12,6 +12,8 @@ export interface Option<T> {
   readonly read: (where: string, flag: string, given: string) => T;
   /** Words to choose from that are too many for one line. */
   readonly words?: readonly string[];
+  /** Returns what it is once it is given again. Default: what is given last. */
+  readonly join?: (before: T, now: T) => T;
 }
 
 /** The options of a command by the names of its settings: `replayBatch` is given as `--replay-batch`. */
@@ -25,6 +27,11 @@ export function flag(text: string): Option<boolean> {
 /** Returns an option whose value is taken as it is. */
 export function text(value: string, text: string): Option<string | undefined> {
   return { value, text, fallback: undefined, read: (_where, _flag, given) => given };
+}
+
+/** Returns an option that may be given several times, each value taken as it is. */
+export function several(value: string, text: string): Option<readonly string[]> {
+  return { value, text, fallback: [], read: (_where, _flag, given) => [given], join: (before, now) => [...before, ...now] };
 }
 
 /** Returns an option that takes one of a few words. */
@@ -79,7 +86,8 @@ export function parse<S extends object>(where: string, options: Options<S>, word
         hint: `Give ${flag} ${option.value}.`,
       });
     }
-    settings[key] = option.read(where, flag, given);
+    const now = option.read(where, flag, given);
+    settings[key] = option.join === undefined ? now : option.join(settings[key], now);
   }
   return settings;
 }
@@ -95,7 +103,7 @@ export function describeOptions<S extends object>(options: Options<S>): string {
     .map((key) => {
       const { value, text, fallback, words = [] } = options[key];
       const name = value === undefined ? flagOf(key) : `${flagOf(key)} ${value}`;
-      const without = value === undefined || fallback === undefined ? "" : ` (default ${fallback})`;
+      const without = value === undefined || fallback === undefined || String(fallback) === "" ? "" : ` (default ${fallback})`;
       return `  ${name.padEnd(44)} ${text}${without}\n${linesOf(words)}`;
     })
     .join("");

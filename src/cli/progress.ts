@@ -17,9 +17,9 @@ const smoothing = 50;
 
 /**
  * Returns the progress of a run called `name`: a line for each task and, on a terminal, a bar below them that is drawn over, with accuracy on
- * the tasks seen so far, loss, steps per second and time left.
+ * the tasks seen so far, loss, steps per second and time left. A brief one has but one line, when the run is over.
  */
-export function progressOf(name: string, output: Output): Progress {
+export function progressOf(name: string, output: Output, brief = false): Progress {
   let [first, steps, tasks, began] = [0, 0, 0, 0];
   let drawn: number | undefined;
   let accuracy: number | undefined;
@@ -62,7 +62,8 @@ export function progressOf(name: string, output: Output): Progress {
         case "task":
           accuracy = meanOf(event);
           clear();
-          output.write(`${name}  task ${event.task + 1}/${tasks}  ${event.name}: accuracy so far ${percent(accuracy)}\n`);
+          if (!brief) output.write(`${name}  task ${event.task + 1}/${tasks}  ${event.name}: accuracy so far ${percent(accuracy)}\n`);
+          else if (event.task + 1 === tasks) output.write(`${name}: accuracy ${percent(accuracy)}\n`);
       }
     },
   };
