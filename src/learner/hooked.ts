@@ -194,22 +194,31 @@ export class Hooked {
   async advance(): Promise<undefined> {
     const [now] = this.#pending;
     if (now === undefined) return;
-    const { counters, memory, settings } = this.#host;
+    const { counters, layout, memory, settings } = this.#host;
     const { strategy, phase } = this.#phaseOf(now.strategy, now.phase);
     const { step, boundaries } = counters;
     const next = await phase.next(
       {
         ...this.services(strategy),
-        ...{ step, boundaries },
+        ...{ step, boundaries, tensors: layout.tensors },
         memory: memory?.replay,
         numbers: this.numbersOf(strategy.name),
         hyper: (name) => settings[`${strategy.name}.${name}`] ?? (strategy.hyper?.[name] as number),
+        fresh: (stream) => this.#fresh(`strategy/${strategy.name}/${stream}/${step}`),
         run: (program, given) => this.#run(strategy, program, given),
       },
       now.cursor ?? undefined,
     );
     if (next === undefined) this.#pending.shift();
     else this.#pending[0] = { ...now, cursor: next as Cursor };
+  }
+
+  #fresh(stream: string): Float32Array {
+    const { config, layout } = this.#host;
+    const values = new Float32Array(sizeOf(layout.flat.shape));
+    for (const { path, shape, offset } of layout.tensors)
+      config.params.get(path)?.fill(values.subarray(offset, offset + sizeOf(shape)), new RandomStream(config.seed, `${stream}/${path}`));
+    return values;
   }
 
   #phaseOf(name: string, index: number) {

@@ -5,13 +5,14 @@ import type { Placed } from "../optim/places.ts";
 import { Graph, type Tensor } from "../program/graph.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { addColumn, type Column, leafOf } from "../state/arena.ts";
-import type { Facts } from "../strategy/host.ts";
+import type { ModelFacts } from "../strategy/host.ts";
 import type { Kept, Strategy } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
 import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
 import { BEFORE, editsAfter, gatherOf, gradientOf, lossOf } from "./tracing.ts";
+import { unitsOf } from "./units.ts";
 
 /** Returns strategies with all that they use, each before those that use it; equal ones are one. @throws E_CONFIG */
 function expand(given: readonly Strategy[]): Strategy[] {
@@ -52,11 +53,13 @@ interface Found {
 }
 
 function bind(plain: Config, found: Found): Config {
-  const facts: Facts = {
+  const facts: ModelFacts = {
     classes: plain.classes,
     features: found.shown.features ?? plain.classes,
     parameters: [...plain.params.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     targets: plain.loss.targets,
+    shapes: new Map([...plain.params].map(([path, { shape }]) => [path, shape])),
+    units: unitsOf(plain.model.config, plain.params, found.shown.rectified),
   };
   const config: Config = {
     ...plain,
@@ -103,7 +106,8 @@ function headLeaves({ strategies }: Config, graph: Graph, layout: StateLayout): 
 interface Shown {
   /** Numbers of a row that its classifier reads; undefined where it has none. */
   readonly features: number | undefined;
-  readonly rectified: number;
+  /** Paths of the rectified layers, in order. */
+  readonly rectified: readonly string[];
 }
 
 function shownBy(config: Config): Shown {
@@ -113,8 +117,12 @@ function shownBy(config: Config): Shown {
   const update = (): void => {};
   const random = (path: string, shape: Shape): Tensor => graph.random(path, shape);
   const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random };
-  const outputs = applyModel({ ...config, strategies: [] }, graph.input("x", [1, ...config.input.shape], "f32"), scope);
-  return { features: outputs.features && sizeOf(outputs.features.shape), rectified: outputs.rectified?.length ?? 0 };
+  const rectified: string[] = [];
+  // What a layer is called stands before the name of its operation.
+  const tap: NonNullable<ModelScope["tap"]> = (name) => name === "rectified" && rectified.push(graph.where("").slice(0, -": ".length));
+  const x = graph.input("x", [1, ...config.input.shape], "f32");
+  const { features } = applyModel({ ...config, strategies: [] }, x, { ...scope, tap });
+  return { features: features && sizeOf(features.shape), rectified };
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */
@@ -170,8 +178,15 @@ function check(config: Config, shown: Shown): void {
         "none",
         "End the model with nn.classifier: what it reads are the features.",
       );
-    if (needs.rectified === true && shown.rectified === 0)
+    if (needs.rectified === true && shown.rectified.length === 0)
       refuse("looks at rectified units", "nn.relu in the model", "none", "Put nn.relu() behind its hidden layers.");
+    if (needs.units === true && unitsOf(config.model.config, config.params, shown.rectified).length === 0)
+      refuse(
+        "makes rectified units anew",
+        "nn.relu between a linear layer or convolution and the next",
+        "none",
+        "Put nn.relu() right behind a hidden layer, and no normalisation between it and the next.",
+      );
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     for (const { name: group, apart } of draw?.groups ?? [])
@@ -209,7 +224,7 @@ function check(config: Config, shown: Shown): void {
 
 function layOut(
   config: Config,
-  facts: Facts,
+  facts: ModelFacts,
   { state, rows, tensors, capacity, staging }: HookPlace,
 ): ReturnType<HookPlan<Config>["layOut"]> {
   const kept = new Map<string, KeptSlot>();

@@ -293,15 +293,16 @@ export function editPlan(config: Config, layout: StateLayout, edits: readonly Ow
 }
 
 /** Takes a change into a draft; what is made anew is so for all who keep something of it. */
-function take(graph: Graph, layout: StateLayout, { name }: Strategy, draft: Draft, { params, keeps = {}, reset }: Change): void {
+function take(graph: Graph, layout: StateLayout, { name }: Strategy, draft: Draft, { params, keeps = {}, reset, restart }: Change): void {
   if (params !== undefined) draft.vector = params;
   for (const [key, value] of Object.entries(keeps)) draft.kept.set(pathOf(name, key), value);
-  if (reset === undefined) return;
   const begin = (initial: number | "params" | undefined): Tensor | number => (initial === "params" ? draft.vector : (initial ?? 0));
   const leaves = slotLeaves(graph, layout);
-  for (const [slot, { spec }] of layout.slots)
-    if (spec.per === "parameter" && spec.holds === undefined)
-      draft.slots.set(slot, select(reset, begin(spec.initial), draft.slots.get(slot) ?? (leaves[slot] as Tensor)));
+  for (const mask of [reset, restart])
+    for (const [slot, { spec }] of layout.slots)
+      if (mask !== undefined && spec.per === "parameter" && spec.holds === undefined)
+        draft.slots.set(slot, select(mask, begin(spec.initial), draft.slots.get(slot) ?? (leaves[slot] as Tensor)));
+  if (reset === undefined) return;
   for (const [path, { spec }] of layout.kept) {
     if (spec.shape !== "parameters" || spec.mirror === undefined || spec.mirror === "keep") continue;
     const value = spec.mirror === "copy" ? draft.vector : begin(spec.initial);
@@ -330,11 +331,14 @@ export function programPlan(config: Config, layout: StateLayout, strategy: Strat
     );
   const { groups = [], arrival = false, numbers = {} } = program;
   const placed = placeRows([...(arrival ? [{ name: "arrival", size: layout.staging }] : []), ...groups]);
+  const [count] = layout.flat.shape as [number];
   return compileProgram((graph) => {
     const draft = draftOf(leafOf(graph, layout.flat));
     const params = paramLeaves(graph, layout);
-    const given = (key: string): Tensor =>
-      numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, numbers[key] ?? [], "f32");
+    const given = (key: string): Tensor => {
+      const shape = (numbers[key] ?? []).map((n) => (n === "parameters" ? count : n));
+      return shape.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, shape, "f32");
+    };
     const gradient = (value: Tensor, vector = draft.vector): Tensor =>
       vector === draft.vector ? gradientAt(value, params, vector) : (grad(single(value), [vector])[0] as Tensor);
     const base =

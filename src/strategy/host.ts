@@ -2,6 +2,7 @@
  * What strategies keep and compute on the host, in f64: records of pure functions over arrays of fixed lengths, so that all of it is saved,
  * rolled back and grown alike, whatever the method.
  */
+import type { Shape } from "../program/shape.ts";
 import type { RandomStream } from "../random.ts";
 import type { Linear } from "../wasm/linear.ts";
 
@@ -20,6 +21,30 @@ export interface Facts {
   /** Numbers that are trained. */
   readonly parameters: number;
   readonly targets: "labels" | "values";
+}
+
+/** A layer of rectified units, between the weights that lead to them and those that lead on: made anew one by one, without any other unit's doing. */
+export interface UnitLayer {
+  /** How many there are: units of a linear layer, channels of a convolution. */
+  readonly units: number;
+  /** Which of a model's rectified layers they are, counted from 0. */
+  readonly rectified: number;
+  /** Path of the weight [..., units] whose columns lead to them, and of their bias [units]. */
+  readonly weight: string;
+  readonly bias: string | undefined;
+  /** Numbers uniform on ±bound have the variance that the weight began with. */
+  readonly bound: number;
+  /** Path of the next layer's weight, [places, units, outputs] by shape, of which a unit's rows lead on from it; and of that layer's bias [outputs]. */
+  readonly next: string;
+  readonly nextShape: readonly [places: number, units: number, outputs: number];
+  readonly nextBias: string | undefined;
+}
+
+/** What a strategy may know of its learner's model, besides. */
+export interface ModelFacts extends Facts {
+  /** Shapes of all parameters by path, in the order of the model. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly units: readonly UnitLayer[];
 }
 
 /** What a step can tell of each row that arrived, as it was before the update. */

@@ -2,7 +2,7 @@ import type { DrawPolicy } from "../memory/draw.ts";
 import type { Replay } from "../memory/replay.ts";
 import type { Placed } from "../optim/places.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
-import type { Facts, HostFold, HostHead, HostServices, Numbers } from "./host.ts";
+import type { HostFold, HostHead, HostServices, ModelFacts, Numbers } from "./host.ts";
 
 /** Rows that join every step besides those that arrive: at most `size` of them. */
 export interface RowGroup {
@@ -48,7 +48,7 @@ export interface Drawn {
 export interface TraceContext {
   readonly graph: Graph;
   /** What the strategy may know of its learner. */
-  readonly facts: Facts;
+  readonly facts: ModelFacts;
   /** All parameters as one vector [n]: as they are, or, after the update, as it and the hooks before this one left them. */
   readonly vector: Tensor;
   /** Where each parameter lies in it. */
@@ -143,6 +143,8 @@ export interface Change {
    * `mirror` says.
    */
   readonly reset?: Tensor;
+  /** Not 0 [n] at parameters that go on from elsewhere: what the optimizer keeps of them begins again, and nothing else. */
+  readonly restart?: Tensor;
 }
 
 /** A change of parameters or of what is kept, as operations. */
@@ -182,8 +184,8 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [] or a length. */
-  readonly numbers?: Readonly<Record<string, readonly number[]>>;
+  /** Numbers it is given by name: [], a length, or one for each parameter. */
+  readonly numbers?: Readonly<Record<string, readonly (number | "parameters")[]>>;
   build(context: ProgramContext): ProgramResult;
 }
 
@@ -210,8 +212,12 @@ export interface PhaseContext extends HostServices {
   readonly boundaries: number;
   readonly memory: Replay | undefined;
   readonly numbers: Numbers;
+  /** Where each parameter lies among all [n]. */
+  readonly tensors: readonly Placed[];
   /** Returns a number of the strategy's `hyper` as it is now. */
   hyper(name: string): number;
+  /** Returns parameters [n] drawn as a model's first ones are, the same wherever this step is done. */
+  fresh(stream: string): Float32Array;
   run(program: string, given?: ProgramInputs): Promise<ProgramOutputs>;
 }
 
@@ -239,6 +245,8 @@ export interface Needs {
   readonly boundary?: boolean;
   /** Activations of `nn.relu`. */
   readonly rectified?: boolean;
+  /** Rectified units that can be made anew one by one. */
+  readonly units?: boolean;
   /** Cost of a step beyond a plain one, in forward and backward passes of the rows that arrive; rows of groups are counted apart. */
   readonly passes?: { readonly forward?: number; readonly backward?: number };
 }
@@ -285,7 +293,7 @@ export interface Strategy {
   /** Maps the gradient [n] to the one that the optimizer sees; those of several strategies one after another. */
   readonly grad?: (context: GradientContext, gradient: Tensor) => Tensor;
   /** Keeps things on the device, by name. */
-  readonly keeps?: (facts: Facts) => Readonly<Record<string, Kept>>;
+  readonly keeps?: (facts: ModelFacts) => Readonly<Record<string, Kept>>;
   /** Maps what a step sees before the update to what is kept, by name. */
   readonly gathers?: (context: GradientContext) => Readonly<Record<string, Tensor>>;
   /** Maps parameters after the update to others, and to what is kept. */
@@ -302,7 +310,7 @@ export interface Strategy {
 /** What a hook on outputs may read; the same in training and in prediction. */
 export interface SpaceContext {
   readonly graph: Graph;
-  readonly facts: Facts;
+  readonly facts: ModelFacts;
   readonly logits: Tensor;
   readonly features: Tensor;
   /** Returns the tasks of the rows [rows], u32. */

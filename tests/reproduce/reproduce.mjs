@@ -1,7 +1,7 @@
-/** `npm run reproduce -- NAME…`: published results on real data (DATA_DIR); says ours and theirs, and fails where they part. */
+/** `npm run reproduce -- NAME…`: published results, most on real data (DATA_DIR); says ours and theirs, and fails where they part. */
 import { swiftshader, vulkan } from "../../.config/browsers.mjs";
 
-const names = ["digits", "stories", "fashion", "shakespeare", "memory", "schedules"];
+const names = ["digits", "stories", "fashion", "shakespeare", "memory", "schedules", "plasticity"];
 const chosen = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const wrong = chosen.find((name) => !names.includes(name));
 if (wrong !== undefined || chosen.length === 0) {
