@@ -11,7 +11,7 @@ import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
 import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
-import { BEFORE, editsAfter, gatherOf, gradientOf, lossOf } from "./tracing.ts";
+import { BEFORE, editsAfter, gatherOf, gradientOf, HELD, lossOf } from "./tracing.ts";
 import { unitsOf } from "./units.ts";
 
 /** Returns strategies with all that they use, each before those that use it; equal ones are one. @throws E_CONFIG */
@@ -60,6 +60,7 @@ function bind(plain: Config, found: Found): Config {
     targets: plain.loss.targets,
     shapes: new Map([...plain.params].map(([path, { shape }]) => [path, shape])),
     units: unitsOf(plain.model.config, plain.params, found.shown.rectified),
+    classifier: found.shown.classifier,
   };
   const config: Config = {
     ...plain,
@@ -108,21 +109,31 @@ interface Shown {
   readonly features: number | undefined;
   /** Paths of the rectified layers, in order. */
   readonly rectified: readonly string[];
+  /** Paths of what is trained behind the features. */
+  readonly classifier: readonly string[];
 }
 
 function shownBy(config: Config): Shown {
   const graph = new Graph();
   const params = new Map([...config.params, ...config.states].map(([path, { shape }]) => [path, graph.input(path, shape, "f32")]));
-  const param = (path: string): Tensor => params.get(path) as Tensor;
+  const asked: string[] = [];
+  let behind = 0;
+  const param = (path: string): Tensor => {
+    asked.push(path);
+    return params.get(path) as Tensor;
+  };
+  const rectified: string[] = [];
+  const tap: ModelScope["tap"] = (name) => {
+    if (name === "features") behind = asked.length;
+    // What a layer is called stands before the name of its operation.
+    else rectified.push(graph.where("").slice(0, -": ".length));
+  };
   const update = (): void => {};
   const random = (path: string, shape: Shape): Tensor => graph.random(path, shape);
-  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random };
-  const rectified: string[] = [];
-  // What a layer is called stands before the name of its operation.
-  const tap: NonNullable<ModelScope["tap"]> = (name) => name === "rectified" && rectified.push(graph.where("").slice(0, -": ".length));
-  const x = graph.input("x", [1, ...config.input.shape], "f32");
-  const { features } = applyModel({ ...config, strategies: [] }, x, { ...scope, tap });
-  return { features: features && sizeOf(features.shape), rectified };
+  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random, tap };
+  const { features } = applyModel({ ...config, strategies: [] }, graph.input("x", [1, ...config.input.shape], "f32"), scope);
+  const classifier = features === undefined ? [] : asked.slice(behind).filter((path) => config.params.has(path));
+  return { features: features && sizeOf(features.shape), rectified, classifier };
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */
@@ -161,7 +172,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns, draw } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, draw, programs = {} } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -189,6 +200,8 @@ function check(config: Config, shown: Shown): void {
       );
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    if (config.residentBytes !== undefined && Object.values(programs).some(({ groups = [] }) => groups.length > 0))
+      refuse("reads stored rows beside the steps", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     for (const { name: group, apart } of draw?.groups ?? [])
       if (apart === true && !owns.includes(group))
         refuse(`computes group "${group}" apart, of which nobody makes a loss`, `owns: ["${group}"]`, "none", "Own the group.");
@@ -228,10 +241,12 @@ function layOut(
   { state, rows, tensors, capacity, staging }: HookPlace,
 ): ReturnType<HookPlan<Config>["layOut"]> {
   const kept = new Map<string, KeptSlot>();
-  if (config.strategies.some(({ space }) => space?.trains !== undefined)) {
-    const { range, parts } = addSlot(rows, { name: BEFORE, per: "parameter" }, tensors, BEFORE);
-    kept.set(BEFORE, { range, parts, spec: { shape: "parameters", lasts: false } });
-  }
+  const besides = (name: string): void => {
+    const { range, parts } = addSlot(rows, { name, per: "parameter" }, tensors, name);
+    kept.set(name, { range, parts, spec: { shape: "parameters", lasts: false } });
+  };
+  if (config.strategies.some(({ space }) => space?.trains !== undefined)) besides(BEFORE);
+  if (config.strategies.some(({ programs = {} }) => Object.values(programs).some(({ moves }) => moves === true))) besides(HELD);
   const columns: Column[] = [];
   const lengthOf = (n: number | "classes" | "features"): number => (typeof n === "number" ? n : facts[n]);
   for (const { name, keeps, columns: own = {} } of config.strategies) {

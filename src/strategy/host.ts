@@ -21,6 +21,8 @@ export interface Facts {
   /** Numbers that are trained. */
   readonly parameters: number;
   readonly targets: "labels" | "values";
+  /** Paths of the parameters that make logits of features, [features, classes] and [classes]; none where the model does not name its features. */
+  readonly classifier?: readonly string[];
 }
 
 /** A layer of rectified units, between the weights that lead to them and those that lead on: made anew one by one, without any other unit's doing. */
@@ -47,7 +49,7 @@ export interface ModelFacts extends Facts {
   readonly units: readonly UnitLayer[];
 }
 
-/** What a step can tell of each row that arrived, as it was before the update. */
+/** What a step can tell of each row that arrived, as it was before the update; features are those that answers see, without dropout. */
 export type RowFact = "rowLoss" | "correct" | "features" | "logits";
 
 /** What a step saw of the rows that arrived. */
@@ -81,7 +83,10 @@ export interface HostFold {
   readonly reads: readonly RowFact[];
   /** Takes a step in, after the update. A step that changed nothing is not told. */
   push(numbers: Numbers, seen: Seen, services: HostServices): readonly Signal[] | undefined;
-  /** Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. */
+  /**
+   * Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. `learner.forget` calls it
+   * for rows that leave memory, each once, if the fold reads nothing but features.
+   */
   remove?(numbers: Numbers, rows: Pick<Seen, "count" | "labels" | "rows">, services: HostServices): void;
 }
 

@@ -20,6 +20,8 @@ export interface HostContext {
   readonly memory: Replay | undefined;
   /** Labels of the rows that arrived; where targets are values, a 0 for each. */
   readonly labels: Uint32Array;
+  /** Task of the rows that arrived, 0 where they name none; absent as `host` is. */
+  readonly task?: number;
   /** What the strategy gathered on the host, and what it may use there; absent for one without other hooks than `draw` and `store`. */
   readonly host?: HostServices & { readonly numbers: Numbers };
   /** Runs a program of the strategy on rows, those that arrive among them; absent as `host` is. */
@@ -184,8 +186,10 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [], a length, or one for each parameter. */
-  readonly numbers?: Readonly<Record<string, readonly (number | "parameters")[]>>;
+  /** Numbers it is given by name: [] or dims; "parameters" stands for as many as are trained. */
+  readonly numbers?: Readonly<Record<string, readonly (number | "classes" | "features" | "parameters")[]>>;
+  /** Whether it moves the parameters while rows are drawn: a step that changes nothing then takes that back. Default false. */
+  readonly moves?: boolean;
   build(context: ProgramContext): ProgramResult;
 }
 
@@ -228,7 +232,10 @@ export interface Phase {
   next(context: PhaseContext, cursor: Cursor | undefined): Promise<Cursor | undefined>;
 }
 
-/** How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. */
+/**
+ * How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. The model's own
+ * classifier is trained by the optimizer all the same, and trains the body; the answers are the head's.
+ */
 export type Head =
   /** Name of what it keeps, "parameters" in shape. */
   { readonly params: string } | HostHead;

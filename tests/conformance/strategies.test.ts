@@ -1,5 +1,6 @@
 /** Every strategy by one list of checks. */
 import {
+  augment,
   detectors,
   Learner,
   type LearnerOptions,
@@ -57,6 +58,24 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["balancedEma", () => strategies.balancedEma()],
   ["merge, average", () => strategies.merge({ tasks: 2 })],
   ["merge, ties, from what is merged", () => strategies.merge({ method: "ties", keep: 0.5, start: "merged" })],
+  ["gdumb", () => strategies.gdumb({ epochs: 3, batchSize: 8 })],
+  ["gdumb, every 5 steps, with steps", () => strategies.gdumb({ epochs: 2, batchSize: 8, every: 5, online: true })],
+  ["pcr", () => strategies.pcr({ batchSize: 4 })],
+  ["pcr, two views", () => strategies.pcr({ batchSize: 4, augment: augment.noise() })],
+  ["hpcr", () => strategies.hpcr({ batchSize: 4, period: 5 })],
+  ["hpcr, two views", () => strategies.hpcr({ batchSize: 4, augment: augment.noise() })],
+  ["gem", () => strategies.gem({ tasks: 2, batchSize: 4 })],
+  ["mer", () => strategies.mer({ batches: 2, batchSize: 3 })],
+  ["efficientMer", () => strategies.efficientMer({ batchSize: 4, every: 3 })],
+  ["refresh", () => strategies.refresh({ rate: 0.01, rows: 20 })],
+  ["refresh without importance", () => strategies.refresh({ rate: 0.01, rows: 0 })],
+  ["fpf", () => strategies.fpf({ parts: ["head", "norm", "stem"], steps: 20, batchSize: 4 })],
+  ["fpf, every 3 steps", () => strategies.fpf({ steps: 3, batchSize: 4, every: 3 })],
+  ["uer", () => strategies.uer({ batchSize: 4 })],
+  ["powerLawReplay", () => strategies.powerLawReplay({ batchSize: 4 })],
+  ["adaptiveReplay", () => strategies.adaptiveReplay({ batchSize: 12, check: 1, gap: 1 })],
+  ["viewBatch", () => strategies.viewBatch({ views: 3, after: 2, ramp: 4 })],
+  ["cal", () => strategies.cal({ batchSize: 4 })],
   ["ncm", () => strategies.ncm()],
   ["slda", () => strategies.slda()],
   ["lda", () => strategies.lda()],
@@ -65,6 +84,12 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["ridge", () => strategies.ridge({ width: 12, pseudo: 4 })],
   ["kalman", () => strategies.kalman({ samples: 4 })],
   ["knn", () => strategies.knn({ neighbours: 3, perClass: 5 })],
+  ["firstSession", () => strategies.firstSession()],
+  ["firstSession of film", () => strategies.firstSession({ trains: "film" })],
+  ["slca", () => strategies.slca({ epochs: 2, samples: 12, batchSize: 8 })],
+  ["slca, full covariance", () => strategies.slca({ epochs: 1, samples: 8, batchSize: 8, covariance: "full", local: false })],
+  ["fetril", () => strategies.fetril({ epochs: 3, batchSize: 8 })],
+  ["energy", () => strategies.energy()],
   [
     "taskMask",
     () =>
@@ -82,7 +107,7 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
 const ROWS = 6;
 const CLASSES = 4;
 const options = (...list: Strategy[]): LearnerOptions => ({
-  model: nn.sequential(nn.linear(8), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
+  model: nn.sequential(nn.linear(8), nn.film(), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
   input: [5],
   optimizer: optim.adamw(),
   schedule: 0.01,
