@@ -97,7 +97,8 @@ function inFlags(error: unknown, strategy: string): unknown {
   if (!isError(error, "E_CONFIG", "E_UNSUPPORTED")) return error;
   const flagIn = (text: string, pattern: RegExp): string =>
     text.replace(pattern, (_, before: string, key: string) => `${before}"${dottedFlag({ strategy, key })}"`);
-  const message = flagIn(error.message, /(option )"([\w]+)"/);
-  const hint = flagIn(error.hint, /(Did you mean |Give |Remove )"([\w]+)"/);
+  const message = flagIn(error.message, /(option )"(\w+)"/);
+  // Of an option that is not known the hint names another, of a value that is none it names values.
+  const hint = flagIn(error.hint, error.context.known === undefined ? /(Give )"(\w+)"/ : /(Did you mean |Remove )"(\w+)"/);
   return new PalimpsestError("E_CONFIG", message, { hint, context: error.context, cause: error });
 }

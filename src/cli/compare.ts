@@ -86,7 +86,7 @@ export async function compare(words: readonly string[], io: Io): Promise<number>
     else {
       const { tasks = [], options: told = {} } = Object.values(records)[0]?.[0] ?? {};
       io.out.write(`\n${told.data}, ${told.scenario}, ${tasks.length} tasks, seeds ${seeds.join(", ")}\n\n`);
-      writeTable(io.out, figureTable(groups, records));
+      writeTable(io.out, figureTable(groups, records, seeds.length));
       if (some) io.out.write(`\nThe comparison with pictures is ${paint(io.out, "bold", report)}\n`);
     }
     return 0;

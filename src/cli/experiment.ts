@@ -1,35 +1,18 @@
 /** A run: tasks learned one after another, kept and continued. Nothing here is of one runtime alone. */
 import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
-import type { Durability, LearnerOptions } from "../learner/config.ts";
+import type { Durability } from "../learner/config.ts";
 import type { SkippedStep } from "../learner/events.ts";
 import { Learner } from "../learner/learner.ts";
-import type { EvaluationBudget, FactLog, RunRecord } from "../metrics/index.ts";
+import type { FactLog, RunRecord } from "../metrics/index.ts";
 import type { Store } from "../store/index.ts";
 import { batches, type Dataset, type Scenario, select } from "../stream/index.ts";
-import type { Course } from "./course.ts";
 import { tellRun } from "./facts.ts";
-import { enter, type Journal, type Note, newJournal, type RunOptions, readJournal } from "./journal.ts";
+import { enter, type Journal, type Note, newJournal, readJournal } from "./journal.ts";
+import type { Setup } from "./run.ts";
 import type { Columns } from "./scenario.ts";
 
-/** A run: what is learned, by what, and how. */
-export interface Setup {
-  readonly name: string;
-  readonly scenario: Scenario;
-  readonly columns: Columns;
-  readonly course: Course;
-  /** The learner, but for its store. */
-  readonly learner: LearnerOptions;
-  /** Whether each task is learned by a new learner; such a run cannot be kept. Default false. */
-  readonly afresh?: boolean;
-  /** What evaluations within tasks may cost. */
-  readonly budget: EvaluationBudget;
-  /** Samples in a step. */
-  readonly batch: number;
-  readonly seed: number;
-  /** Everything that decides the run, as plain data by the names of its options. */
-  readonly options: RunOptions;
-}
+export type { Setup } from "./run.ts";
 
 /** How a run is kept and stopped. */
 export interface Control {

@@ -2,8 +2,8 @@
 import type { Runtime } from "../backend/runtime.ts";
 import { type FactLog, factLog, type RunRecord, recordOf } from "../metrics/index.ts";
 import type { Dataset } from "../stream/index.ts";
-import type { Setup } from "./experiment.ts";
 import type { Asked, Journal } from "./journal.ts";
+import type { Setup } from "./run.ts";
 
 /** What a run came to, beside its journal. */
 export interface Ending {

@@ -1,4 +1,5 @@
 import { openRuntime, type Runtime } from "../backend/runtime.ts";
+import { fail } from "../errors.ts";
 import { stores } from "../store/index.ts";
 import { drawGlyphs, type NamedData } from "./data.ts";
 import { divideDotted } from "./dotted.ts";
@@ -49,6 +50,12 @@ export async function learn(words: readonly string[], io: Io): Promise<number> {
   await checkOutputs(outputs, checkpoint);
   const data = comparing ? drawGlyphs(comparedGlyphs) : await dataOf(settings);
   const setups = runs.map(([strategy, name]) => ({ ...setUp({ ...settings, strategy }, data, dotted), name }));
+  const renewed = setups.find(({ afresh }) => afresh)?.name;
+  if (checkpoint !== undefined && renewed !== undefined) {
+    fail("E_CONFIG", `learn: "${renewed}" has a new learner for each task; expected no --checkpoint, got ${checkpoint}`, {
+      hint: "Leave out --checkpoint, or take --strategy cumulative.",
+    });
+  }
   const runtime = await open(settings, io);
   try {
     const store = checkpoint === undefined ? undefined : stores.folder(checkpoint);

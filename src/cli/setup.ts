@@ -14,10 +14,10 @@ import { someOf, strategiesOf } from "./chosen.ts";
 import { type Course, courseOf } from "./course.ts";
 import { type NamedData, standardize } from "./data.ts";
 import { type Dotted, dottedFlag } from "./dotted.ts";
-import type { Setup } from "./experiment.ts";
 import { baselineOf } from "./names.ts";
 import { flagOf } from "./options.ts";
 import { policyOf } from "./recall.ts";
+import type { Setup } from "./run.ts";
 import { type Columns, columnsOf, scenarioOf } from "./scenario.ts";
 import { learnOptions, type RunSettings } from "./settings.ts";
 

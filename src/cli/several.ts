@@ -74,8 +74,8 @@ export function recordsOf(ended: readonly Ended[]): Record<string, RunRecord[]> 
   return groups;
 }
 
-/** Returns a table of the main figures: a row for each group, mean ± standard deviation. */
-export function figureTable(groups: readonly string[], records: Readonly<Record<string, readonly RunRecord[]>>): string[][] {
+/** Returns a table of the main figures over `runs` runs each: a row for each group, mean ± standard deviation of those that did not diverge. */
+export function figureTable(groups: readonly string[], records: Readonly<Record<string, readonly RunRecord[]>>, runs: number): string[][] {
   const rows: Comparison[] = Object.keys(records).length === 0 ? [] : compareRuns(records);
   const shown = main.flatMap(([metric, variant, name]) => {
     const row = rows.find((one) => one.metric === metric && one.variant === variant);
@@ -83,10 +83,10 @@ export function figureTable(groups: readonly string[], records: Readonly<Record<
   });
   return [
     ["", ...shown.map(({ name }) => name)],
-    ...groups.map((group) => [
-      group,
-      ...(records[group] === undefined ? ["diverged"] : shown.map(({ row }) => cell(row, row.strategies[group]))),
-    ]),
+    ...groups.map((group) => {
+      const lost = runs - (records[group]?.length ?? 0);
+      return [lost === 0 ? group : `${group} (${lost} of ${runs} diverged)`, ...shown.map(({ row }) => cell(row, row.strategies[group]))];
+    }),
   ];
 }
 

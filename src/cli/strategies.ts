@@ -86,9 +86,9 @@ async function list(runtime: Runtime, name: string): Promise<Listed> {
   const baseline = baselineNames.find((one) => one === name);
   if (baseline !== undefined) return { name, kind: "baseline", about: baselines[baseline], needs: [], source: "" };
   const { about, source } = catalogue[camelCased(name)] ?? { about: "", source: "" };
+  const kind = presetNames.some((one) => one === name) ? "preset" : "strategy";
   const classes = Array.from({ length: reference.classes / 2 }, (_, task) => [2 * task, 2 * task + 1]);
   const made = strategiesOf("strategies", [name], [], { batchSize: reference.batch, draw: "uniform", told: true, classes });
-  const kind = presetNames.some((one) => one === name) ? "preset" : "strategy";
   return { name, kind, about, needs: needsOf(made, name), cost: await costOf(runtime, made), source };
 }
 

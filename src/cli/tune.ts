@@ -130,7 +130,7 @@ export async function tune(words: readonly string[], io: Io): Promise<number> {
     io.out.write(
       `\nThe other ${whole.tasks.length - tuneTasks} tasks, on their test rows, ${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}\n\n`,
     );
-    writeTable(io.out, figureTable([best.label], records));
+    writeTable(io.out, figureTable([best.label], records, seeds.length));
     if (report !== undefined) io.out.write(`\nThe report with pictures is ${paint(io.out, "bold", report)}\n`);
     return 0;
   } finally {
