@@ -1,7 +1,7 @@
 /** A run: tasks learned one after another, kept and continued. Nothing here is of one runtime alone. */
 import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
-import type { Durability } from "../learner/config.ts";
+import type { Durability, LearnerOptions } from "../learner/config.ts";
 import type { SkippedStep } from "../learner/events.ts";
 import { Learner } from "../learner/learner.ts";
 import type { FactLog, RunRecord } from "../metrics/index.ts";

@@ -23,7 +23,7 @@ export function eventsTo(
 }
 
 /** Returns a figure of a run, undefined where it is not defined. */
-export function valueIn({ figures = [] }: Outcome["record"], metric: string, variant: string): number | undefined {
+function valueIn({ figures = [] }: Outcome["record"], metric: string, variant: string): number | undefined {
   const found: Figure | undefined = figures.find((one) => one.metric === metric && one.variant === variant);
   return found && figureValue(found);
 }
