@@ -16,10 +16,10 @@ import { type NamedData, standardize } from "./data.ts";
 import { type Dotted, dottedFlag } from "./dotted.ts";
 import { baselineOf } from "./names.ts";
 import { flagOf } from "./options.ts";
-import { policyOf } from "./recall.ts";
+import { type PolicyChoice, policyOf } from "./recall.ts";
 import type { Setup } from "./run.ts";
 import { type Columns, columnsOf, scenarioOf } from "./scenario.ts";
-import { learnOptions, type RunSettings } from "./settings.ts";
+import { learnOptions, type RunSettings, runOptions } from "./settings.ts";
 
 /** Settings that decide a run, and the names of the strategies between commas. */
 export type SetupSettings = RunSettings & { readonly strategy: string };
@@ -33,7 +33,8 @@ const outside: readonly string[] = [
  * Returns the run that settings ask for on a set, or on tasks made of it.
  * @throws E_CONFIG, E_DATA, E_SHAPE where they do not fit the set or each other
  */
-export function setUp(settings: SetupSettings, data: NamedData, dotted: readonly Dotted[] = [], given?: Scenario): Setup {
+export function setUp(asked: SetupSettings, data: NamedData, dotted: readonly Dotted[] = [], given?: Scenario): Setup {
+  const settings = { ...asked, memoryPolicy: policyFor(asked) };
   const optimizer = optimizerOf(settings);
   const names = settings.strategy.split(",");
   const scenario = given ?? scenarioOf(settings, data);
@@ -59,6 +60,12 @@ export function setUp(settings: SetupSettings, data: NamedData, dotted: readonly
   const afresh = baseline === "scratch";
   const options = optionsOf(settings, data, dotted);
   return { name: settings.strategy, ...{ scenario, columns, course, learner, afresh, budget, batch, seed, options } };
+}
+
+/** Returns what memory keeps: where nothing else is asked for, what a strategy is made for. */
+function policyFor({ strategy, memoryPolicy }: SetupSettings): PolicyChoice {
+  const made = strategy.split(",").includes("gss") && memoryPolicy === runOptions.memoryPolicy.fallback;
+  return made ? "gradient-diverse" : memoryPolicy;
 }
 
 /** Returns the strategies, with the mask that tasks ask for. @throws E_CONFIG also where they need boundaries that nobody tells, or find such as are told */
