@@ -37,7 +37,7 @@ export function strategiesOf(where: string, names: readonly string[], dotted: re
     .filter((name) => !(baselineNames as readonly string[]).includes(name))
     .flatMap((name) => {
       const own = Object.fromEntries(dotted.flatMap(({ strategy, key, value }) => (strategy === name ? [[key, value]] : [])));
-      return make(name, { ...defaultsOf(name, given), ...(resolved(name, own) as Options) }, given);
+      return make(name, { ...defaultsOf(name, given), ...resolved(own) }, given);
     });
 }
 
@@ -66,13 +66,14 @@ function defaultsOf(name: string, { batchSize, draw, told, classes }: Given): Op
 }
 
 /** Returns options in which detectors and draws that were given by their names stand as they are to be. */
-function resolved(name: string, own: Options): Options {
+function resolved(own: Options): Options {
   const { detector, draw, batchSize } = own;
-  const known = typeof draw === "string" && (drawChoices as readonly string[]).includes(draw);
+  const known = (drawChoices as readonly unknown[]).includes(draw);
+  const named = known ? drawOf(draw as DrawChoice, typeof batchSize === "number" ? batchSize : 10) : { draw };
   return {
     ...own,
     ...(typeof detector === "string" && { detector: { name: camelCased(detector), config: {} } }),
-    ...(known && name === "replay" && { draw: drawOf(draw as DrawChoice, typeof batchSize === "number" ? batchSize : 10) }),
+    ...(typeof draw === "string" && { draw: named }),
   };
 }
 

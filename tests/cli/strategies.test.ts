@@ -65,6 +65,13 @@ describe("options of strategies", () => {
     const other = await learn("--strategy", "der", "--der.alpha", "2");
     expect(other.lines()[0]).toMatchObject({ options: { strategy: "der", "der.alpha": "2" } });
     expect(summaryIn(other).stateHash).not.toBe(summaryIn(plain).stateHash);
+    const drawn = await Promise.all(
+      [
+        ["--draw", "balanced"],
+        ["--replay.draw", "balanced"],
+      ].map((words) => learn(...words)),
+    );
+    expect(new Set(drawn.map((result) => summaryIn(result).stateHash)).size).toBe(1);
     const given = await learn("--strategy", "der", "--der.batch-size", "10", "--der.alpha", "0.3");
     expect(summaryIn(given).stateHash).toBe(summaryIn(plain).stateHash);
   });
@@ -74,6 +81,8 @@ describe("options of strategies", () => {
     [["--strategy", "ewc", "--ewc.lamda", "1"], 'unknown option "--ewc.lamda"', 'Did you mean "--ewc.lambda"?'],
     [["--strategy", "ewc", "--ewc.lambda", "-1"], 'option "--ewc.lambda" is out of range; expected a finite number ≥ 0', "Give"],
     [["--strategy", "ewc", "--ewc.fisher", "tru"], 'option "--ewc.fisher" has no such choice', 'Did you mean "true"?'],
+    [["--replay.draw", "balancd"], 'option "--replay.draw" has no such choice', 'Did you mean "balanced"?'],
+    [["--strategy", "detect", "--detect.detector", "adwim"], 'no detector is called "adwim"', 'Did you mean "adwin"?'],
     [["--strategy", "si", "--ewc.lambda", "1"], 'option "--ewc.lambda" is of a strategy that takes no part', "Add ewc"],
     [["--strategy", "naive", "--ewc.lambda", "1"], "expected one of naive", "Add ewc"],
     [["--strategy", "ewc", "--ewc.lambda"], 'option "--ewc.lambda" has no value', "Give --ewc.lambda VALUE."],
@@ -128,6 +137,9 @@ describe("scenarios", () => {
     [["--label-noise", "0.2"], undefined],
     [["--scenario", "recurring", "--classes-per-task", "3"], undefined],
     [["--visits", "9"], undefined],
+    [["--visits", "8", "--gap-exponent", "2", "--increment", "task"], undefined],
+    [["--scenario", "permuted", "--visits", "6"], undefined],
+    [["--boundaries", "hidden", "--batch", "70"], 3],
     [["--strategy", "small-net", "--boundaries", "hidden"], 20],
     [["--strategy", "ewc,detect", "--ewc.lambda", "1", "--boundaries", "hidden"], 20],
   ] as const)("%j end like any other", async (words, steps) => {
