@@ -107,5 +107,5 @@ function union(given: readonly Dataset[]): Dataset {
 }
 
 function refuse(what: string, expected: string, got: string): never {
-  fail("E_CONFIG", `learn: ${what}; expected ${expected}, got ${got}`, { hint: `Give ${expected}.` });
+  fail("E_CONFIG", `options: ${what}; expected ${expected}, got ${got}`, { hint: `Give ${expected}.` });
 }

@@ -21,7 +21,7 @@ export async function checkOutputs(outputs: Outputs, checkpoint?: string): Promi
   for (const [flag, path] of Object.entries(paths)) await checkFolder(`--${flag}`, path);
   if (checkpoint === undefined || !(await stat(checkpoint).catch(() => undefined))?.isFile()) return;
   // Earlier releases kept a run in one file.
-  fail("E_PATH", `learn: --checkpoint names a file; expected a folder, or a name for one, got ${checkpoint}`, {
+  fail("E_PATH", `options: --checkpoint names a file; expected a folder, or a name for one, got ${checkpoint}`, {
     hint: "Give it another name; a run that an earlier release kept in a file is continued by that release.",
   });
 }
@@ -50,5 +50,5 @@ async function checkFolder(flag: string, path: string | undefined): Promise<void
   const folder = dirname(path);
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory()) return;
-  fail("E_PATH", `learn: ${flag} lies in no folder; expected that ${folder} exists, got ${path}`, { hint: "Create the folder first." });
+  fail("E_PATH", `options: ${flag} lies in no folder; expected that ${folder} exists, got ${path}`, { hint: "Create the folder first." });
 }

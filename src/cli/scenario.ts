@@ -68,7 +68,7 @@ function limited(whole: Scenario, limit: number | undefined): Scenario {
 
 function needs(settings: RunSettings, key: keyof RunSettings, met: boolean, expected: string): void {
   if (settings[key] === undefined || met) return;
-  fail("E_CONFIG", `learn: option "${flagOf(key)}" has no effect here; expected ${expected}, got none`, {
+  fail("E_CONFIG", `options: option "${flagOf(key)}" has no effect here; expected ${expected}, got none`, {
     hint: `Give ${expected}, or remove ${flagOf(key)}.`,
   });
 }

@@ -79,15 +79,15 @@ function chosen(
 ): Strategy[] {
   const masked = increment === "task" && !names.includes("task-mask") ? ["task-mask"] : [];
   const all = masked.length > 0 && names.join() === "naive" ? masked : [...names, ...masked];
-  const strategies = strategiesOf("learn", all, dotted, { batchSize: replayBatch, draw, told, classes });
+  const strategies = strategiesOf("options", all, dotted, { batchSize: replayBatch, draw, told, classes });
   const finds = someOf(strategies, ({ raises }) => raises?.boundary);
   if (told && finds) {
-    fail("E_CONFIG", "learn: a detector finds boundaries that are told; expected --boundaries hidden, got told", {
+    fail("E_CONFIG", "options: a detector finds boundaries that are told; expected --boundaries hidden, got told", {
       hint: "Give --boundaries hidden, or leave the detector out.",
     });
   }
   if (!told && !finds && someOf(strategies, ({ needs }) => needs?.boundary)) {
-    fail("E_CONFIG", `learn: "${names.join(",")}" settles what it keeps at boundaries; expected a detector of hidden ones, got none`, {
+    fail("E_CONFIG", `options: "${names.join(",")}" settles what it keeps at boundaries; expected a detector of hidden ones, got none`, {
       hint: `Give --strategy ${[...names, "detect"].join(",")}.`,
     });
   }
@@ -97,7 +97,7 @@ function chosen(
 /** Returns the update rule with its clipping. @throws E_CONFIG for an option of another rule */
 function optimizerOf({ optimizer, momentum, weightDecay, clip }: RunSettings): Optimizer {
   if (optimizer === "adamw" && momentum !== undefined) {
-    fail("E_CONFIG", `learn: option "--momentum" has no effect on adamw; expected --optimizer sgd, got adamw`, {
+    fail("E_CONFIG", `options: option "--momentum" has no effect on adamw; expected --optimizer sgd, got adamw`, {
       hint: "Remove --momentum.",
     });
   }
