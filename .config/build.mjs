@@ -1,5 +1,5 @@
 /**
- * Builds everything: `assembly/` and `shaders/` into `src/`'s generated files, then `src/` into `dist/`.
+ * Builds everything: `assembly/`, `shaders/` and the list of strategies into `src/`'s generated files, then `src/` into `dist/`.
  * The option `--no-types` leaves out the .d.ts files, which take most of the time.
  */
 import { execFile } from "node:child_process";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import asc from "assemblyscript/asc";
 import * as esbuild from "esbuild";
+import { renderCatalogue } from "./catalogue.mjs";
 import { minifyShader } from "./minify.mjs";
 import { checkShaders } from "./shadercheck.mjs";
 
@@ -18,7 +19,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Builds the package. @param {{ types: boolean }} options @throws an error that names the file at fault */
 export async function build({ types }) {
   process.chdir(root);
-  await all([buildKernels(), buildShaders()]);
+  await all([buildKernels(), buildShaders(), buildCatalogue()]);
   await rm("dist", { recursive: true, force: true });
   await all([bundle(), ...(types ? [declare()] : [])]);
 }
@@ -90,6 +91,11 @@ async function readContract() {
   });
   const { contract } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]?.text ?? "")}`);
   return contract;
+}
+
+/** The docstrings of `src/strategy/` → what the command lists. */
+async function buildCatalogue() {
+  await put("src/strategy/catalogue.generated.ts", await renderCatalogue());
 }
 
 /** `src/` → the library, its lazily loaded chunks and the command. */

@@ -4,27 +4,15 @@ import { fail } from "../errors.ts";
 import type { Durability, LearnerOptions } from "../learner/config.ts";
 import type { SkippedStep } from "../learner/events.ts";
 import { Learner } from "../learner/learner.ts";
-import type { RunRecord } from "../metrics/index.ts";
-import { RandomStream } from "../random.ts";
+import type { FactLog, RunRecord } from "../metrics/index.ts";
 import type { Store } from "../store/index.ts";
-import { batchCount, batches, type Dataset, type Scenario } from "../stream/index.ts";
-import { sample } from "./data.ts";
-import { enter, type Journal, type Note, newJournal, type RunOptions, readJournal } from "./journal.ts";
+import { batches, type Dataset, type Scenario, select } from "../stream/index.ts";
+import { tellRun } from "./facts.ts";
+import { enter, type Journal, type Note, newJournal, readJournal } from "./journal.ts";
+import type { Setup } from "./run.ts";
+import type { Columns } from "./scenario.ts";
 
-/** A run: what is learned, by what, and how. */
-export interface Setup {
-  readonly name: string;
-  readonly scenario: Scenario;
-  /** The learner, but for its store. */
-  readonly learner: LearnerOptions;
-  /** Samples in a step. */
-  readonly batch: number;
-  /** Passes over each task. */
-  readonly epochs: number;
-  readonly seed: number;
-  /** Everything that decides the run, as plain data by the names of its options. */
-  readonly options: RunOptions;
-}
+export type { Setup } from "./run.ts";
 
 /** How a run is kept and stopped. */
 export interface Control {
@@ -34,11 +22,15 @@ export interface Control {
   readonly durability?: Durability;
   /** Aborted to stop the run after the step under way. */
   readonly stop?: AbortSignal;
+  /** The release that is told in the log. */
+  readonly version?: string;
 }
 
 /** What a finished run came to. */
 export interface Outcome {
   readonly record: RunRecord;
+  /** What happened, from which the record follows. */
+  readonly log: FactLog;
   readonly steps: number;
   readonly samples: number;
   /** Time spent in steps. */
@@ -46,19 +38,35 @@ export interface Outcome {
   readonly stateHash: string;
 }
 
-/** What happens in a run, in order; `accuracies` are by task, of an evaluation within a task only on those so far. */
+/**
+ * What happens in a run, in order; `task` counts the visits to tasks, of which there may be more than one to each. `accuracies` are by task in the
+ * order in which they first come, of an evaluation within one only on those so far: `seen` of them.
+ */
 export type RunEvent =
   | { readonly type: "start"; readonly step: number; readonly steps: number; readonly tasks: readonly string[] }
   | { readonly type: "step"; readonly step: number; readonly task: number; readonly loss: number; readonly learningRate: number }
-  | { readonly type: "evaluation"; readonly step: number; readonly task: number; readonly accuracies: readonly number[] }
-  | { readonly type: "task"; readonly step: number; readonly task: number; readonly name: string; readonly accuracies: readonly number[] }
+  | {
+      readonly type: "evaluation";
+      readonly step: number;
+      readonly task: number;
+      readonly seen: number;
+      readonly accuracies: readonly number[];
+    }
+  | {
+      readonly type: "task";
+      readonly step: number;
+      readonly task: number;
+      readonly seen: number;
+      readonly name: string;
+      readonly accuracies: readonly number[];
+    }
   | { readonly type: "interrupted"; readonly step: number; readonly saved: boolean }
   | { readonly type: "end"; readonly outcome: Outcome };
 
-/** Rows of the test part of each task so far that are asked within a task, and how often at most in one task. */
-const probe = { rows: 100, most: 12 } as const;
-/** Rows asked for each row learned: to answer costs a third to a half of what it costs to learn, so this takes a tenth of the time. */
-const askedPerLearned = 0.25;
+/** Evaluations within a task, at most. */
+const mostProbes = 12;
+/** To answer a row costs a third to a half of what it costs to learn it; not measured, for runs are to be evaluated at the same steps. */
+const askedPerLearned = 0.4;
 /** Milliseconds after which a run lets signals and timers have their turn: a Wasm step does not. */
 const breath = 50;
 
@@ -69,69 +77,74 @@ const breath = 50;
  */
 export async function* experiment(runtime: Runtime, setup: Setup, control: Control = {}): AsyncGenerator<RunEvent, void, void> {
   const { store, stop } = control;
-  const { tasks } = setup.scenario;
-  const ends = taskEnds(setup.scenario, setup.batch, setup.epochs);
-  const { learner, journal } = await begin(runtime, setup, control);
-  const tests = tasks.map(({ test }) => test);
-  const probes = tests.map((test) => sample(test, probe.rows));
+  const { scenario, columns, course, budget } = setup;
+  const { tasks } = scenario;
+  const { ends } = course;
+  let { learner, journal } = await begin(runtime, setup, control);
+  /** Steps and rows of learners before this one. */
+  let [former, rows] = [0, 0];
+  const at = (): number => former + learner.step;
+  const probes = columns.tests.map((test, task) => select(test, budget.rows(task, test.count)));
+  const probing = planProbes(setup, probes);
   const evaluate = async (asked: readonly Dataset[], over: boolean): Promise<readonly number[]> => {
-    const { step } = learner;
-    const accuracies = await accuraciesOf(learner, asked);
-    await tell(learner, journal, { kind: "evaluation", step, accuracies, over, timed: journal.timed });
+    const before = performance.now();
+    const accuracies = await accuraciesOf(learner, asked, scenario.increment === "task");
+    const { asking = 0 } = journal.timed;
+    journal.timed = { ...journal.timed, asking: asking + (performance.now() - before) / 1000 };
+    await tell(learner, journal, { kind: "evaluation", step: at(), accuracies, over, timed: journal.timed });
     return accuracies;
   };
   try {
-    yield { type: "start", step: learner.step, steps: ends.at(-1) as number, tasks: tasks.map(({ name }) => name) };
-    if (journal.baseline === undefined) yield { type: "evaluation", step: 0, task: 0, accuracies: await evaluate(tests, false) };
+    yield { type: "start", step: at(), steps: ends.at(-1) as number, tasks: tasks.map(({ name }) => name) };
+    if (journal.evaluations.length === 0) {
+      yield { type: "evaluation", step: 0, task: 0, seen: 1, accuracies: await evaluate(columns.tests, false) };
+    }
     const pause = newPause();
-    for (let task = journal.matrix.length; task < tasks.length; task++) {
-      const { name, train } = tasks[task] as Scenario["tasks"][number];
+    for (let task = journal.evaluations.filter(({ over }) => over).length; task < tasks.length; task++) {
+      const { name } = tasks[task] as Scenario["tasks"][number];
       const start = ends[task - 1] ?? 0;
-      const end = ends[task] as number;
-      const asked = probeSteps(start, end, (askedPerLearned * train.count * setup.epochs) / (task + 1));
+      const seen = seenBy(columns, task);
+      if (setup.afresh === true && task > 0) {
+        [former, rows] = [at(), rows + learner.samples];
+        await learner.close();
+        learner = await Learner.create(runtime, setup.learner);
+      }
+      const asked = probing[task] as ReadonlySet<number>;
       // A run that was killed may owe the evaluation of the step it goes on after.
-      const owed = (): boolean => asked.has(learner.step) && (journal.curve.at(-1)?.step ?? 0) < learner.step;
+      const owed = (): boolean => asked.has(at()) && (journal.evaluations.at(-1)?.step ?? 0) < at();
       const evaluation = async (): Promise<RunEvent> => {
-        return { type: "evaluation", step: learner.step, task, accuracies: await evaluate(probes.slice(0, task + 1), false) };
+        return { type: "evaluation", step: at(), task, seen, accuracies: await evaluate(probes.slice(0, seen), false) };
       };
       if (owed()) yield evaluation();
-      const order = new RandomStream(setup.seed, `cli/order/${task}`).u32();
-      const options = { batchSize: setup.batch, epochs: setup.epochs, seed: order, skip: learner.step - start, task };
-      for (const batch of batches(train, options)) {
+      for (const batch of course.batches(task, at() - start)) {
         await pause();
         if (stop?.aborted) {
           if (store !== undefined) await learner.commit();
-          yield { type: "interrupted", step: learner.step, saved: store !== undefined };
+          yield { type: "interrupted", step: at(), saved: store !== undefined };
           return;
         }
         const before = performance.now();
-        const { step, loss, learningRate, skipped } = await learner.observe(batch);
-        const { steps, seconds } = journal.timed;
-        journal.timed = { steps: steps + 1, seconds: seconds + (performance.now() - before) / 1000 };
+        const { loss, learningRate, skipped } = await learner.observe(batch);
+        const { timed } = journal;
+        journal.timed = { ...timed, steps: timed.steps + 1, seconds: timed.seconds + (performance.now() - before) / 1000 };
         if (skipped !== undefined) diverged(skipped, loss);
         journal.losses.push(loss);
         journal.learningRates.push(learningRate);
-        yield { type: "step", step, task, loss, learningRate };
+        yield { type: "step", step: at(), task, loss, learningRate };
         if (owed()) yield evaluation();
       }
-      if (learner.boundaries === task) await learner.consolidate();
-      const accuracies = await evaluate(tests, true);
+      if (course.told && setup.afresh !== true && learner.boundaries === task) await learner.consolidate();
+      const accuracies = await evaluate(columns.tests, true);
       if (store !== undefined) await learner.save();
-      yield { type: "task", step: end, task, name, accuracies };
+      yield { type: "task", step: at(), task, seen, name, accuracies };
     }
-    yield { type: "end", outcome: await conclude(runtime, setup, learner, journal, ends) };
+    const [samples, stateHash, { bytes }] = [rows + learner.samples, await learner.stateHash(), learner.plan()];
+    const told = tellRun(setup, journal, { runtime, probes, samples, stateHash, bytes, version: control.version });
+    const { steps, seconds } = journal.timed;
+    yield { type: "end", outcome: { ...told, steps: at(), samples, seconds: (seconds * at()) / Math.max(1, steps), stateHash } };
   } finally {
     await learner.close();
   }
-}
-
-/** Returns the step after which each task is over. */
-export function taskEnds(scenario: Scenario, batchSize: number, epochs: number): number[] {
-  let end = 0;
-  return scenario.tasks.map(({ train }) => {
-    end += batchCount(train, { batchSize, epochs });
-    return end;
-  });
 }
 
 /** Returns the learner and the journal of a run, gone on with where the store holds it. */
@@ -179,38 +192,40 @@ function newPause(): () => Promise<void> {
   };
 }
 
-/** Returns the steps within a task after which it and those before it are asked: most at first, where most changes. */
-function probeSteps(start: number, end: number, rows: number): ReadonlySet<number> {
-  const times = Math.min(probe.most, Math.floor(rows / probe.rows));
-  const share = (i: number): number => ((i + 1) * (i + 1)) / ((times + 1) * (times + 1));
-  return new Set(Array.from({ length: times }, (_, i) => start + Math.ceil((end - start) * share(i))));
+/** Returns how many tasks have begun with visit `task`. */
+function seenBy({ of }: Columns, task: number): number {
+  return Math.max(...of.slice(0, task + 1)) + 1;
 }
 
-async function accuraciesOf(learner: Learner, tests: readonly Dataset[]): Promise<number[]> {
+/**
+ * Returns for each visit the steps within it after which it and the tasks before it are asked: as many as the budget allows by its end, most of them
+ * at first, where most changes.
+ */
+function planProbes({ columns, course, budget, batch }: Setup, probes: readonly Dataset[]): ReadonlySet<number>[] {
+  let asked = 0;
+  return course.ends.map((end, task) => {
+    const start = course.ends[task - 1] ?? 0;
+    const rows = probes.slice(0, seenBy(columns, task)).reduce((sum, { count }) => sum + count, 0);
+    const due = (times: number): boolean => {
+      const evaluationRows = Math.max(1, asked + times * rows);
+      const stepRows = end * batch;
+      return budget.due({ stepMs: stepRows, stepRows, evaluationMs: askedPerLearned * evaluationRows, evaluationRows }, rows);
+    };
+    let times = 0;
+    while (times < mostProbes && due(times)) times += 1;
+    asked += times * rows;
+    const share = (i: number): number => ((i + 1) * (i + 1)) / ((times + 1) * (times + 1));
+    return new Set(Array.from({ length: times }, (_, i) => start + Math.ceil((end - start) * share(i))));
+  });
+}
+
+async function accuraciesOf(learner: Learner, tests: readonly Dataset[], named: boolean): Promise<number[]> {
   const accuracies: number[] = [];
-  for (const test of tests) accuracies.push((await learner.evaluate(batches(test, { batchSize: 128, shuffle: false }))).accuracy);
+  for (const [task, test] of tests.entries()) {
+    const options = { batchSize: 128, shuffle: false, ...(named && { task }) };
+    accuracies.push((await learner.evaluate(batches(test, options))).accuracy);
+  }
   return accuracies;
-}
-
-async function conclude(runtime: Runtime, setup: Setup, learner: Learner, journal: Journal, ends: readonly number[]): Promise<Outcome> {
-  const { step: steps, samples } = learner;
-  const { timed, matrix, curve, baseline = [] } = journal;
-  const seconds = (timed.seconds * steps) / Math.max(1, timed.steps);
-  const stateHash = await learner.stateHash();
-  const record: RunRecord = {
-    name: setup.name,
-    options: setup.options,
-    backend: runtime.info.backend,
-    seed: setup.seed,
-    tasks: setup.scenario.tasks.map(({ name }) => name),
-    matrix,
-    baseline,
-    curve,
-    boundaries: ends,
-    training: journal.losses.map((loss, i) => ({ step: i + 1, loss, learningRate: journal.learningRates[i] as number })),
-    summary: { steps, samples, "samples/s": samples / seconds, "seconds in steps": seconds, "state hash": stateHash },
-  };
-  return { record, steps, samples, seconds, stateHash };
 }
 
 function diverged({ step, cause }: SkippedStep, loss: number): never {
@@ -218,7 +233,7 @@ function diverged({ step, cause }: SkippedStep, loss: number): never {
     "E_DIVERGED",
     `learn: training diverged at step ${step}; expected finite ${cause}, got numbers of 2^63 or more beside a loss of ${loss}`,
     {
-      hint: "Lower --learning-rate, or bound the gradients with --clip 1.",
+      hint: "Lower --learning-rate, bound the gradients with --clip 1, or weaken a penalty of the strategies.",
     },
   );
 }

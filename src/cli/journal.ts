@@ -5,48 +5,51 @@
 import { fail } from "../errors.ts";
 import type { StorageInfo } from "../learner/durable.ts";
 import type { Learner } from "../learner/learner.ts";
-import type { CurvePoint } from "../metrics/index.ts";
+
+/** An evaluation, after `step` steps: accuracies by task, of one within a task only on those that have begun. */
+export interface Asked {
+  readonly step: number;
+  readonly accuracies: readonly number[];
+  /** Whether a task is over with it. */
+  readonly over: boolean;
+}
+
+/** What was timed. */
+export interface Timed {
+  readonly steps: number;
+  /** Time spent in those steps, and in evaluations. */
+  readonly seconds: number;
+  readonly asking?: number;
+}
 
 /** The journal of one run. */
 export interface Journal {
-  /** Accuracy of the untrained model on each task, once measured. */
-  baseline: readonly number[] | undefined;
-  /** Accuracies on all tasks, a row after each task. */
-  readonly matrix: (readonly number[])[];
-  readonly curve: CurvePoint[];
+  readonly evaluations: Asked[];
   /** How many of the steps were timed, and how long they took: a step that a kill cut off from its note was not. */
-  timed: { readonly steps: number; readonly seconds: number };
+  timed: Timed;
   /** Loss and learning rate of each step. */
   readonly losses: number[];
   readonly learningRates: number[];
 }
 
 /** What decides a run, by the names of its options. */
-export type RunOptions = Readonly<Record<string, string | number | readonly number[] | null>>;
+export type RunOptions = Readonly<Record<string, string | number | boolean | readonly number[] | null>>;
 
 /** What a run notes: what it is, at first, and each evaluation. */
 export type Note =
   | { readonly kind: "run"; readonly options: RunOptions }
-  | (CurvePoint & {
-      readonly kind: "evaluation";
-      readonly accuracies: readonly number[];
-      /** Whether a task is over with it. */
-      readonly over: boolean;
-      readonly timed: Journal["timed"];
-    });
+  | (Asked & { readonly kind: "evaluation"; readonly timed: Timed });
 
 /** Returns the journal of a run that has not begun. */
 export function newJournal(): Journal {
-  return { baseline: undefined, matrix: [], curve: [], timed: { steps: 0, seconds: 0 }, losses: [], learningRates: [] };
+  return { evaluations: [], timed: { steps: 0, seconds: 0, asking: 0 }, losses: [], learningRates: [] };
 }
 
 /** Writes a note into a journal. */
 export function enter(journal: Journal, note: Note): void {
   if (note.kind === "run") return;
   const { step, accuracies, over, timed } = note;
-  if (step === 0) journal.baseline = accuracies;
-  if (over) journal.matrix.push(accuracies);
-  journal.curve.push({ step, accuracies });
+  journal.evaluations.push({ step, accuracies, over });
   journal.timed = timed;
 }
 

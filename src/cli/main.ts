@@ -1,17 +1,23 @@
 import { checkKeys, type ErrorCode, fail, nearestName, PalimpsestError } from "../errors.ts";
+import { compare } from "./compare.ts";
 import { doctor } from "./doctor.ts";
 import { type Io, paint, writeJson } from "./io.ts";
 import { learn } from "./learn.ts";
 import { schedule } from "./schedule.ts";
 import { exportStore, forget, importStore, repair, status, verify } from "./store.ts";
+import { strategies } from "./strategies.ts";
+import { tune } from "./tune.ts";
 
 const commands: Readonly<Record<string, (words: readonly string[], io: Io) => Promise<number>>> = {
-  ...{ learn, schedule, doctor, status, verify, repair, export: exportStore, import: importStore, forget },
+  ...{ learn, compare, tune, strategies, schedule, doctor, status, verify, repair, export: exportStore, import: importStore, forget },
 };
 
 const usage = `Usage: palimpsest <command> [options]
 
   learn        learns tasks one after another and tells what was kept of each
+  compare      learns the same tasks by several strategies, with several seeds, and compares them
+  tune         tries options of a strategy on the first tasks, and learns the others with the best
+  strategies   tells of each strategy what it takes, what it costs and where it comes from
   schedule     tells the learning rates of a schedule, and draws them
   status       tells what a store holds
   verify       reads every byte of a store against its checksums

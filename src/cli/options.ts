@@ -12,6 +12,8 @@ export interface Option<T> {
   readonly read: (where: string, flag: string, given: string) => T;
   /** Words to choose from that are too many for one line. */
   readonly words?: readonly string[];
+  /** Returns what it is once it is given again. Default: what is given last. */
+  readonly join?: (before: T, now: T) => T;
 }
 
 /** The options of a command by the names of its settings: `replayBatch` is given as `--replay-batch`. */
@@ -27,8 +29,13 @@ export function text(value: string, text: string): Option<string | undefined> {
   return { value, text, fallback: undefined, read: (_where, _flag, given) => given };
 }
 
+/** Returns an option that may be given several times, each value taken as it is. */
+export function several(value: string, text: string): Option<readonly string[]> {
+  return { value, text, fallback: [], read: (_where, _flag, given) => [given], join: (before, now) => [...before, ...now] };
+}
+
 /** Returns an option that takes one of a few words. */
-export function choice<T extends string>(choices: readonly T[], fallback: T, text: string): Option<T> {
+export function choice<T extends string, F extends T | undefined>(choices: readonly T[], fallback: F, text: string): Option<T | F> {
   return { value: choices.join("|"), text, fallback, read: (where, flag, given) => checkChoice(where, flag, given, choices) };
 }
 
@@ -79,7 +86,8 @@ export function parse<S extends object>(where: string, options: Options<S>, word
         hint: `Give ${flag} ${option.value}.`,
       });
     }
-    settings[key] = option.read(where, flag, given);
+    const now = option.read(where, flag, given);
+    settings[key] = option.join === undefined ? now : option.join(settings[key], now);
   }
   return settings;
 }
@@ -95,7 +103,7 @@ export function describeOptions<S extends object>(options: Options<S>): string {
     .map((key) => {
       const { value, text, fallback, words = [] } = options[key];
       const name = value === undefined ? flagOf(key) : `${flagOf(key)} ${value}`;
-      const without = value === undefined || fallback === undefined ? "" : ` (default ${fallback})`;
+      const without = value === undefined || fallback === undefined || String(fallback) === "" ? "" : ` (default ${fallback})`;
       return `  ${name.padEnd(44)} ${text}${without}\n${linesOf(words)}`;
     })
     .join("");
@@ -115,7 +123,17 @@ function linesOf(words: readonly string[]): string {
 
 /** Returns the name that a setting has on the command line. */
 export function flagOf(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `--${flagged(key)}`;
+}
+
+/** Returns a name in lower case, its words apart: "replay-batch" for "replayBatch". */
+export function flagged(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Returns a name whose words begin with capitals: "replayBatch" for "replay-batch". */
+export function camelCased(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function keysOf<S extends object>(options: Options<S>): (keyof S & string)[] {

@@ -17,9 +17,9 @@ const smoothing = 50;
 
 /**
  * Returns the progress of a run called `name`: a line for each task and, on a terminal, a bar below them that is drawn over, with accuracy on
- * the tasks seen so far, loss, steps per second and time left.
+ * the tasks seen so far, loss, steps per second and time left. A brief one has but one line, when the run is over.
  */
-export function progressOf(name: string, output: Output): Progress {
+export function progressOf(name: string, output: Output, brief = false): Progress {
   let [first, steps, tasks, began] = [0, 0, 0, 0];
   let drawn: number | undefined;
   let accuracy: number | undefined;
@@ -57,18 +57,19 @@ export function progressOf(name: string, output: Output): Progress {
           loss = loss === undefined ? event.loss : loss + (event.loss - loss) / smoothing;
           return draw(event.task, event.step);
         case "evaluation":
-          accuracy = seen(event);
+          accuracy = meanOf(event);
           return;
         case "task":
-          accuracy = seen(event);
+          accuracy = meanOf(event);
           clear();
-          output.write(`${name}  task ${event.task + 1}/${tasks}  ${event.name}: accuracy so far ${percent(accuracy)}\n`);
+          if (!brief) output.write(`${name}  task ${event.task + 1}/${tasks}  ${event.name}: accuracy so far ${percent(accuracy)}\n`);
+          else if (event.task + 1 === tasks) output.write(`${name}: accuracy ${percent(accuracy)}\n`);
       }
     },
   };
 }
 
 /** Returns the mean accuracy on the tasks up to the one being learned. */
-function seen({ task, accuracies }: { readonly task: number; readonly accuracies: readonly number[] }): number {
-  return accuracies.slice(0, task + 1).reduce((sum, value) => sum + value, 0) / (task + 1);
+function meanOf({ seen, accuracies }: { readonly seen: number; readonly accuracies: readonly number[] }): number {
+  return accuracies.slice(0, seen).reduce((sum, value) => sum + value, 0) / seen;
 }

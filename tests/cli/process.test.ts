@@ -76,15 +76,16 @@ describe("the process", () => {
 });
 
 describe("palimpsest learn without options", () => {
-  it("compares naive learning with replay and writes the report", async () => {
+  it("compares four strategies and writes the report", async () => {
     const { code, out, err } = await start(["learn"]);
     expect(code).toBe(0);
-    expect(out).toMatch(/^accuracy at the end +naive +replay$/m);
-    const [, naive, replay] = (/^average accuracy +([\d.]+) % +([\d.]+) %$/m.exec(out) ?? []).map(Number);
+    expect(out).toMatch(/^accuracy at the end +naive +replay +der\+\+ +small-net$/m);
+    const [, naive, replay, , small] = (/^average accuracy +([\d.]+) % +([\d.]+) % +([\d.]+) % +([\d.]+) %$/m.exec(out) ?? []).map(Number);
     expect(naive).toBeLessThan(25);
     expect(replay).toBeGreaterThan(85);
+    expect(small).toBeGreaterThan(85);
     expect(err).toMatch(/^naive {2}task 5\/5 .*%$/m);
     const report = await readFile(join(folder, "report.html"), "utf8");
-    expect(report).toContain("<title>naive and replay on 5 tasks");
+    expect(report).toContain("<title>naive and replay and der++ and small-net on 5 tasks");
   });
 });

@@ -23,7 +23,7 @@ describe("a command line that means nothing", () => {
   it.each<[string[], string, string]>([
     [
       ["lern"],
-      'there is no command "lern"; expected learn, schedule, doctor, status, verify, repair, export, import, forget, got "lern"',
+      'there is no command "lern"; expected learn, compare, tune, strategies, schedule, doctor, status, verify, repair, export, import, forget, got "lern"',
       'Did you mean "learn"?',
     ],
     [["constructor"], 'there is no command "constructor"', "palimpsest --help"],
@@ -37,7 +37,7 @@ describe("a command line that means nothing", () => {
     [["learn", "--json=yes"], 'learn: option "--json" takes no value; expected it alone, got "yes"', ""],
     [
       ["learn", "--scenario", "splitt"],
-      'option "--scenario" has no such choice; expected one of split, permuted, rotated, got "splitt"',
+      'option "--scenario" has no such choice; expected one of split, permuted, rotated, recurring, got "splitt"',
       '"split"?',
     ],
     [
