@@ -42,6 +42,8 @@ export interface StrategyCost {
   /** Forward and backward passes besides that of the rows of a step, in those of the rows that arrive. */
   readonly forward: number;
   readonly backward: number;
+  /** Rows of the memory that a step passes forward only, each time that it does. */
+  readonly forwardRows: number;
   /** Bytes on the device. */
   readonly bytes: number;
 }

@@ -85,10 +85,10 @@ function costsOf({ strategies }: Config, { kept, columns, capacity, staging }: S
   return strategies.map(({ name, needs = {}, draw }) => {
     const own = (path: string): boolean => path.startsWith(`${name}/`);
     const ranges = [...kept].reduce((sum, [path, { range }]) => sum + (own(path) ? range.byteLength : 0), 0);
-    const { forward = 0, backward = 0 } = needs.passes ?? {};
+    const { passes: { forward = 0, backward = 0 } = {}, forwardRows = 0 } = needs;
     return {
       name,
-      ...{ forward, backward },
+      ...{ forward, backward, forwardRows },
       rows: (draw?.groups ?? []).reduce((sum, { size }) => sum + size, 0),
       bytes: columns.reduce((sum, { name: path, rowBytes }) => sum + (own(path) ? rowBytes * (capacity + staging) : 0), ranges),
     };

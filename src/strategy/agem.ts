@@ -21,7 +21,6 @@ export function agem(options: AgemOptions = {}): Strategy {
     name: "agem",
     config: { batchSize: size },
     needsMemory: true,
-    needs: { passes: { backward: 1 } },
     draws: [{ draw: "uniform" }],
     draw: { groups: [{ name: "agem", size, apart: true }], select: ({ memory }) => ({ agem: memory?.draw(size) ?? { slots: [] } }) },
     owns: ["agem"],

@@ -29,7 +29,7 @@ export function mir(options: MirOptions): Strategy {
     name: "mir",
     config: { batchSize: size, candidates, learningRate },
     needsMemory: true,
-    needs: { passes: { forward: 1, backward: 1 } },
+    needs: { passes: { forward: 1, backward: 1 }, forwardRows: 2 * candidates },
     hyper: { learningRate },
     draws: [{ draw: "uniform" }],
     programs: {

@@ -256,6 +256,8 @@ export interface Needs {
   readonly units?: boolean;
   /** Cost of a step beyond a plain one, in forward and backward passes of the rows that arrive; rows of groups are counted apart. */
   readonly passes?: { readonly forward?: number; readonly backward?: number };
+  /** Rows of the memory that a step passes forward only, each time that it does. */
+  readonly forwardRows?: number;
 }
 
 /**

@@ -149,7 +149,10 @@ async function compare(runtime, batch) {
   const rows = Object.entries(field).map(([name, { learner }]) => {
     const plan = learner.plan();
     // A backward pass is two thirds of both.
-    const passes = plan.strategies.reduce((total, { forward, backward }) => total + (forward + 2 * backward) / 3, 0);
+    const passes = plan.strategies.reduce(
+      (total, { forward, backward, forwardRows }) => total + (forward + 2 * backward + forwardRows / batch) / 3,
+      0,
+    );
     const declared = (plan.rows - batch) / batch + passes;
     const found = (msOf(name) - msOf("naive")) / pass;
     const of = msOf(name) / (msOf("naive") + declared * pass);
