@@ -88,9 +88,9 @@ export const shelf: readonly (readonly [name: string, make: () => Strategy])[] =
 export const named = shelf.filter(([, make], i) => shelf.findIndex(([, other]) => other().name === make().name) === i);
 
 /** Rows of a batch. */
-export const ROWS = 6;
+const ROWS = 6;
 /** Classes there are. */
-export const CLASSES = 4;
+const CLASSES = 4;
 /** Returns the options of a small learner with some strategies. */
 export const options = (...list: Strategy[]): LearnerOptions => ({
   model: nn.sequential(nn.linear(8), nn.film(), nn.relu(), nn.linear(7), nn.relu(), nn.classifier({ capacity: CLASSES })),
