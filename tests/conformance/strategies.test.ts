@@ -37,6 +37,7 @@ const shelf: readonly (readonly [name: string, make: () => Strategy])[] = [
   ["lwf", () => strategies.lwf()],
   ["l2", () => strategies.l2()],
   ["l2, towards the first parameters", () => strategies.l2({ towards: "init" })],
+  ["l2, towards the last boundary", () => strategies.l2({ towards: "boundary" })],
   ["ema", () => strategies.ema({ decay: 0.9 })],
   ["agem", () => strategies.agem({ batchSize: 6 })],
   ["ncm", () => strategies.ncm()],
