@@ -85,6 +85,7 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
   return {
     ...traceContext(graph, config, layout, strategy, draft),
     logits,
+    raw: pass.outputs.raw ?? logits,
     features,
     rectified: pass.outputs.rectified ?? [],
     labels,
@@ -123,7 +124,7 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
           `strategies: the tasks of these rows are not known; expected all ${rows} rows of the pass, got ${x.shape[0]}`,
         );
       });
-      return { logits: seen.logits, features: seen.features ?? seen.logits };
+      return { logits: seen.logits, raw: seen.raw ?? seen.logits, features: seen.features ?? seen.logits };
     },
     lossOf: (outputs, targets) => rowLossOf(outputs, targets, config),
   };
