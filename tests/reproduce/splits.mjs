@@ -168,7 +168,14 @@ function* inTurn(lists) {
 async function accuracyOf(name, seed, whole, { tasks: parts }) {
   const began = performance.now();
   const [method = "", kind] = /** @type {[string, Kind]} */ (name.split(" | "));
-  const { optimizer = optim.adam(), rate = 0.001, batchSize = BATCH, joint, at, ...way } = /** @type {Method} */ (methods[method]).way(kind);
+  const {
+    optimizer = optim.adam(),
+    rate = 0.001,
+    batchSize = BATCH,
+    joint,
+    at,
+    ...way
+  } = /** @type {Method} */ (methods[method]).way(kind);
   const ofKind = (/** @type {Dataset} */ part) => (kind === "domain" ? { ...part, y: part.y.map((label) => label % 2), classes: 2 } : part);
   const tasks = parts.map(({ train, test, classes }) => ({ train: ofKind(train), test: ofKind(test), classes }));
   const head = nn.classifier(kind === "domain" ? { capacity: 2 } : { capacity: 10, mask: kind === "class" ? "seen" : "none" });
@@ -191,7 +198,9 @@ async function accuracyOf(name, seed, whole, { tasks: parts }) {
     for (const [key, value] of Object.entries(task > 0 && at !== undefined ? at(task) : {})) learner.set(key, value);
     for (const batch of batchesOf(train, task)) await learner.observe(batch);
   }
-  if (joint) for (const batch of kind === "task" ? inTurn(tasks.map(({ train }, task) => batchesOf(train, task))) : batchesOf(ofKind(whole), 0)) await learner.observe(batch);
+  if (joint)
+    for (const batch of kind === "task" ? inTurn(tasks.map(({ train }, task) => batchesOf(train, task))) : batchesOf(ofKind(whole), 0))
+      await learner.observe(batch);
   let sum = 0;
   for (const [task, { test }] of tasks.entries())
     sum += (await learner.evaluate(streams.batches(test, { batchSize: BATCH, shuffle: false, task }))).accuracy;
@@ -201,7 +210,9 @@ async function accuracyOf(name, seed, whole, { tasks: parts }) {
 }
 
 if (!isMainThread) {
-  const [train, test] = /** @type {[Dataset, Dataset]} */ ((await Promise.all([images("mnist", "train"), images("mnist", "t10k")])).map(padded));
+  const [train, test] = /** @type {[Dataset, Dataset]} */ (
+    (await Promise.all([images("mnist", "train"), images("mnist", "t10k")])).map(padded)
+  );
   const scenario = streams.splitClasses({ train, test }, { tasks: 5 });
   serve((/** @type {{ name: string, seed: number }} */ { name, seed }) => accuracyOf(name, seed, train, scenario));
 }
@@ -210,7 +221,10 @@ export async function run({ log = console.log } = {}) {
   const targets = Object.entries(methods).flatMap(([name, { published, note, apart }]) =>
     kinds.map((kind, i) => {
       const [mean = Number.NaN, deviation = 0] = published[i] ?? [];
-      return /** @type {const} */ ([`${name} | ${kind}`, { published: mean, deviation, ...(note && { note }), apart: apart?.includes(kind) ?? false }]);
+      return /** @type {const} */ ([
+        `${name} | ${kind}`,
+        { published: mean, deviation, ...(note && { note }), apart: apart?.includes(kind) ?? false },
+      ]);
     }),
   );
   return compare(import.meta.url, Object.fromEntries(targets), log);
