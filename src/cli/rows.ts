@@ -1,8 +1,9 @@
 /** The rows that a store keeps in a file, read against the checksums of its snapshot. */
+
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
 import { pagesOf } from "../learner/snapshot.ts";
 import { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
 import type { Storage, StoredTensor } from "../store/index.ts";
 
 /** Rows read at once. */

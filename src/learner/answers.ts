@@ -3,7 +3,7 @@ import { checkChoice, checkKeys, fail } from "../errors.ts";
 import { sizeOf } from "../program/shape.ts";
 import { type CheckedBatch, checkRows } from "./batch.ts";
 import { argmax } from "./bytes.ts";
-import type { Inferred } from "./inference.ts";
+import { type Inferred, inferenceOf } from "./inference.ts";
 import { checkAveraged } from "./settings.ts";
 import type { Work } from "./work.ts";
 
@@ -66,5 +66,5 @@ export async function answer(
     return work.safely((engine) => answerOnHost(engine, owner, rows, targets, { carried, task }));
   }
   const by = averaged ? "averaged" : owner === undefined ? "model" : "head";
-  return work.safely((engine) => engine.inference.answer(rows, targets, { carried, by, task }));
+  return work.safely((engine) => inferenceOf(engine).answer(rows, targets, { carried, by, task }));
 }

@@ -184,6 +184,12 @@ export function checkOptions(options: LearnerOptions): Config {
   };
 }
 
+/** Returns options of which some are others, to which the hooks of their strategies are bound. */
+export function changed(config: Config, part: Partial<Config>): Config {
+  const other = { ...config, ...part };
+  return config.hooks?.rebind(other) ?? other;
+}
+
 /** Returns what follows from a model and the shape of its input. @throws E_CONFIG E_SHAPE */
 export function modelOf(
   model: Layer,

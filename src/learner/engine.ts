@@ -15,9 +15,9 @@ import type { SkippedStep } from "./events.ts";
 import { freshState } from "./fresh.ts";
 import type { Hooked } from "./hooked.ts";
 import type { PlacedGroup, StrategyCost } from "./hookplan.ts";
-import { Inference, type Program } from "./inference.ts";
+import type { Inference, Program } from "./inference.ts";
 import { layOutState } from "./layout.ts";
-import { keepPlan, placeGroups, stepPlan } from "./programs.ts";
+import { placeGroups, stepPlan } from "./programs.ts";
 import type { StateLayout } from "./ranges.ts";
 import { Rates } from "./rates.ts";
 import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
@@ -75,8 +75,8 @@ export class Engine {
   #step: Program | undefined;
   /** Keeps rows after a step that measured them. */
   #keep: Program | undefined;
-  /** Answers for rows, beside the steps. */
-  readonly inference: Inference = new Inference(this);
+  /** What answers for rows, beside the steps, once it was asked. */
+  inference: Inference | undefined;
 
   private constructor(
     runtime: Runtime,
@@ -134,13 +134,14 @@ export class Engine {
       for (const { name, placement, byteLength } of layout.carried.values())
         put(placement.byteOffset, initial.rows.get(name)?.subarray(0, byteLength));
       const step = await this.load(plan, machine);
-      const keep = this.memory?.spec.measured ? await this.load(keepPlan(layout), machine) : undefined;
-      await this.inference.settled();
+      const { memory } = this.config;
+      const keep = memory?.measured ? await this.load(memory.keepPlan(layout), machine) : undefined;
+      await this.inference?.settled();
       this.#machine?.close();
       this.#machine = machine;
       this.#layout = layout;
       this.#groups = placeGroups(this.config, staging).groups;
-      this.inference.reset();
+      this.inference?.reset();
       this.hooked?.reset();
       [this.#step, this.#keep] = [step, keep];
     } catch (error) {

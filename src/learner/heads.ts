@@ -4,7 +4,7 @@ import type { HostHead } from "../strategy/host.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import type { Asking, Inferred } from "./inference.ts";
+import { type Asking, type Inferred, inferenceOf } from "./inference.ts";
 
 /** Returns probabilities [rows × classes], and of given labels minus the logarithm. */
 export async function answerOnHost(
@@ -15,7 +15,7 @@ export async function answerOnHost(
   asking: Asking,
 ): Promise<Pick<Inferred, "answers" | "rowLoss">> {
   const { hooked, config } = engine;
-  const { features, rowLoss } = await engine.inference.answer(x, undefined, { ...asking, by: "features" });
+  const { features, rowLoss } = await inferenceOf(engine).answer(x, undefined, { ...asking, by: "features" });
   const rows = rowLoss.length;
   if (hooked === undefined) return { answers: new Float32Array(0), rowLoss };
   const scores = (strategy.head as HostHead).scores(hooked.numbersOf(strategy.name), features, rows, hooked.services(strategy));

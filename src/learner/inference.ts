@@ -1,13 +1,17 @@
 /** Answers for rows, several at once and beside the steps. */
 import type { ProgramIo } from "../backend/io.ts";
 import type { Executable, Machine } from "../backend/machine.ts";
+import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
+import { compileProgram } from "../program/trace.ts";
+import { leafOf } from "../state/arena.ts";
 import type { CheckedBatch } from "./batch.ts";
 import { decodeInto } from "./bytes.ts";
-import type { Config } from "./config.ts";
+import { carriedRows } from "./carry.ts";
+import type { Config, Recipe } from "./config.ts";
 import type { Answerer } from "./hookplan.ts";
-import { inferencePlan } from "./programs.ts";
+import { applyModel, lossOf, paramLeaves, scopeOf, slotLeaves } from "./programs.ts";
 import type { StateLayout } from "./ranges.ts";
 
 /** A program, and what it is given. */
@@ -45,8 +49,44 @@ interface Asked {
   scalars(behind?: 0 | 1): Record<string, number>;
 }
 
+/**
+ * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
+ * Rows begin afresh, or, `carried`, where the stream's rows stand; weights are those that are trained, or, `averaged`, those that the optimizer
+ * averages, or those that a strategy answers with.
+ */
+export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, by: Answerer = "model"): Plan {
+  return compileProgram((graph) => {
+    const x = graph.input("x", [rows, ...config.input.shape], "f32");
+    const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
+    const own = by === "averaged" ? averagedLeaves(graph, config, layout) : undefined;
+    const scope = scopeOf(
+      graph,
+      config,
+      layout,
+      own ?? (by === "head" ? config.hooks?.headLeaves(graph, layout) : undefined) ?? paramLeaves(graph, layout),
+    );
+    const outputs = applyModel(config, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
+    if (by === "features" && outputs.features !== undefined) graph.outputs.set("features", outputs.features);
+    graph.outputs.set("answers", config.loss.answer(outputs.logits));
+    graph.outputs.set("rowLoss", lossOf(outputs.logits, targets, config));
+  });
+}
+
+function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
+  const { flat, tensors } = layout;
+  const { averagedOf, partsOfVector } = config.recipe as Recipe;
+  const averaged = averagedOf(config.optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
+  return new Map(Object.entries(partsOfVector(averaged as Tensor, tensors)));
+}
+
 /** Rows answered at once, smallest that fits first; fewer rows are padded. */
 const ROWS = [1, 16, 128] as const;
+
+/** Returns the programs that answer for an engine. */
+export function inferenceOf(engine: Asked & { inference: Inference | undefined }): Inference {
+  engine.inference ??= new Inference(engine);
+  return engine.inference;
+}
 
 /** The programs that answer. */
 export class Inference {

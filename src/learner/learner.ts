@@ -2,7 +2,7 @@ import type { Runtime } from "../backend/runtime.ts";
 import { fail } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import type { Batch, Stream } from "../stream/index.ts";
-import { type Prediction, type PredictOptions, predictRows } from "./answers.ts";
+import type { Prediction, PredictOptions } from "./answers.ts";
 import { checkBatch, checkIds } from "./batch.ts";
 import type { ClaimOptions } from "./begin.ts";
 import type { LearnerOptions } from "./config.ts";
@@ -209,6 +209,8 @@ export class Learner {
 
   /** Returns the classes or values of rows [rows × row], flattened. @throws E_DATA E_STATE */
   async predict(x: Float32Array | Uint8Array, options: PredictOptions = {}): Promise<Prediction> {
+    this.#alive("predict");
+    const { predictRows } = await import("./answers.ts");
     this.#alive("predict");
     return predictRows(this.#work, x, options);
   }

@@ -12,6 +12,7 @@ import {
   storesOf,
 } from "../memory/policy.ts";
 import type { MemoryHost } from "../memory/slots.ts";
+import { keepPlan, recordKept } from "./keeping.ts";
 import { type Watch, watchStep } from "./measure.ts";
 import type { Pages } from "./pages.ts";
 import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
@@ -20,6 +21,8 @@ import { type MemorySpec, Remembered, type SavedMemory } from "./remember.ts";
 export interface MemoryPlan extends MemorySpec {
   /** Returns what measures rows while a step is traced. */
   watch(): Watch;
+  readonly recordKept: typeof recordKept;
+  readonly keepPlan: typeof keepPlan;
   open(host: MemoryHost, seed: number, saved?: SavedMemory): Remembered;
   /** Rows of each store that lie in the arena: all, or, where they lie in a file, of no store. */
   readonly inArena: readonly number[];
@@ -79,7 +82,7 @@ export function planMemory(given: MemoryPolicy, draws: readonly DrawPolicy[], su
 
 function opening(spec: MemorySpec): MemoryPlan {
   const open: MemoryPlan["open"] = (host, seed, saved) => new Remembered(host, spec, seed, saved);
-  return { ...spec, watch: () => watchStep(spec), open, inArena: spec.capacities, staged: 0 };
+  return { ...spec, recordKept, keepPlan, watch: () => watchStep(spec), open, inArena: spec.capacities, staged: 0 };
 }
 
 /** Returns the plan of a memory whose rows lie in a file, of which a step draws up to `staged`. */

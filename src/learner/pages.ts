@@ -3,12 +3,12 @@
  * finds both, so that what is learned of them has the same bits. A row is x, padded to words, and its targets.
  */
 import type { Machine } from "../backend/machine.ts";
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
 import type { Replay } from "../memory/replay.ts";
 import type { Move } from "../memory/slots.ts";
 import type { Column } from "../state/arena.ts";
 import type { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
 import type { Strategy } from "../strategy/strategy.ts";
 import { holders, Places } from "./places.ts";
 import { Resident } from "./resident.ts";

@@ -1,9 +1,9 @@
 /** How a memory's rows come to lie in a file of the learner's store. */
 import { joined } from "../bytes.ts";
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
 import { ColumnFile } from "../store/column.ts";
-import { crc32c } from "../store/crc.ts";
-import type { Config } from "./config.ts";
+import { type Config, changed } from "./config.ts";
 import type { Durable } from "./durable.ts";
 import { layOutState } from "./layout.ts";
 import { pagedPlan } from "./needs.ts";
@@ -32,7 +32,7 @@ export async function openPages(config: Config, durable: Durable, state?: SavedS
   const pages = new Pages(file, await file.size(), x.rowBytes, capacity, residentBytes, state?.pages?.pairs);
   durable.pages = pages;
   const staged = config.strategies.flatMap(({ draw }) => draw?.groups ?? []).reduce((sum, { size }) => sum + size, 0);
-  return { config: { ...config, memory: pagedPlan(memory, pages, staged) }, ...(own && { state: own }) };
+  return { config: changed(config, { memory: pagedPlan(memory, pages, staged) }), ...(own && { state: own }) };
 }
 
 /** Returns a state whose rows are written to a new file. */

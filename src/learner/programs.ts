@@ -5,11 +5,11 @@ import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { add, gather, grad, huge, max, maximum, mul, pack, reshape, slice, sum, toF32 } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
-import { type Column, columnLeaf, columnWords, leafOf } from "../state/arena.ts";
+import { columnLeaf, leafOf } from "../state/arena.ts";
 import type { RowGroup } from "../strategy/strategy.ts";
-import { carriedRows, carryRows } from "./carry.ts";
+import { carryRows } from "./carry.ts";
 import type { Config, Recipe } from "./config.ts";
-import type { Answerer, ModelOutputs, Pass, PlacedGroup } from "./hookplan.ts";
+import type { ModelOutputs, Pass, PlacedGroup } from "./hookplan.ts";
 import type { StateLayout, TrainedLayout } from "./ranges.ts";
 
 /** Returns the rows of a step: what arrives, then each strategy's groups. */
@@ -54,7 +54,8 @@ export function passes(graph: Graph, config: Config, layout: StateLayout, all: r
   return (params: ReadonlyMap<string, Tensor>, vector: Tensor, tells: boolean): Pass => passOf(params, vector, tells, joint);
 }
 
-function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
+/** Returns what a model answers to rows. */
+export function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => Tensor): ModelOutputs {
   return config.hooks?.applyModel(x, scope, tasks) ?? { logits: applyLayer(config.built, x, scope) };
 }
 
@@ -93,57 +94,14 @@ export function stepPlan(config: Config, layout: StateLayout): Plan {
     const metrics = recipe === undefined ? recordKernel(config.optimizer, inputs) : recipe.recordRecipe(config.optimizer, inputs);
     graph.outputs.set("broken", graph.unless);
     for (const [name, value] of Object.entries(metrics ?? {})) graph.outputs.set(`optimizer/${name}`, value);
-    if (config.memory?.measured === false) recordKept(graph, layout, [layout.x, layout.y]);
+    if (config.memory?.measured === false) config.memory.recordKept(graph, layout, [layout.x, layout.y]);
   });
   return hooks?.withEdits(plan, layout) ?? plan;
-}
-
-/** Returns the plan that keeps the rows memory takes, for a memory that must see what the step measured of them. */
-export function keepPlan(layout: StateLayout): Plan {
-  return compileProgram((graph) => recordKept(graph, layout, layout.columns));
-}
-
-function recordKept(graph: Graph, layout: StateLayout, columns: readonly Column[]): void {
-  const keeps = layout.capacities.map((_, store) => graph.input(`keep/${store}`, [layout.staging], "u32"));
-  for (const column of columns) {
-    const [target, value] = [columnWords(graph, column, "stored"), columnWords(graph, column, "staged")];
-    for (const index of keeps) graph.effects.push({ kind: "put", target, index, value });
-  }
-}
-
-/**
- * Returns the plan that answers for `rows` rows at once: answers [rows, ...output] and each row's loss against given targets [rows, targets].
- * Rows begin afresh, or, `carried`, where the stream's rows stand; weights are those that are trained, or, `averaged`, those that the optimizer
- * averages, or those that a strategy answers with.
- */
-export function inferencePlan(config: Config, layout: StateLayout, rows: number, carried = false, by: Answerer = "model"): Plan {
-  return compileProgram((graph) => {
-    const x = graph.input("x", [rows, ...config.input.shape], "f32");
-    const targets = graph.input("y", [rows, config.targets], config.loss.targets === "labels" ? "u32" : "f32");
-    const own = by === "averaged" ? averagedLeaves(graph, config, layout) : undefined;
-    const scope = scopeOf(
-      graph,
-      config,
-      layout,
-      own ?? (by === "head" ? config.hooks?.headLeaves(graph, layout) : undefined) ?? paramLeaves(graph, layout),
-    );
-    const outputs = applyModel(config, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
-    if (by === "features" && outputs.features !== undefined) graph.outputs.set("features", outputs.features);
-    graph.outputs.set("answers", config.loss.answer(outputs.logits));
-    graph.outputs.set("rowLoss", lossOf(outputs.logits, targets, config));
-  });
 }
 
 /** Returns the parameters by path. */
 export function paramLeaves(graph: Graph, layout: StateLayout): Map<string, Tensor> {
   return new Map(layout.tensors.map(({ path }) => [path, leafOf(graph, layout.params.get(path))]));
-}
-
-function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
-  const { flat, tensors } = layout;
-  const { averagedOf, partsOfVector } = config.recipe as Recipe;
-  const averaged = averagedOf(config.optimizer, { params: leafOf(graph, flat), slots: slotLeaves(graph, layout), tensors });
-  return new Map(Object.entries(partsOfVector(averaged as Tensor, tensors)));
 }
 
 /** Returns what an optimizer keeps, as leaves by name. */

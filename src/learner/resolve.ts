@@ -1,7 +1,7 @@
 /** The options of a learner checked, with what its memory and optimizer need. */
 import { hasKernel } from "../optim/step.ts";
 import type { Strategy } from "../strategy/strategy.ts";
-import { type Config, checkOptions, type LearnerOptions } from "./config.ts";
+import { type Config, changed, checkOptions, type LearnerOptions } from "./config.ts";
 import { layOutState } from "./layout.ts";
 import { stepPlan } from "./programs.ts";
 
@@ -16,22 +16,21 @@ export async function resolveConfig(options: LearnerOptions): Promise<Config> {
   const checked = plain.strategies.some(isHooked) ? await (await import("./hooks.ts")).withHooks(plain) : plain;
   const { optimizer, update, weights } = checked;
   if (weights.size > 0) (await import("./given.ts")).checkWeights(weights, new Map([...checked.params, ...checked.states]));
-  const config = update === "kernel" && hasKernel(optimizer) ? checked : { ...checked, recipe: await import("../optim/recipe.ts") };
+  const config = update === "kernel" && hasKernel(optimizer) ? checked : changed(checked, { recipe: await import("../optim/recipe.ts") });
   if (options.memory === undefined) return config;
   const { strategies, targets } = config;
   const { planMemory } = await import("./needs.ts");
-  const { x, y } = layOutState(config, 1);
   const memory = planMemory(
     options.memory,
     strategies.flatMap(({ draws = [] }) => draws),
     {
-      rowBytes: x.rowBytes + y.rowBytes,
+      rowBytes: layOutState(config, 1).columns.reduce((sum, { rowBytes }) => sum + rowBytes, 0),
       oneClass: targets > 1,
       lengthOf(memory) {
-        const measuring = { ...config, memory };
+        const measuring = changed(config, { memory });
         return stepPlan(measuring, layOutState(measuring, 1)).outputs.find(({ name }) => name === memory.embeds)?.shape[1] as number;
       },
     },
   );
-  return { ...config, memory };
+  return changed(config, { memory });
 }

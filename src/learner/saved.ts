@@ -8,7 +8,7 @@ import type { Loss } from "../nn/loss.ts";
 import { type OptimizerConfig, optimizerConfig, optimizerFrom } from "../optim/config.ts";
 import { rateFrom } from "../optim/revive.ts";
 import { strategyFrom } from "../strategy/config.ts";
-import { type Config, type Durability, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
+import { type Config, changed, type Durability, type InputSpec, type LearnerOptions, modelOf } from "./config.ts";
 
 /** The options of a learner as plain data, as a checkpoint keeps them. */
 export interface SavedConfig {
@@ -62,8 +62,7 @@ export function configThen(config: Config, saved: SavedConfig): Config {
 }
 
 function resizeConfig(config: Config, capacity: number): Config {
-  const resized = { ...config, ...modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss) };
-  return config.hooks?.rebind(resized) ?? resized;
+  return changed(config, modelOf(fromConfig(withCapacity(config.model.config, capacity)), config.input, config.loss));
 }
 
 /** Refuses more classes where memory counts on those there are. @throws E_UNSUPPORTED */

@@ -160,14 +160,14 @@ export class Work {
     const before = this.#engine;
     this.#engine = other.#engine;
     this.#recovery = other.#recovery;
-    await before.inference.settled();
+    await before.inference?.settled();
     before.close();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#restoring;
-    await this.#engine.inference.settled();
+    await this.#engine.inference?.settled();
     this.#engine.close();
     await this.durable?.close();
   }

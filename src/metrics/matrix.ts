@@ -1,6 +1,7 @@
 /**
  * Metrics of a finished run, computed from its accuracy matrix. Libraries disagree about "forgetting" and "backward
- * transfer", so both come in named variants. A metric that the matrix does not define is `undefined`, never 0 or NaN.
+ * transfer", so both come in named variants. A metric that the matrix does not define is `undefined`, never 0 or NaN;
+ * the figures of a log say why.
  */
 import { checkChoice } from "../errors.ts";
 
@@ -29,6 +30,14 @@ export type ForgettingVariant = "chaudhry" | "first" | "columnMax" | "earlierMax
  */
 export type TransferVariant = "lopezPaz" | "allTasks" | "pairs" | "positivePairs";
 
+/**
+ * How forward transfer is measured, from accuracies right before a task's own training.
+ * - `lopezPaz`: gains over the untrained model, over the T − 1 tasks but the first (Lopez-Paz, Ranzato 2017, §2).
+ * - `allTasks`: the same sum over T tasks (the code published with that paper).
+ * - `pairs`: accuracies themselves, over all T (T − 1) / 2 pairs of a row and a later task (Díaz-Rodríguez et al. 2018).
+ */
+export type ForwardVariant = "lopezPaz" | "allTasks" | "pairs";
+
 /** For task `j` of `T`: the rows whose best counts, first and last, and whether the last task is averaged in. */
 const forgettingRows: Readonly<Record<ForgettingVariant, (j: number, T: number) => { first: number; last: number; tasks: number }>> = {
   chaudhry: (j, T) => ({ first: j, last: T - 2, tasks: T - 1 }),
@@ -38,6 +47,7 @@ const forgettingRows: Readonly<Record<ForgettingVariant, (j: number, T: number) 
   allTasks: (_, T) => ({ first: 0, last: T - 1, tasks: T }),
 };
 
+const forwardVariants: readonly ForwardVariant[] = ["lopezPaz", "allTasks", "pairs"];
 const transferVariants: readonly TransferVariant[] = ["lopezPaz", "allTasks", "pairs", "positivePairs"];
 
 /** Returns the mean accuracy over all tasks after the last one. @see Lopez-Paz, Ranzato 2017, §2 */
@@ -93,12 +103,21 @@ export function backwardTransfer(matrix: AccuracyMatrix, variant: TransferVarian
 }
 
 /**
- * Returns what earlier training gave to tasks not yet trained: the mean of `R[j − 1][j] − baseline[j]` over all but the
- * first, where `baseline[j]` is the accuracy of the untrained model. It means nothing where unseen classes are masked.
- * @see Lopez-Paz, Ranzato 2017, §2
+ * Returns what earlier training gave to tasks not yet trained, by the variant named (default "lopezPaz"); undefined below two tasks. It means
+ * nothing where unseen classes are masked.
+ * @param baseline accuracies of the untrained model, which `pairs` does without
+ * @throws E_CONFIG where there is no such variant
  */
-export function forwardTransfer(matrix: AccuracyMatrix, baseline: readonly (number | null)[]): number | undefined {
-  return mean(range(1, matrix.length).map((j) => difference(at(matrix, j - 1, j), known(baseline[j]))));
+export function forwardTransfer(
+  matrix: AccuracyMatrix,
+  baseline: readonly (number | null)[],
+  variant: ForwardVariant = "lopezPaz",
+): number | undefined {
+  checkChoice("metrics.forwardTransfer", "variant", variant, forwardVariants);
+  const T = matrix.length;
+  if (variant === "pairs") return mean(range(0, T).flatMap((i) => range(i + 1, T).map((j) => at(matrix, i, j))));
+  const gain = mean(range(1, T).map((j) => difference(at(matrix, j - 1, j), known(baseline[j]))));
+  return gain !== undefined && variant === "allTasks" ? (gain * (T - 1)) / T : gain;
 }
 
 /**
@@ -113,7 +132,7 @@ export function summarize(matrix: AccuracyMatrix, baseline: readonly (number | n
   };
   for (const variant of Object.keys(forgettingRows) as ForgettingVariant[]) summary[`forgetting/${variant}`] = forgetting(matrix, variant);
   for (const variant of transferVariants) summary[`backwardTransfer/${variant}`] = backwardTransfer(matrix, variant);
-  summary["forwardTransfer/lopezPaz"] = forwardTransfer(matrix, baseline);
+  for (const variant of forwardVariants) summary[`forwardTransfer/${variant}`] = forwardTransfer(matrix, baseline, variant);
   return summary;
 }
 

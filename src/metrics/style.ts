@@ -34,7 +34,9 @@ h3{margin:0 0 12px;font-size:16px;display:flex;align-items:center;gap:8px}
 figure{margin:0 0 18px;padding:14px 16px 12px;break-inside:avoid;overflow-x:auto}
 figcaption{font-weight:600;margin-bottom:6px}
 figure>svg{display:block;width:100%;height:auto}svg.wide{min-width:760px}
-${drawing}.tile{border-left-color:currentColor}.tile>*{color:var(--ink)}.tile>.muted{color:var(--muted)}
+${drawing}.fall{fill:none;stroke:currentColor;stroke-width:5;opacity:.45}.happened{stroke:var(--c1);stroke-dasharray:5 3}
+.area{fill:currentColor;stroke:var(--card);stroke-width:.5;opacity:.8}.swatch{stroke:currentColor;stroke-width:8}
+.tile{border-left-color:currentColor}.tile>*{color:var(--ink)}.tile>.muted{color:var(--muted)}
 .cell{fill:var(--heat)}.own{stroke:var(--ink);stroke-width:1.2}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:8px 0 0;padding:0;list-style:none;font-size:13px;color:var(--muted)}
 .legend svg{width:22px;height:8px;margin-right:6px;vertical-align:middle}
@@ -47,7 +49,7 @@ thead th{color:var(--muted);font-weight:600}
 tbody th{font-weight:400}
 td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 td.best{font-weight:700}tr.differs{background:color-mix(in srgb,var(--c4) 12%,transparent)}
-th small{display:block}
+th small,td small{display:block}
 footer{margin-top:36px;color:var(--muted);font-size:13px}
 @media print{body{background:none}main{max-width:none;padding:0}}
 `;

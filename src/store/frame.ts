@@ -3,8 +3,9 @@
  * continues from the frame before, so a frame is right only behind those it was written behind, in the file it was written to: the first
  * one, of kind `title`, is JSON that names store and file.
  */
+
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
-import { crc32c } from "./crc.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a frame holds. */

@@ -6,8 +6,9 @@
  * Each owner has a head of its own, `head.EPOCH`; the highest epoch counts. Whoever comes creates the next, which but one can, copies the
  * last state of the one before into it and removes that. So the one before, should it still run, harms nothing and finds out.
  */
+
+import { crc32c } from "../crc.ts";
 import { fail } from "../errors.ts";
-import { crc32c } from "./crc.ts";
 import { corrupt, type Extent } from "./frame.ts";
 import type { Storage } from "./storage.ts";
 

@@ -20,8 +20,8 @@ export interface Batch {
 /** Batches in the order they are to be learned. */
 export type Stream = Iterable<Batch> | AsyncIterable<Batch>;
 
-/** Writes the row seen through a view from the stored row at `source[from…]` to `target[to…]`. */
-export type RowView = (source: Pixels, from: number, target: Pixels, to: number) => void;
+/** Writes the row seen through a view from the row at `source[from…]`, which is stored row `row`, to `target[to…]`. */
+export type RowView = (source: Pixels, from: number, target: Pixels, to: number, row: number) => void;
 
 /**
  * A labelled table. `x` and `y` are stored once and shared by every set made from them, so read rows with
@@ -121,9 +121,9 @@ export function viewed(dataset: Dataset, view: RowView, name: string = dataset.n
   const inner = dataset.view;
   if (inner === undefined) return { ...dataset, name, view };
   const between = emptyLike(dataset.x, rowLength(dataset.shape));
-  const both: RowView = (source, from, target, to) => {
-    inner(source, from, between, 0);
-    view(between, 0, target, to);
+  const both: RowView = (source, from, target, to, row) => {
+    inner(source, from, between, 0, row);
+    view(between, 0, target, to, row);
   };
   return { ...dataset, name, view: both };
 }
@@ -134,18 +134,28 @@ export function readRows(dataset: Dataset, start: number, end: number, order?: U
   const x = emptyLike(dataset.x, (end - start) * row);
   const y = new Uint32Array(end - start);
   for (let i = start; i < end; i++) {
-    const member = order === undefined ? i : (order[i] as number);
-    const stored = dataset.rows === undefined ? member : (dataset.rows[member] as number);
-    y[i - start] = dataset.y[stored] as number;
-    if (dataset.view === undefined) x.set(dataset.x.subarray(stored * row, (stored + 1) * row), (i - start) * row);
-    else dataset.view(dataset.x, stored * row, x, (i - start) * row);
+    y[i - start] = writeRow(dataset, order === undefined ? i : (order[i] as number), x, (i - start) * row);
   }
   return { x, y };
 }
 
+/** Writes the values of row `i` of the set to `target[to…]`; returns its label. */
+export function writeRow(dataset: Dataset, i: number, target: Pixels, to: number): number {
+  const row = rowLength(dataset.shape);
+  const stored = storedRow(dataset, i);
+  if (dataset.view === undefined) target.set(dataset.x.subarray(stored * row, (stored + 1) * row), to);
+  else dataset.view(dataset.x, stored * row, target, to, stored);
+  return dataset.y[stored] as number;
+}
+
 /** Returns the label of row `i` of the set. */
 export function labelOf(dataset: Dataset, i: number): number {
-  return dataset.y[dataset.rows === undefined ? i : (dataset.rows[i] as number)] as number;
+  return dataset.y[storedRow(dataset, i)] as number;
+}
+
+/** Returns the stored row of row `i` of the set. */
+export function storedRow(dataset: Dataset, i: number): number {
+  return dataset.rows === undefined ? i : (dataset.rows[i] as number);
 }
 
 /** Returns the number of values in a row of `shape`. */
@@ -153,6 +163,7 @@ export function rowLength(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function emptyLike(x: Pixels, length: number): Pixels {
+/** Returns zeros of the dtype of `x`. */
+export function emptyLike(x: Pixels, length: number): Pixels {
   return x instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
 }

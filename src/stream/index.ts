@@ -1,5 +1,6 @@
 /** Streams: what there is to learn, in the order it comes. */
 export { type BatchesOptions, batchCount, batches } from "./batches.ts";
+export { type Blend, type BlurryOptions, blendShares, blurry } from "./blurry.ts";
 export type { CsvColumn, CsvOptions } from "./cells.ts";
 export {
   type AdaptiveDifficultyOptions,
@@ -11,6 +12,7 @@ export {
   chancesOf,
   type DifficultyState,
 } from "./choice.ts";
+export { type Corruption, type CorruptionOptions, corrupted } from "./corruption.ts";
 export { type CsvDataset, readCsv } from "./csv.ts";
 export {
   type CyclicalOptions,
@@ -33,6 +35,9 @@ export {
   type Stream,
   select,
 } from "./dataset.ts";
+export { type Arrival, type DelayedOptions, delayed } from "./delayed.ts";
+export { permuted, rotated } from "./domains.ts";
+export { type CourseOptions, course, type DriftOptions, drifting } from "./drift.ts";
 export {
   type DropoutRule,
   type DropoutState,
@@ -43,9 +48,15 @@ export {
   progressiveDropout,
   type RowFacts,
 } from "./dropout.ts";
+export { type EnvironmentsOptions, environments, type PowerLaw, recurrenceShares } from "./environments.ts";
 export { type GlyphsOptions, glyphNames, glyphs } from "./glyphs.ts";
 export { gunzip, type Idx, type IdxData, type LabelledOptions, labelled, readIdx } from "./idx.ts";
+export { type LongTailedOptions, longTailed } from "./imbalance.ts";
+export { type LabelNoise, type NoisyDataset, type NoisyLabelsOptions, noisyLabels, trueLabels } from "./labels.ts";
+export { type OnlineOptions, online } from "./online.ts";
+export { type Answers, type Predictor, prequential, type Tested } from "./prequential.ts";
 export { type PreviousLabel, type PreviousLabelOptions, previousLabel } from "./previous.ts";
+export { classFrequencies, type RecurringOptions, recurring, type SkewOptions } from "./recurring.ts";
 export {
   type RunningScale,
   type RunningScaleOptions,
@@ -54,4 +65,6 @@ export {
   type StandardizeOptions,
   standardize,
 } from "./scale.ts";
-export { permuted, rotated, type Scenario, splitClasses, type Task, type TrainTest } from "./scenario.ts";
+export { classMask, type Increment, type Scenario, type SplitOptions, splitClasses, type Task, type TrainTest } from "./scenario.ts";
+export type { Boundary, TaskStream } from "./sequence.ts";
+export { type SlowlyChanging, type SlowlyChangingOptions, slowlyChanging } from "./slowly.ts";

@@ -1,8 +1,7 @@
-import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
-import { RandomStream } from "../random.ts";
-import { turn } from "./angle.ts";
-import type { Dataset, RowView } from "./dataset.ts";
-import { labelOf, rowLength, select, viewed } from "./dataset.ts";
+/** What a scenario is, and the classes of a set brought task by task. */
+import { checkChoice, checkKeys, checkNumber, describe, fail } from "../errors.ts";
+import { checkOrder, classesName, placed, rowsByClass, rowsOf } from "./classes.ts";
+import { type Dataset, select } from "./dataset.ts";
 
 /** The two parts of a labelled set. */
 export interface TrainTest {
@@ -13,157 +12,98 @@ export interface TrainTest {
 /** One stage of a scenario. */
 export interface Task extends TrainTest {
   readonly name: string;
-  /** The classes it holds. */
+  /** The labels of its rows: what they may be answered with where the task is known. */
   readonly classes: readonly number[];
+  /** The number of the environment it is a visit to, where environments come again. */
+  readonly environment?: number;
 }
+
+const increments = ["class", "domain", "task"] as const;
+
+/**
+ * What is new with a task: "class" the classes, all to be told apart; "domain" what the same labels look like; "task" the classes, to be
+ * told from those of their own task alone, which is known when they are learned and when they are asked.
+ * @see van de Ven, Tuytelaars, Tolias 2022, "Three types of incremental learning"
+ */
+export type Increment = (typeof increments)[number];
 
 /** Tasks in the order they are to be learned; they share the pixels of the set they were made from. */
 export interface Scenario {
-  /** "split" brings new classes with each task; "permuted" and "rotated" keep the classes and change the pixels. */
-  readonly kind: "split" | "permuted" | "rotated";
+  /**
+   * "split" divides the classes among the tasks; "permuted" and "rotated" keep the classes and change the pixels; "recurring" draws the
+   * classes of each task, and "environments" visits its tasks again and again.
+   */
+  readonly kind: "split" | "permuted" | "rotated" | "recurring" | "environments";
+  readonly increment: Increment;
   readonly tasks: readonly Task[];
 }
 
+/** How {@link splitClasses} divides. */
+export interface SplitOptions {
+  /** Number of tasks. */
+  readonly tasks: number;
+  /** The classes in the order they come; default 0, 1, 2 … */
+  readonly order?: readonly number[];
+  /** Default "class". Where it is "domain", a label is the place of the class in its task. */
+  readonly increment?: Increment;
+}
+
 /**
- * Returns the class-incremental scenario: the classes, in `order` (default 0, 1, 2 …), divided evenly among the tasks.
+ * Returns the scenario whose tasks bring the classes of a set, evenly divided. Where the increment is "task", {@link classMask} tells what a
+ * row may be answered with.
  * @throws E_CONFIG where the classes do not divide or `order` does not name each once, E_DATA where a task has no rows
  */
-export function splitClasses(data: TrainTest, options: { tasks: number; order?: readonly number[] }): Scenario {
-  checkKeys("streams.splitClasses", options, ["tasks", "order"]);
-  const classes = checkParts("streams.splitClasses", data);
-  const tasks = checkNumber("streams.splitClasses", "tasks", options.tasks, { min: 1, integer: true });
-  const order = options.order ?? Array.from({ length: classes }, (_, i) => i);
-  if (!(order.length === classes && order.every((label, i) => label >= 0 && label < classes && order.indexOf(label) === i))) {
-    fail(
-      "E_CONFIG",
-      `streams.splitClasses: option "order" is no order of the classes; expected each of 0 to ${classes - 1} once, got ${order.join(", ") || "none"}`,
-    );
-  }
+export function splitClasses(data: TrainTest, options: SplitOptions): Scenario {
+  const where = "streams.splitClasses";
+  checkKeys(where, options, ["tasks", "order", "increment"]);
+  const classes = checkParts(where, data);
+  const tasks = checkNumber(where, "tasks", options.tasks, { min: 1, integer: true });
+  const increment = checkChoice(where, "increment", options.increment ?? "class", increments);
+  const order = checkOrder(where, options.order, classes);
   if (tasks > classes || classes % tasks !== 0) {
     const fitting = order.map((_, i) => i + 1).filter((n) => classes % n === 0);
-    fail(
-      "E_CONFIG",
-      `streams.splitClasses: ${classes} classes do not divide into ${tasks} tasks; expected ${fitting.join(", ")} tasks, got ${tasks}`,
-      {
-        hint: `Choose one of ${fitting.join(", ")} tasks.`,
-        context: { classes, tasks },
-      },
-    );
+    fail("E_CONFIG", `${where}: ${classes} classes do not divide into ${tasks} tasks; expected ${fitting.join(", ")} tasks, got ${tasks}`, {
+      hint: `Choose one of ${fitting.join(", ")} tasks.`,
+      context: { classes, tasks },
+    });
   }
   const perTask = classes / tasks;
+  const kept = increment === "domain" ? { train: placed(data.train, order, perTask), test: placed(data.test, order, perTask) } : data;
   const train = rowsByClass(data.train);
   const test = rowsByClass(data.test);
   return {
     kind: "split",
+    increment,
     tasks: Array.from({ length: tasks }, (_, task) => {
       const members = order.slice(task * perTask, (task + 1) * perTask);
-      const name = `${members.length === 1 ? "class" : "classes"} ${members.join(", ")}`;
+      const name = classesName(members);
       const part = (dataset: Dataset, rows: readonly number[][]): Dataset => {
-        const chosen = members.flatMap((label) => rows[label] as number[]).sort((a, b) => a - b);
+        const chosen = rowsOf(rows, members);
         if (chosen.length === 0) fail("E_DATA", `${dataset.name}: task ${task} has no rows; expected some of ${name}, got none`);
         return select(dataset, chosen, `${dataset.name}: ${name}`);
       };
-      return { name, classes: members, train: part(data.train, train), test: part(data.test, test) };
+      const labels = increment === "domain" ? members.map((_, place) => place) : members;
+      return { name, classes: labels, train: part(kept.train, train), test: part(kept.test, test) };
     }),
   };
 }
 
 /**
- * Returns the domain-incremental scenario in which each task shuffles the values of every row by one permutation of its
- * own; task 0 leaves them as they are.
+ * Returns [classes] what the rows of a task may be answered with, 1 or 0: its own classes where the increment is "task", those of the tasks
+ * up to it where it is "class", all where it is "domain".
  * @throws E_CONFIG
- * @see Goodfellow et al. 2013, "An empirical investigation of catastrophic forgetting"
  */
-export function permuted(data: TrainTest, options: { tasks: number; seed?: number }): Scenario {
-  checkKeys("streams.permuted", options, ["tasks", "seed"]);
-  checkParts("streams.permuted", data);
-  const tasks = checkNumber("streams.permuted", "tasks", options.tasks, { min: 1, integer: true });
-  const seed = checkNumber("streams.permuted", "seed", options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
-  const row = rowLength(data.train.shape);
-  return domains("permuted", data, tasks, (task) => {
-    if (task === 0) return { name: "as drawn" };
-    const source = new RandomStream(seed, `stream/permuted/${task}`).shuffle(Uint32Array.from({ length: row }, (_, i) => i));
-    const view: RowView = (from, at, target, to) => {
-      for (let i = 0; i < row; i++) target[to + i] = from[at + (source[i] as number)] as number;
-    };
-    return { name: `permutation ${task}`, view };
-  });
+export function classMask(scenario: Scenario, task: number): Uint8Array {
+  const { increment, tasks } = scenario;
+  checkNumber("streams.classMask", "task", task, { min: 0, max: tasks.length - 1, integer: true });
+  const mask = new Uint8Array((tasks[task] as Task).train.classes);
+  if (increment === "domain") return mask.fill(1);
+  for (const { classes } of tasks.slice(increment === "task" ? task : 0, task + 1)) for (const label of classes) mask[label] = 1;
+  return mask;
 }
 
-/**
- * Returns the domain-incremental scenario in which task `t` turns every image by `t × step` degrees (default 180 / tasks),
- * counter-clockwise about its centre, bilinear, zero outside. Rows must be [height, width].
- * @throws E_CONFIG, E_SHAPE where rows are not images
- * @see Lopez-Paz, Ranzato 2017, "Gradient episodic memory for continual learning"
- */
-export function rotated(data: TrainTest, options: { tasks: number; step?: number }): Scenario {
-  checkKeys("streams.rotated", options, ["tasks", "step"]);
-  checkParts("streams.rotated", data);
-  const tasks = checkNumber("streams.rotated", "tasks", options.tasks, { min: 1, integer: true });
-  const step = checkNumber("streams.rotated", "step", options.step ?? 180 / tasks, { min: -360, max: 360 });
-  const [height, width, ...rest] = data.train.shape;
-  if (height === undefined || width === undefined || rest.length > 0) {
-    fail(
-      "E_SHAPE",
-      `streams.rotated: rows of ${data.train.name} are not images; expected [height, width], got [${data.train.shape.join(", ")}]`,
-    );
-  }
-  return domains("rotated", data, tasks, (task) => {
-    const degrees = Math.round(task * step * 100) / 100;
-    return task === 0 ? { name: "0°" } : { name: `${degrees}°`, view: rotation(height, width, task * step) };
-  });
-}
-
-/** Returns the view of an image turned counter-clockwise about its centre: four taps and their weights for each pixel. */
-function rotation(height: number, width: number, degrees: number): RowView {
-  const { cos, sin } = turn(degrees);
-  const pixels = height * width;
-  const taps = new Int32Array(4 * pixels);
-  const weights = new Float64Array(4 * pixels);
-  for (let p = 0; p < pixels; p++) {
-    const x = (p % width) - (width - 1) / 2;
-    const y = Math.floor(p / width) - (height - 1) / 2;
-    const fromX = cos * x - sin * y + (width - 1) / 2;
-    const fromY = sin * x + cos * y + (height - 1) / 2;
-    const left = Math.floor(fromX);
-    const top = Math.floor(fromY);
-    for (let tap = 0; tap < 4; tap++) {
-      const column = left + (tap % 2);
-      const row = top + Math.floor(tap / 2);
-      if (column < 0 || column >= width || row < 0 || row >= height) continue;
-      taps[4 * p + tap] = row * width + column;
-      weights[4 * p + tap] = Math.max(0, 1 - Math.abs(fromX - column)) * Math.max(0, 1 - Math.abs(fromY - row));
-    }
-  }
-  return (source, from, target, to) => {
-    const half = target instanceof Uint8Array ? 0.5 : 0;
-    for (let p = 0; p < pixels; p++) {
-      let sum = half;
-      for (let k = 4 * p; k < 4 * p + 4; k++) sum += (source[from + (taps[k] as number)] as number) * (weights[k] as number);
-      target[to + p] = sum;
-    }
-  };
-}
-
-function domains(
-  kind: "permuted" | "rotated",
-  data: TrainTest,
-  tasks: number,
-  domain: (task: number) => { name: string; view?: RowView },
-): Scenario {
-  const classes = Array.from({ length: data.train.classes }, (_, i) => i);
-  return {
-    kind,
-    tasks: Array.from({ length: tasks }, (_, task) => {
-      const { name, view } = domain(task);
-      const part = (dataset: Dataset): Dataset => (view === undefined ? dataset : viewed(dataset, view, `${dataset.name}: ${name}`));
-      return { name, classes, train: part(data.train), test: part(data.test) };
-    }),
-  };
-}
-
-/** Refuses two parts that are not of one set; returns its number of classes. */
-function checkParts(where: string, { train, test }: TrainTest): number {
+/** Refuses two parts that are not of one set; returns its number of classes. @throws E_SHAPE E_DATA */
+export function checkParts(where: string, { train, test }: TrainTest): number {
   if (train.shape.join() !== test.shape.join()) {
     fail(
       "E_SHAPE",
@@ -180,10 +120,4 @@ function checkParts(where: string, { train, test }: TrainTest): number {
     );
   }
   return train.classes;
-}
-
-function rowsByClass(dataset: Dataset): number[][] {
-  const rows: number[][] = Array.from({ length: dataset.classes }, () => []);
-  for (let i = 0; i < dataset.count; i++) (rows[labelOf(dataset, i)] as number[]).push(i);
-  return rows;
 }

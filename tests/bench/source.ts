@@ -1,6 +1,7 @@
 /** Parts of the library that benchmarks and tests of single updates need beside its public names. */
 export { ProgramIo } from "../../src/backend/io.ts";
 export { openRuntime } from "../../src/backend/runtime.ts";
+export { crc32c } from "../../src/crc.ts";
 export { fillSlots } from "../../src/learner/fresh.ts";
 export { layOutTrained } from "../../src/learner/layout.ts";
 export { Pages } from "../../src/learner/pages.ts";
@@ -13,6 +14,5 @@ export { hasKernel, recordKernel } from "../../src/optim/step.ts";
 export { compileProgram } from "../../src/program/trace.ts";
 export { Arena, leafOf } from "../../src/state/arena.ts";
 export { ColumnFile } from "../../src/store/column.ts";
-export { crc32c } from "../../src/store/crc.ts";
 export { stores } from "../../src/store/index.ts";
 export { openWasm } from "../../src/wasm/instance.ts";

@@ -1,8 +1,10 @@
 import { draws, memory, nn, optim, strategies } from "palimpsest";
 import { describe, expect, it } from "vitest";
 import type { LearnerOptions } from "../../src/learner/config.ts";
+import { inferencePlan } from "../../src/learner/inference.ts";
+import { keepPlan } from "../../src/learner/keeping.ts";
 import { layOutState } from "../../src/learner/layout.ts";
-import { inferencePlan, keepPlan, stepPlan } from "../../src/learner/programs.ts";
+import { stepPlan } from "../../src/learner/programs.ts";
 import { resolveConfig } from "../../src/learner/resolve.ts";
 import { printPlan } from "../../src/program/describe.ts";
 import type { Plan } from "../../src/program/plan.ts";

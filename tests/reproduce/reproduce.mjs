@@ -1,7 +1,7 @@
-/** `npm run reproduce -- NAME…`: published results on real data (DATA_DIR); says ours and theirs, and fails where they part. */
+/** `npm run reproduce -- NAME…`: published results, most on real data (DATA_DIR); says ours and theirs, and fails where they part. */
 import { swiftshader, vulkan } from "../../.config/browsers.mjs";
 
-const names = ["digits", "stories", "fashion", "shakespeare", "memory", "schedules", "split-mnist", "online"];
+const names = ["digits", "stories", "fashion", "shakespeare", "memory", "schedules", "split-mnist", "online", "plasticity"];
 /** @type {Readonly<Record<string, string>>} */
 const files = { "split-mnist": "splits" };
 const chosen = process.argv.slice(2).filter((word) => !word.startsWith("-"));

@@ -23,8 +23,8 @@ export function jobOptions(drawn?: number[][]): LearnerOptions {
     ...replay,
     draw: {
       groups: replay.draw?.groups ?? [],
-      select(context) {
-        const result = replay.draw?.select(context) ?? {};
+      async select(context) {
+        const result = (await replay.draw?.select(context)) ?? {};
         drawn?.push(Array.from(result.replay?.slots ?? []));
         return result;
       },

@@ -62,8 +62,8 @@ async function recalled(
     ...replay,
     draw: {
       groups: replay.draw?.groups ?? [],
-      select(context) {
-        const drawn = replay.draw?.select(context) ?? {};
+      async select(context) {
+        const drawn = (await replay.draw?.select(context)) ?? {};
         slots.push(Array.from(drawn.replay?.slots ?? []));
         return drawn;
       },

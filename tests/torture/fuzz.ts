@@ -1,6 +1,6 @@
+import { crc32c } from "../../src/crc.ts";
 import { PalimpsestError } from "../../src/errors.ts";
 import { RandomStream } from "../../src/random.ts";
-import { crc32c } from "../../src/store/crc.ts";
 import { encodeFrames, kinds } from "../../src/store/frame.ts";
 import { type Head, segmentsOf, slotBytes } from "../../src/store/head.ts";
 import { openLog, readLog } from "../../src/store/open.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
-import { crc32c } from "../../src/store/crc.ts";
+import { crc32c } from "../../src/crc.ts";
 import { type Compiled, compileAssembly } from "./assembly.ts";
 
 interface Exports {

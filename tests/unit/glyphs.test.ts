@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { rotated } from "../../src/stream/domains.ts";
 import { glyphNames, glyphs } from "../../src/stream/glyphs.ts";
 import { clear, coverage, draw } from "../../src/stream/raster.ts";
-import { rotated } from "../../src/stream/scenario.ts";
 import { glyphTable } from "../../src/stream/strokes.ts";
 
 const still = { rotation: 0, scale: 0, shear: 0, translate: 0, elastic: 0, noise: 0 };

@@ -21,7 +21,7 @@ export interface Headed {
 
 export function headed(strategy: Strategy, features: number, classes: number, from?: Numbers): Headed {
   const { fold, head } = strategy;
-  if (fold === undefined || head === undefined) throw new Error(`${strategy.name} has no head`);
+  if (fold === undefined || head === undefined || !("scores" in head)) throw new Error(`${strategy.name} has no head`);
   const services: HostServices = {
     facts: { classes, features, parameters: 1, targets: "labels" },
     linear: plain,

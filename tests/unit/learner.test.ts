@@ -330,8 +330,8 @@ describe("hooks", () => {
       ...replay,
       draw: {
         groups: replay.draw?.groups ?? [],
-        select: (context) => {
-          const drawn = replay.draw?.select(context) ?? {};
+        select: async (context) => {
+          const drawn = (await replay.draw?.select(context)) ?? {};
           seen.push(drawn.replay?.slots.length ?? -1);
           for (const slot of Array.from(drawn.replay?.slots ?? [])) expect(slot).toBeLessThan(context.memory?.stored ?? 0);
           return drawn;

@@ -46,6 +46,8 @@ describe("metrics of a matrix worked by hand", () => {
 
   it("forward transfer, against the untrained model", () => {
     expect(forwardTransfer(worked, [0.1, 0.05, 0.1])).toBeCloseTo((0.05 + 0.2) / 2, 12);
+    expect(forwardTransfer(worked, [0.1, 0.05, 0.1], "allTasks")).toBeCloseTo((0.05 + 0.2) / 3, 12);
+    expect(forwardTransfer(worked, [], "pairs")).toBeCloseTo((0.1 + 0.2 + 0.3) / 3, 12);
     expect(forwardTransfer(worked, [])).toBeUndefined();
   });
 
@@ -55,7 +57,7 @@ describe("metrics of a matrix worked by hand", () => {
 
   it("names every variant in the summary", () => {
     const summary = summarize(worked, [0, 0.05, 0.1]);
-    expect(Object.keys(summary)).toHaveLength(13);
+    expect(Object.keys(summary)).toHaveLength(15);
     expect(summary["forgetting/columnMax"]).toBe(forgetting(worked, "columnMax"));
     expect(summary["backwardTransfer/pairs"]).toBe(backwardTransfer(worked, "pairs"));
     expect(summary["forwardTransfer/lopezPaz"]).toBeCloseTo(0.125, 12);
@@ -74,15 +76,18 @@ describe("what a matrix does not define", () => {
   const all = (matrix: (number | null)[][]): unknown[] => Object.values(summarize(matrix, [0, 0, 0]));
 
   it("is undefined without tasks, and beyond the means with one", () => {
-    expect(all([])).toEqual(new Array(13).fill(undefined));
-    expect(all([[0.5]])).toEqual([0.5, 0.5, 0.5, ...new Array(10).fill(undefined)]);
+    expect(all([])).toEqual(new Array(15).fill(undefined));
+    expect(all([[0.5]])).toEqual([0.5, 0.5, 0.5, ...new Array(12).fill(undefined)]);
   });
 
   it("is undefined where an accuracy it needs was not evaluated, and only there", () => {
     const lower = [[0.8], [0.9, 0.6], [0.5, 0.7, 0.9]];
     const summary = summarize(lower, [0, 0, 0]);
     const missing = Object.keys(summary).filter((key) => summary[key] === undefined);
-    expect(missing).toEqual(["forgetting/earlierMax", "forgetting/allTasks", "forwardTransfer/lopezPaz"]);
+    expect(missing).toEqual([
+      ...["forgetting/earlierMax", "forgetting/allTasks"],
+      ...["forwardTransfer/lopezPaz", "forwardTransfer/allTasks", "forwardTransfer/pairs"],
+    ]);
     expect(forgetting(lower)).toBe(forgetting(worked));
 
     const gap = [[0.8], [null, 0.6], [0.5, 0.7, 0.9]];

@@ -1,6 +1,6 @@
 /** Linear algebra as the textbook has it, in f64, for tests of what uses it. */
 import { fail } from "../../src/errors.ts";
-import type { Linear } from "../../src/strategy/host.ts";
+import type { Linear } from "../../src/wasm/linear.ts";
 
 const missing = (): never => {
   throw new Error("not in the plain linear algebra");

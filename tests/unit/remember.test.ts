@@ -203,8 +203,8 @@ describe("what a step measures", () => {
       ...replay,
       draw: {
         groups: replay.draw?.groups ?? [],
-        select(context) {
-          const rows = replay.draw?.select(context) ?? {};
+        async select(context) {
+          const rows = (await replay.draw?.select(context)) ?? {};
           drawn.push(rows.replay?.slots.length ?? 0);
           return rows;
         },

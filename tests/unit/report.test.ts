@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Line, lineChart } from "../../src/metrics/chart.ts";
 import { html } from "../../src/metrics/markup.ts";
-import { htmlReport, type RunRecord } from "../../src/metrics/report.ts";
+import type { RunRecord } from "../../src/metrics/record.ts";
+import { htmlReport } from "../../src/metrics/report.ts";
 import { downsample, ticks } from "../../src/metrics/series.ts";
 
 const run = (changes: Partial<RunRecord> = {}): RunRecord => ({

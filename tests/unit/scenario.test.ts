@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { turn } from "../../src/stream/angle.ts";
 import { arrays, type Dataset, labelOf, readRows } from "../../src/stream/dataset.ts";
-import { permuted, rotated, splitClasses } from "../../src/stream/scenario.ts";
+import { permuted, rotated } from "../../src/stream/domains.ts";
+import { classMask, splitClasses } from "../../src/stream/scenario.ts";
 
 const labelledSet = (name: string, labels: readonly number[], shape: readonly number[] = [2, 3], classes = 6): Dataset => {
   const row = shape.reduce((a, b) => a * b, 1);
@@ -70,6 +71,48 @@ describe("splitClasses", () => {
     expect(() => splitClasses({ train: data.train, test: sparse }, { tasks: 3 })).toThrow(
       expect.objectContaining({ code: "E_DATA", message: "sparse: task 2 has no rows; expected some of classes 4, 5, got none" }),
     );
+  });
+});
+
+describe("the increment", () => {
+  it("is by class unless told, and labels stay as they are where it is by task", () => {
+    const [plain, byClass, byTask] = [undefined, "class", "task"].map((increment) =>
+      splitClasses(data, { tasks: 3, ...(increment !== undefined && { increment: increment as "class" }) }),
+    );
+    expect(plain).toEqual(byClass);
+    expect(plain?.increment).toBe("class");
+    expect(byTask).toEqual({ ...byClass, increment: "task" });
+    expect(permuted(data, { tasks: 2 }).increment).toBe("domain");
+    expect(rotated(data, { tasks: 2 }).increment).toBe("domain");
+  });
+
+  it("by domain gives each class its place in its task for a label, the pixels shared", () => {
+    const scenario = splitClasses(data, { tasks: 3, increment: "domain" });
+    const byClass = splitClasses(data, { tasks: 3 });
+    for (const [t, { train, test, classes, name }] of scenario.tasks.entries()) {
+      const other = byClass.tasks[t] as (typeof byClass.tasks)[number];
+      expect(labels(train)).toEqual(labels(other.train).map((label) => label % 2));
+      expect(labels(test)).toEqual(labels(other.test).map((label) => label % 2));
+      expect(readRows(train, 0, train.count).x).toEqual(readRows(other.train, 0, train.count).x);
+      expect(train.x).toBe(data.train.x);
+      expect([train.classes, classes, name]).toEqual([2, [0, 1], other.name]);
+    }
+    const ordered = splitClasses(data, { tasks: 2, order: [5, 3, 1, 0, 2, 4], increment: "domain" });
+    // The test part has each class once, in order: of 1, 3, 5 the places are 2, 1, 0.
+    expect(labels(ordered.tasks[0]?.test as Dataset)).toEqual([2, 1, 0]);
+  });
+
+  it("tells what a task is asked under", () => {
+    const mask = (increment: "class" | "domain" | "task", task: number) => [
+      ...classMask(splitClasses(data, { tasks: 3, order: [4, 1, 0, 5, 2, 3], increment }), task),
+    ];
+    expect(mask("task", 1)).toEqual([1, 0, 0, 0, 0, 1]);
+    expect(mask("class", 0)).toEqual([0, 1, 0, 0, 1, 0]);
+    expect(mask("class", 1)).toEqual([1, 1, 0, 0, 1, 1]);
+    expect(mask("class", 2)).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(mask("domain", 0)).toEqual([1, 1]);
+    expect(() => mask("task", 3)).toThrow(expect.objectContaining({ code: "E_CONFIG", message: expect.stringContaining("≤ 2, got 3") }));
+    expect(() => mask("tusk" as "task", 0)).toThrow(expect.objectContaining({ code: "E_CONFIG", hint: 'Did you mean "task"?' }));
   });
 });
 
