@@ -48,6 +48,7 @@ export {
   surveyStore,
   writeSafetensors,
 } from "./store/index.ts";
+export * as augment from "./strategy/augment.ts";
 export * as detectors from "./strategy/detectors.ts";
 export type { Drawn, HostContext, RowGroup, Strategy, Term, TermContext } from "./strategy/index.ts";
 export * as strategies from "./strategy/index.ts";

@@ -206,6 +206,7 @@ export class Engine {
     const context = { step, memory: this.memory?.replay, labels: batch.labels };
     const pages = this.memory?.pages;
     const undo = async (): Promise<void> => {
+      await this.hooked?.undo();
       context.memory?.rollBack();
       if (batchSize < this.counters.batchSize) await this.#resize(batchSize);
     };

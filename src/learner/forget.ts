@@ -32,6 +32,8 @@ export interface ForgetOptions {
 export interface Forgotten {
   /** Rows that left memory; one that two stores kept counts twice. Of an exact one: rows that left the batches. */
   readonly forgotten: number;
+  /** Rows that left what strategies gathered of them on the host, such as class means, too: each once. Absent where none can take rows out. */
+  readonly removed?: number;
   /** Changes that were done again; only of an exact one. */
   readonly repeated?: number;
 }
@@ -39,7 +41,10 @@ export interface Forgotten {
 /** Bytes that are moved at once. */
 const AT_ONCE = 2 ** 22;
 
-/** Takes rows out of an engine's memory, zeros in their place. @throws E_CONFIG E_DATA, changing nothing */
+/**
+ * Takes rows out of an engine's memory, zeros in their place, and out of what strategies gathered of them: exactly where the features are as they
+ * were when the rows came, as with a body that is not trained. @throws E_CONFIG E_DATA E_UNSUPPORTED, changing nothing
+ */
 export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere, options: ForgetOptions): Promise<Forgotten> {
   checkKeys("forget", options, ["refuse", "exact"]);
   const { refuse = Number.POSITIVE_INFINITY } = options;
@@ -50,9 +55,11 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
       hint: "Weights keep what they learned.",
     });
   const { slots, ids } = "where" in rows ? rowsWhere(memory, rows.where, engine) : rowsNamed(memory, rows);
+  const removal = engine.hooked && (await (await import("./removal.ts")).removalOf(engine, slots));
   const { stores } = memory.replay;
   const before = stores.map((store) => store.slots.stored);
   const moves = memory.replay.forget(slots);
+  removal?.commit();
   if (memory.pages === undefined) {
     const origins = originsOf(moves);
     for (const [i, { first, slots: store }] of stores.entries())
@@ -64,7 +71,7 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
     engine.machine.write("rows", byteOffset + capacity * rowBytes, new Uint8Array(staging * rowBytes));
   const { samples } = engine.counters;
   for (const id of ids) memory.refusals.add(id, refuse, samples);
-  return { forgotten: slots.length };
+  return { forgotten: slots.length, ...(removal && { removed: removal.rows }) };
 }
 
 /** Returns, by slot, which slot its row was in before rows moved. */

@@ -8,6 +8,7 @@ import { RandomStream } from "../random.ts";
 import type { HostServices, Numbers, RowFact, Seen, Signal } from "../strategy/host.ts";
 import type { Cursor, Drawn, HostContext, ProgramInputs, ProgramOutputs, Strategy, Trigger } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
+import { freshVector } from "./anew.ts";
 import type { CheckedBatch } from "./batch.ts";
 import { normalise } from "./bytes.ts";
 import type { Config } from "./config.ts";
@@ -17,7 +18,7 @@ import type { StateLayout } from "./ranges.ts";
 import type { Rates } from "./rates.ts";
 import type { Outputs, PlacedDraw, Remembered } from "./remember.ts";
 import type { Counters, Pending, SavedHooks } from "./state.ts";
-import { editPlan, editsOn, factsOf, programPlan } from "./tracing.ts";
+import { editPlan, editsOn, factsOf, holdPlan, programPlan } from "./tracing.ts";
 
 /** An engine, as far as it is asked. */
 interface Host {
@@ -44,6 +45,8 @@ export class Hooked {
   readonly #programs = new Map<string, Promise<Loaded>>();
   /** The batch of the step under way. */
   #batch: CheckedBatch | undefined;
+  /** Whether programs moved the parameters since that step began. */
+  #moved = false;
 
   /** @throws E_MISMATCH where what was saved is of other strategies */
   constructor(host: Host, saved: SavedHooks = { numbers: new Map(), pending: [] }) {
@@ -105,10 +108,27 @@ export class Hooked {
     this.#batch = batch;
   }
 
+  /** Takes back what programs did to the parameters for a step that changes nothing. */
+  async undo(): Promise<void> {
+    this.#batch = undefined;
+    if (this.#moved) await this.#hold(false);
+  }
+
+  async #hold(moved: boolean): Promise<void> {
+    const { layout } = this.#host;
+    await this.#execute(
+      moved ? "hold" : "release",
+      () => holdPlan(layout, moved),
+      () => {},
+    );
+    this.#moved = moved;
+  }
+
   /** Returns what drawing and storing rows may use. */
   contextOf(strategy: Strategy, plain: HostContext): HostContext {
     const run: HostContext["run"] = (program, given) => this.#run(strategy, program, given);
-    return { ...plain, host: { ...this.services(strategy), numbers: this.numbersOf(strategy.name) }, run };
+    const task = this.#batch?.task ?? 0;
+    return { ...plain, task, host: { ...this.services(strategy), numbers: this.numbersOf(strategy.name) }, run };
   }
 
   /** Brings the weights of each block of rows to a sum of 1: those no strategy owns, and each group that one does. */
@@ -142,6 +162,7 @@ export class Hooked {
   /** Takes in a step that was done; returns what folds told. */
   async done(batch: CheckedBatch, outputs: Outputs): Promise<readonly Signal[]> {
     this.#batch = undefined;
+    this.#moved = false;
     const { config, counters } = this.#host;
     const signals: Signal[] = [];
     const { step } = counters;
@@ -194,16 +215,17 @@ export class Hooked {
   async advance(): Promise<undefined> {
     const [now] = this.#pending;
     if (now === undefined) return;
-    const { counters, memory, settings } = this.#host;
+    const { config, counters, layout, memory, settings } = this.#host;
     const { strategy, phase } = this.#phaseOf(now.strategy, now.phase);
     const { step, boundaries } = counters;
     const next = await phase.next(
       {
         ...this.services(strategy),
-        ...{ step, boundaries },
+        ...{ step, boundaries, tensors: layout.tensors },
         memory: memory?.replay,
         numbers: this.numbersOf(strategy.name),
         hyper: (name) => settings[`${strategy.name}.${name}`] ?? (strategy.hyper?.[name] as number),
+        fresh: (stream) => freshVector(config, layout, `strategy/${strategy.name}/${stream}/${step}`),
         run: (program, given) => this.#run(strategy, program, given),
       },
       now.cursor ?? undefined,
@@ -229,6 +251,7 @@ export class Hooked {
   async #run(strategy: Strategy, name: string, given: ProgramInputs = {}): Promise<ProgramOutputs> {
     const { config, layout } = this.#host;
     const program = strategy.programs?.[name];
+    if (program?.moves === true && this.#batch !== undefined && !this.#moved) await this.#hold(true);
     const { groups } = placeRows([
       ...(program?.arrival === true ? [{ name: "arrival", size: layout.staging }] : []),
       ...(program?.groups ?? []),

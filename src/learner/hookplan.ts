@@ -4,7 +4,7 @@ import type { Placed } from "../optim/places.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import type { Arena, Column } from "../state/arena.ts";
-import type { Facts } from "../strategy/host.ts";
+import type { ModelFacts } from "../strategy/host.ts";
 import type { RowGroup, Strategy } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
 import type { KeptSlot, StateLayout } from "./ranges.ts";
@@ -13,7 +13,7 @@ import type { KeptSlot, StateLayout } from "./ranges.ts";
 export interface HookPlan<C> {
   /** The strategies as they were given; those of the options are these and all that they use. */
   readonly given: readonly Strategy[];
-  readonly facts: Facts;
+  readonly facts: ModelFacts;
   /** There where a strategy needs it. */
   readonly linear: Linear | undefined;
   /** Returns other options with these hooks. */

@@ -5,13 +5,14 @@ import type { Placed } from "../optim/places.ts";
 import { Graph, type Tensor } from "../program/graph.ts";
 import { type Shape, sizeOf } from "../program/shape.ts";
 import { addColumn, type Column, leafOf } from "../state/arena.ts";
-import type { Facts } from "../strategy/host.ts";
+import type { ModelFacts } from "../strategy/host.ts";
 import type { Kept, Strategy } from "../strategy/strategy.ts";
 import type { Linear } from "../wasm/linear.ts";
 import type { Config } from "./config.ts";
 import type { HookPlace, HookPlan, ModelOutputs, StrategyCost } from "./hookplan.ts";
 import { addSlot, type KeptSlot, type StateLayout } from "./ranges.ts";
-import { BEFORE, editsAfter, gatherOf, gradientOf, lossOf } from "./tracing.ts";
+import { BEFORE, editsAfter, gatherOf, gradientOf, HELD, lossOf } from "./tracing.ts";
+import { unitsOf } from "./units.ts";
 
 /** Returns strategies with all that they use, each before those that use it; equal ones are one. @throws E_CONFIG */
 function expand(given: readonly Strategy[]): Strategy[] {
@@ -52,11 +53,14 @@ interface Found {
 }
 
 function bind(plain: Config, found: Found): Config {
-  const facts: Facts = {
+  const facts: ModelFacts = {
     classes: plain.classes,
     features: found.shown.features ?? plain.classes,
     parameters: [...plain.params.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     targets: plain.loss.targets,
+    shapes: new Map([...plain.params].map(([path, { shape }]) => [path, shape])),
+    units: unitsOf(plain.model.config, plain.params, found.shown.rectified),
+    classifier: found.shown.classifier,
   };
   const config: Config = {
     ...plain,
@@ -103,18 +107,33 @@ function headLeaves({ strategies }: Config, graph: Graph, layout: StateLayout): 
 interface Shown {
   /** Numbers of a row that its classifier reads; undefined where it has none. */
   readonly features: number | undefined;
-  readonly rectified: number;
+  /** Paths of the rectified layers, in order. */
+  readonly rectified: readonly string[];
+  /** Paths of what is trained behind the features. */
+  readonly classifier: readonly string[];
 }
 
 function shownBy(config: Config): Shown {
   const graph = new Graph();
   const params = new Map([...config.params, ...config.states].map(([path, { shape }]) => [path, graph.input(path, shape, "f32")]));
-  const param = (path: string): Tensor => params.get(path) as Tensor;
+  const asked: string[] = [];
+  let behind = 0;
+  const param = (path: string): Tensor => {
+    asked.push(path);
+    return params.get(path) as Tensor;
+  };
+  const rectified: string[] = [];
+  const tap: ModelScope["tap"] = (name) => {
+    if (name === "features") behind = asked.length;
+    // What a layer is called stands before the name of its operation.
+    else rectified.push(graph.where("").slice(0, -": ".length));
+  };
   const update = (): void => {};
   const random = (path: string, shape: Shape): Tensor => graph.random(path, shape);
-  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random };
-  const outputs = applyModel({ ...config, strategies: [] }, graph.input("x", [1, ...config.input.shape], "f32"), scope);
-  return { features: outputs.features && sizeOf(outputs.features.shape), rectified: outputs.rectified?.length ?? 0 };
+  const scope: ModelScope = { graph, training: false, weight: undefined, param, state: param, update, random, tap };
+  const { features } = applyModel({ ...config, strategies: [] }, graph.input("x", [1, ...config.input.shape], "f32"), scope);
+  const classifier = features === undefined ? [] : asked.slice(behind).filter((path) => config.params.has(path));
+  return { features: features && sizeOf(features.shape), rectified, classifier };
 }
 
 /** Returns what a model answers, as strategies' maps of outputs have it, with what it shows of itself. */
@@ -153,7 +172,7 @@ function check(config: Config, shown: Shown): void {
   const owners = new Map<string, string>();
   const groups = ["arrival", ...strategies.flatMap(({ draw }) => draw?.groups.map(({ name }) => name) ?? [])];
   const heads: string[] = [];
-  for (const { name, needs = {}, owns = [], head, columns, draw } of strategies) {
+  for (const { name, needs = {}, owns = [], head, columns, draw, programs = {} } of strategies) {
     const refuse = (what: string, expected: string, got: string, hint: string): never =>
       fail("E_CONFIG", `strategies: "${name}" ${what}; expected ${expected}, got ${got}`, { hint, context: { strategy: name } });
     if ((needs.labels === true || needs.features === true) && (loss.targets !== "labels" || config.targets > 1))
@@ -170,10 +189,19 @@ function check(config: Config, shown: Shown): void {
         "none",
         "End the model with nn.classifier: what it reads are the features.",
       );
-    if (needs.rectified === true && shown.rectified === 0)
+    if (needs.rectified === true && shown.rectified.length === 0)
       refuse("looks at rectified units", "nn.relu in the model", "none", "Put nn.relu() behind its hidden layers.");
+    if (needs.units === true && unitsOf(config.model.config, config.params, shown.rectified).length === 0)
+      refuse(
+        "makes rectified units anew",
+        "nn.relu between a linear layer or convolution and the next",
+        "none",
+        "Put nn.relu() right behind a hidden layer, and no normalisation between it and the next.",
+      );
     if (columns !== undefined && config.residentBytes !== undefined)
       refuse("keeps columns beside the rows", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
+    if (config.residentBytes !== undefined && Object.values(programs).some(({ groups = [] }) => groups.length > 0))
+      refuse("reads stored rows beside the steps", "rows in memory", "residentBytes", 'Leave out "residentBytes".');
     for (const { name: group, apart } of draw?.groups ?? [])
       if (apart === true && !owns.includes(group))
         refuse(`computes group "${group}" apart, of which nobody makes a loss`, `owns: ["${group}"]`, "none", "Own the group.");
@@ -209,14 +237,16 @@ function check(config: Config, shown: Shown): void {
 
 function layOut(
   config: Config,
-  facts: Facts,
+  facts: ModelFacts,
   { state, rows, tensors, capacity, staging }: HookPlace,
 ): ReturnType<HookPlan<Config>["layOut"]> {
   const kept = new Map<string, KeptSlot>();
-  if (config.strategies.some(({ space }) => space?.trains !== undefined)) {
-    const { range, parts } = addSlot(rows, { name: BEFORE, per: "parameter" }, tensors, BEFORE);
-    kept.set(BEFORE, { range, parts, spec: { shape: "parameters", lasts: false } });
-  }
+  const besides = (name: string): void => {
+    const { range, parts } = addSlot(rows, { name, per: "parameter" }, tensors, name);
+    kept.set(name, { range, parts, spec: { shape: "parameters", lasts: false } });
+  };
+  if (config.strategies.some(({ space }) => space?.trains !== undefined)) besides(BEFORE);
+  if (config.strategies.some(({ programs = {} }) => Object.values(programs).some(({ moves }) => moves === true))) besides(HELD);
   const columns: Column[] = [];
   const lengthOf = (n: number | "classes" | "features"): number => (typeof n === "number" ? n : facts[n]);
   for (const { name, keeps, columns: own = {} } of config.strategies) {

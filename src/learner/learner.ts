@@ -255,8 +255,9 @@ export class Learner {
 
   /**
    * Takes rows out of memory, by the ids they came with or by task and label: zeros are written over them, memory counts them no more, and
-   * refuses their ids unless told otherwise. What the weights learned of them stays, unless it is to be exact, which takes durability.
-   * @throws E_CONFIG E_DATA; E_STATE, also where the store does not reach back to before they came
+   * refuses their ids unless told otherwise. They leave the sums of heads in closed form, too, exactly where the body is not trained. What the
+   * weights learned of them stays, unless it is to be exact, which takes durability.
+   * @throws E_CONFIG E_DATA E_UNSUPPORTED; E_STATE, also where the store does not reach back to before they came
    */
   async forget(rows: ForgetRows, options: ForgetOptions = {}): Promise<Forgotten> {
     return this.#alone("forget", async () => {

@@ -268,7 +268,14 @@ export class Pages {
 
   /** Returns all stored rows in the order of their slots: x, padded to words, and targets. @throws E_CORRUPT; what the store throws */
   async all(replay: Replay): Promise<{ x: Uint8Array; y: Uint8Array }> {
-    const slots = replay.stores.flatMap(({ first, slots: { stored } }) => Array.from({ length: stored }, (_, i) => first + i));
+    return this.read(
+      replay.stores.flatMap(({ first, slots: { stored } }) => Array.from({ length: stored }, (_, i) => first + i)),
+      replay,
+    );
+  }
+
+  /** Returns the rows of slots one after another: x, padded to words, and targets. @throws E_CORRUPT; what the store throws */
+  async read(slots: readonly number[], replay: Replay): Promise<{ x: Uint8Array; y: Uint8Array }> {
     const { rowBytes } = this.#file;
     const x = new Uint8Array(slots.length * this.#xBytes);
     const y = new Uint8Array(slots.length * (rowBytes - this.#xBytes));

@@ -19,6 +19,9 @@ import type { KeptSlot, StateLayout } from "./ranges.ts";
 /** Parameters before the update, where strategies hold some of them fast. */
 export const BEFORE = "before";
 
+/** Parameters before a step whose programs move them first. */
+export const HELD = "held";
+
 /** An edit and whose it is. */
 export interface OwnEdit {
   readonly strategy: Strategy;
@@ -220,7 +223,7 @@ export function gatherOf(config: Config, pass: Pass, loss: Tensor): void {
   }
   const before = layout.kept.get(BEFORE);
   if (before !== undefined) assign(leafOf(graph, before.range), pass.vector);
-  for (const fact of factsOf(config)) graph.outputs.set(`fold/${fact}`, firstRows(factOf(pass, fact), layout.staging));
+  for (const fact of factsOf(config)) graph.outputs.set(`fold/${fact}`, firstRows(factOf(config, pass, fact), layout.staging));
 }
 
 /** Puts what is kept of arrived rows where the rows go; where that is known only later, behind the stored ones. */
@@ -250,15 +253,25 @@ export function factsOf({ strategies }: Config): Set<RowFact> {
   return new Set(strategies.flatMap(({ fold }) => fold?.reads ?? []));
 }
 
-function factOf({ outputs, rowLoss, labels }: Pass, fact: RowFact): Tensor {
+function factOf(config: Config, pass: Pass, fact: RowFact): Tensor {
+  const { outputs, rowLoss, labels } = pass;
   const { logits } = outputs;
   const rows = rowLoss.shape[0] as number;
   if (fact === "rowLoss") return rowLoss;
   if (fact === "logits") return reshape(logits, [rows, sizeOf(logits.shape) / rows]);
   if (fact === "correct")
     return toF32(equal(max(select(oneHot(reshape(labels, [rows]), logits.shape.at(-1) as number), logits, MASKED), -1), max(logits, -1)));
-  const features = outputs.features ?? logits;
+  const features = featuresOf(config, pass);
   return reshape(features, [rows, sizeOf(features.shape) / rows]);
+}
+
+/** Returns features as answers see them, which is the same value where no layer acts otherwise in training. */
+function featuresOf(config: Config, pass: Pass): Tensor {
+  const { outputs, graph, layout, params, x } = pass;
+  // What rows carry on is told in training alone.
+  if (config.carries.size > 0) return outputs.features ?? outputs.logits;
+  const seen = (config.hooks as HookPlan<Config>).applyModel(x, scopeOf(graph, config, layout, params), pass.tasks);
+  return seen.features ?? seen.logits;
 }
 
 function firstRows(values: Tensor, count: number): Tensor {
@@ -294,15 +307,16 @@ export function editPlan(config: Config, layout: StateLayout, edits: readonly Ow
 }
 
 /** Takes a change into a draft; what is made anew is so for all who keep something of it. */
-function take(graph: Graph, layout: StateLayout, { name }: Strategy, draft: Draft, { params, keeps = {}, reset }: Change): void {
+function take(graph: Graph, layout: StateLayout, { name }: Strategy, draft: Draft, { params, keeps = {}, reset, restart }: Change): void {
   if (params !== undefined) draft.vector = params;
   for (const [key, value] of Object.entries(keeps)) draft.kept.set(pathOf(name, key), value);
-  if (reset === undefined) return;
   const begin = (initial: number | "params" | undefined): Tensor | number => (initial === "params" ? draft.vector : (initial ?? 0));
   const leaves = slotLeaves(graph, layout);
-  for (const [slot, { spec }] of layout.slots)
-    if (spec.per === "parameter" && spec.holds === undefined)
-      draft.slots.set(slot, select(reset, begin(spec.initial), draft.slots.get(slot) ?? (leaves[slot] as Tensor)));
+  for (const mask of [reset, restart])
+    for (const [slot, { spec }] of layout.slots)
+      if (mask !== undefined && spec.per === "parameter" && spec.holds === undefined)
+        draft.slots.set(slot, select(mask, begin(spec.initial), draft.slots.get(slot) ?? (leaves[slot] as Tensor)));
+  if (reset === undefined) return;
   for (const [path, { spec }] of layout.kept) {
     if (spec.shape !== "parameters" || spec.mirror === undefined || spec.mirror === "keep") continue;
     const value = spec.mirror === "copy" ? draft.vector : begin(spec.initial);
@@ -321,6 +335,14 @@ function write(graph: Graph, layout: StateLayout, { vector, kept, slots }: Draft
   assign(leafOf(graph, layout.flat), vector);
 }
 
+/** Returns the plan that holds the parameters as they are, or gives back those that were held. */
+export function holdPlan(layout: StateLayout, hold: boolean): Plan {
+  return compileProgram((graph) => {
+    const [held, params] = [leafOf(graph, slotOf(layout, HELD).range), leafOf(graph, layout.flat)];
+    graph.effects.push(hold ? { kind: "assign", target: held, value: params } : { kind: "assign", target: params, value: held });
+  });
+}
+
 /** Returns the plan of a program of a strategy. */
 export function programPlan(config: Config, layout: StateLayout, strategy: Strategy, name: string): Plan {
   const program = strategy.programs?.[name];
@@ -334,10 +356,17 @@ export function programPlan(config: Config, layout: StateLayout, strategy: Strat
   return compileProgram((graph) => {
     const draft = draftOf(leafOf(graph, layout.flat));
     const params = paramLeaves(graph, layout);
-    const given = (key: string): Tensor =>
-      numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, numbers[key] ?? [], "f32");
-    const gradient = (value: Tensor, vector = draft.vector): Tensor =>
-      vector === draft.vector ? gradientAt(value, params, vector) : (grad(single(value), [vector])[0] as Tensor);
+    const given = (key: string): Tensor => {
+      const dims = (numbers[key] ?? []).map((n) => (typeof n === "number" ? n : base.facts[n]));
+      return numbers[key]?.length === 0 ? graph.scalar(`given/${key}`) : graph.input(`given/${key}`, dims, "f32");
+    };
+    const gradient = (value: Tensor, vector = draft.vector): Tensor => {
+      if (vector === draft.vector) return gradientAt(value, params, vector);
+      // The parts of what is kept are leaves of their own.
+      const leaf = vector.op === "state";
+      const parts = leaf ? traceContext(graph, config, layout, strategy, draft).parts(vector) : undefined;
+      return parts === undefined ? (grad(single(value), [vector])[0] as Tensor) : gradientAt(value, parts, vector);
+    };
     const base =
       placed.rows === 0
         ? (traceContext(graph, config, layout, strategy, draft) as StepContext)

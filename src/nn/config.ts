@@ -7,6 +7,7 @@ import { conv2d } from "./conv.ts";
 import { dropout } from "./dropout.ts";
 import { embedding, positional } from "./embedding.ts";
 import { feedForward, swiglu } from "./feedforward.ts";
+import { film } from "./film.ts";
 import { flatten } from "./flatten.ts";
 import { frozen } from "./frozen.ts";
 import type { Layer, LayerConfig } from "./layer.ts";
@@ -38,6 +39,7 @@ const makers: Readonly<Record<string, (config: LayerConfig) => Layer>> = {
   layerNorm: maker(layerNorm),
   groupNorm: maker(groupNorm, "groups"),
   rmsNorm: maker(rmsNorm),
+  film: maker(film),
   embedding: maker(embedding, "rows", "features"),
   positional: maker(positional),
   attention: maker(attention),

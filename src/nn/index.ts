@@ -9,6 +9,7 @@ export { dropout } from "./dropout.ts";
 export type { WeightDtype } from "./dtypes.ts";
 export { embedding, positional } from "./embedding.ts";
 export { feedForward, swiglu } from "./feedforward.ts";
+export { film } from "./film.ts";
 export { flatten } from "./flatten.ts";
 export { frozen } from "./frozen.ts";
 export type { Layer, LayerConfig } from "./layer.ts";

@@ -20,6 +20,7 @@ import {
   sum,
   toF32,
 } from "../program/tensor.ts";
+import { measuring } from "./measuring.ts";
 import type { ProgramContext, ProgramResult, Strategy } from "./strategy.ts";
 
 /** How the diagonal of the Fisher information is estimated. */
@@ -50,9 +51,6 @@ function largest(values: Tensor): Tensor {
   const peaks = mul(toF32(equal(values, max(values))), order);
   return toF32(equal(peaks, max(peaks)));
 }
-
-/** Rows measured between two moments at which the learner may be saved. */
-const PIECE = 16;
 
 /**
  * Returns elastic weight consolidation: parameters are held to what they were at boundaries, by how much the answers on rows of the past depend on
@@ -95,21 +93,7 @@ export function ewc(options: EwcOptions = {}): Strategy {
     }),
     ...(!batched && {
       programs: { measure: { groups: [{ name: "row", size: 1 }], build: measure }, settle: { build: settle } },
-      phases: [
-        {
-          on: "boundary",
-          async next({ memory, run, step }, cursor) {
-            const slots = cursor === undefined ? memory?.draw(rows).slots : (cursor.slots as readonly number[]);
-            const done = cursor === undefined ? 0 : (cursor.done as number);
-            const list = Array.from(slots ?? []);
-            for (const [i, slot] of list.slice(done, done + PIECE).entries())
-              await run("measure", { rows: { row: { slots: [slot] } }, step: step * rows + done + i });
-            if (done + PIECE < list.length) return { slots: list, done: done + PIECE };
-            await run("settle");
-            return undefined;
-          },
-        },
-      ],
+      phases: [measuring(rows)],
     }),
     terms({ vector, kept, hyper }) {
       const quadratic = sub(mul(kept("importance"), square(vector)), mul(mul(2, kept("pull")), vector));

@@ -2,6 +2,7 @@
  * What strategies keep and compute on the host, in f64: records of pure functions over arrays of fixed lengths, so that all of it is saved,
  * rolled back and grown alike, whatever the method.
  */
+import type { Shape } from "../program/shape.ts";
 import type { RandomStream } from "../random.ts";
 import type { Linear } from "../wasm/linear.ts";
 
@@ -20,9 +21,35 @@ export interface Facts {
   /** Numbers that are trained. */
   readonly parameters: number;
   readonly targets: "labels" | "values";
+  /** Paths of the parameters that make logits of features, [features, classes] and [classes]; none where the model does not name its features. */
+  readonly classifier?: readonly string[];
 }
 
-/** What a step can tell of each row that arrived, as it was before the update. */
+/** A layer of rectified units, between the weights that lead to them and those that lead on: made anew one by one, without any other unit's doing. */
+export interface UnitLayer {
+  /** How many there are: units of a linear layer, channels of a convolution. */
+  readonly units: number;
+  /** Which of a model's rectified layers they are, counted from 0. */
+  readonly rectified: number;
+  /** Path of the weight [..., units] whose columns lead to them, and of their bias [units]. */
+  readonly weight: string;
+  readonly bias: string | undefined;
+  /** Numbers uniform on ±bound have the variance that the weight began with. */
+  readonly bound: number;
+  /** Path of the next layer's weight, [places, units, outputs] by shape, of which a unit's rows lead on from it; and of that layer's bias [outputs]. */
+  readonly next: string;
+  readonly nextShape: readonly [places: number, units: number, outputs: number];
+  readonly nextBias: string | undefined;
+}
+
+/** What a strategy may know of its learner's model, besides. */
+export interface ModelFacts extends Facts {
+  /** Shapes of all parameters by path, in the order of the model. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly units: readonly UnitLayer[];
+}
+
+/** What a step can tell of each row that arrived, as it was before the update; features are those that answers see, without dropout. */
 export type RowFact = "rowLoss" | "correct" | "features" | "logits";
 
 /** What a step saw of the rows that arrived. */
@@ -56,7 +83,10 @@ export interface HostFold {
   readonly reads: readonly RowFact[];
   /** Takes a step in, after the update. A step that changed nothing is not told. */
   push(numbers: Numbers, seen: Seen, services: HostServices): readonly Signal[] | undefined;
-  /** Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. */
+  /**
+   * Takes rows out again as if they had never come, where that is exact: `rows` as they were told, by the model as it is. `learner.forget` calls it
+   * for rows that leave memory, each once, if the fold reads nothing but features.
+   */
   remove?(numbers: Numbers, rows: Pick<Seen, "count" | "labels" | "rows">, services: HostServices): void;
 }
 

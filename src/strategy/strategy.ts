@@ -2,7 +2,7 @@ import type { DrawPolicy } from "../memory/draw.ts";
 import type { Replay } from "../memory/replay.ts";
 import type { Placed } from "../optim/places.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
-import type { Facts, HostFold, HostHead, HostServices, Numbers } from "./host.ts";
+import type { HostFold, HostHead, HostServices, ModelFacts, Numbers } from "./host.ts";
 
 /** Rows that join every step besides those that arrive: at most `size` of them. */
 export interface RowGroup {
@@ -20,6 +20,8 @@ export interface HostContext {
   readonly memory: Replay | undefined;
   /** Labels of the rows that arrived; where targets are values, a 0 for each. */
   readonly labels: Uint32Array;
+  /** Task of the rows that arrived, 0 where they name none; absent as `host` is. */
+  readonly task?: number;
   /** What the strategy gathered on the host, and what it may use there; absent for one without other hooks than `draw` and `store`. */
   readonly host?: HostServices & { readonly numbers: Numbers };
   /** Runs a program of the strategy on rows, those that arrive among them; absent as `host` is. */
@@ -48,7 +50,7 @@ export interface Drawn {
 export interface TraceContext {
   readonly graph: Graph;
   /** What the strategy may know of its learner. */
-  readonly facts: Facts;
+  readonly facts: ModelFacts;
   /** All parameters as one vector [n]: as they are, or, after the update, as it and the hooks before this one left them. */
   readonly vector: Tensor;
   /** Where each parameter lies in it. */
@@ -147,6 +149,8 @@ export interface Change {
    * `mirror` says.
    */
   readonly reset?: Tensor;
+  /** Not 0 [n] at parameters that go on from elsewhere: what the optimizer keeps of them begins again, and nothing else. */
+  readonly restart?: Tensor;
 }
 
 /** A change of parameters or of what is kept, as operations. */
@@ -186,8 +190,10 @@ export interface StrategyProgram {
   readonly groups?: readonly RowGroup[];
   /** Whether it sees the rows of the step under way. Default false. */
   readonly arrival?: boolean;
-  /** Numbers it is given by name: [] or a length. */
-  readonly numbers?: Readonly<Record<string, readonly number[]>>;
+  /** Numbers it is given by name: [] or dims; "parameters" stands for as many as are trained. */
+  readonly numbers?: Readonly<Record<string, readonly (number | "classes" | "features" | "parameters")[]>>;
+  /** Whether it moves the parameters while rows are drawn: a step that changes nothing then takes that back. Default false. */
+  readonly moves?: boolean;
   build(context: ProgramContext): ProgramResult;
 }
 
@@ -214,8 +220,12 @@ export interface PhaseContext extends HostServices {
   readonly boundaries: number;
   readonly memory: Replay | undefined;
   readonly numbers: Numbers;
+  /** Where each parameter lies among all [n]. */
+  readonly tensors: readonly Placed[];
   /** Returns a number of the strategy's `hyper` as it is now. */
   hyper(name: string): number;
+  /** Returns parameters [n] drawn as a model's first ones are, the same wherever this step is done. */
+  fresh(stream: string): Float32Array;
   run(program: string, given?: ProgramInputs): Promise<ProgramOutputs>;
 }
 
@@ -226,7 +236,10 @@ export interface Phase {
   next(context: PhaseContext, cursor: Cursor | undefined): Promise<Cursor | undefined>;
 }
 
-/** How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. */
+/**
+ * How a strategy answers in place of the model: with parameters that it keeps, by operations, or on the host. One in a learner. The model's own
+ * classifier is trained by the optimizer all the same, and trains the body; the answers are the head's.
+ */
 export type Head =
   /** Name of what it keeps, "parameters" in shape. */
   { readonly params: string } | HostHead;
@@ -243,6 +256,8 @@ export interface Needs {
   readonly boundary?: boolean;
   /** Activations of `nn.relu`. */
   readonly rectified?: boolean;
+  /** Rectified units that can be made anew one by one. */
+  readonly units?: boolean;
   /** Cost of a step beyond a plain one, in forward and backward passes of the rows that arrive; rows of groups are counted apart. */
   readonly passes?: { readonly forward?: number; readonly backward?: number };
 }
@@ -289,7 +304,7 @@ export interface Strategy {
   /** Maps the gradient [n] to the one that the optimizer sees; those of several strategies one after another. */
   readonly grad?: (context: GradientContext, gradient: Tensor) => Tensor;
   /** Keeps things on the device, by name. */
-  readonly keeps?: (facts: Facts) => Readonly<Record<string, Kept>>;
+  readonly keeps?: (facts: ModelFacts) => Readonly<Record<string, Kept>>;
   /** Maps what a step sees before the update to what is kept, by name. */
   readonly gathers?: (context: GradientContext) => Readonly<Record<string, Tensor>>;
   /** Maps parameters after the update to others, and to what is kept. */
@@ -306,7 +321,7 @@ export interface Strategy {
 /** What a hook on outputs may read; the same in training and in prediction. */
 export interface SpaceContext {
   readonly graph: Graph;
-  readonly facts: Facts;
+  readonly facts: ModelFacts;
   readonly logits: Tensor;
   readonly features: Tensor;
   /** Returns the tasks of the rows [rows], u32. */

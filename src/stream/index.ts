@@ -56,6 +56,7 @@ export { type LabelNoise, type NoisyDataset, type NoisyLabelsOptions, noisyLabel
 export { type OnlineOptions, online } from "./online.ts";
 export { type Answers, type Predictor, prequential, type Tested } from "./prequential.ts";
 export { type PreviousLabel, type PreviousLabelOptions, previousLabel } from "./previous.ts";
+export { type RecallOptions, recall } from "./recall.ts";
 export { classFrequencies, type RecurringOptions, recurring, type SkewOptions } from "./recurring.ts";
 export {
   type RunningScale,

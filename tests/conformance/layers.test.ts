@@ -200,6 +200,8 @@ describe("norms", () => {
           p.bias as Values,
         ),
     }));
+  it("film", () =>
+    check({ layer: nn.film(), input: [2, 3], model: (x, p) => rescaled(Array.from(x), p.gamma as Values, p.beta as Values) }));
   it("rmsNorm", () => check({ layer: nn.rmsNorm(), input: [3, 4], model: (x, p) => divided(x, p.weight as Values, 4) }));
 });
 

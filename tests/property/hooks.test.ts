@@ -120,6 +120,9 @@ describe("hooks", () => {
       [strategies.der({ batchSize: 4 }), strategies.si(), strategies.lwf()],
       [strategies.ewc({ rows: 8 }), strategies.erAce({ batchSize: 4 })],
       [strategies.slda()],
+      [strategies.firstSession()],
+      [strategies.slca({ epochs: 1, samples: 8, batchSize: 8 })],
+      [strategies.energy(), strategies.fetril({ epochs: 2, batchSize: 8 })],
     ]) {
       const learner = await learned(list, 9);
       const { x } = batchAt(2);
@@ -210,8 +213,13 @@ function failing(store: Store, after: () => boolean): Store {
 }
 
 describe("work in pieces", () => {
-  it("is gone on with after a kill at any of its records", async () => {
-    const list = (): Strategy[] => [strategies.ewc({ rows: 40, lambda: 5 }), strategies.replay({ batchSize: 3 })];
+  it.each([
+    ["of measures", () => [strategies.ewc({ rows: 40, lambda: 5 }), strategies.replay({ batchSize: 3 })]],
+    [
+      "of training",
+      () => [strategies.slca({ epochs: 3, samples: 16, batchSize: 8, rate: 0.1 }), strategies.fetril({ epochs: 3, batchSize: 16 })],
+    ],
+  ] as const)("is gone on with after a kill at any of its records: %s", async (_, list) => {
     const whole = await learned(list(), 10);
     const expected = await whole.stateHash();
     await whole.close();

@@ -1,4 +1,5 @@
 import {
+  detectors,
   Learner,
   type LearnerEvents,
   type LearnerOptions,
@@ -20,7 +21,7 @@ const ROWS = 4;
 const INPUTS = 6;
 const STEPS = 8;
 
-const options: LearnerOptions = {
+const plain: LearnerOptions = {
   model: nn.sequential(nn.linear(5), nn.relu(), nn.dropout(0.2), nn.classifier({ capacity: 3 })),
   input: [INPUTS],
   optimizer: optim.adamw(),
@@ -49,7 +50,11 @@ interface Ended {
 }
 
 /** Learns, asks, changes and saves; `before` is called before each call of the learner, with its name. */
-async function live(runtime: Runtime, before: (call: string, step: number) => void = () => {}): Promise<Ended> {
+async function live(
+  runtime: Runtime,
+  before: (call: string, step: number) => void = () => {},
+  options: LearnerOptions = plain,
+): Promise<Ended> {
   const recovered: LearnerEvents["recovered"][] = [];
   before("create", 0);
   const learner = await Learner.create(runtime, options);
@@ -67,6 +72,8 @@ async function live(runtime: Runtime, before: (call: string, step: number) => vo
     if (step === 4) await learner.checkpoint();
     before("forget", step);
     if (step === 5) await learner.forget([3, 9, 14]);
+    before("consolidate", step);
+    if (step === 6 && options !== plain) await learner.consolidate();
   }
   const hash = await learner.stateHash();
   await learner.close();
@@ -130,6 +137,39 @@ describe.skipIf(real === undefined)("a GPU device that is lost", () => {
     runtime.close();
   });
 
+  /** Columns, what is kept, a program in drawing, edits, a head, a fold, and a phase of several pieces. */
+  const hooked: LearnerOptions = {
+    ...plain,
+    strategies: [
+      strategies.der({ batchSize: 3 }),
+      strategies.mir({ batchSize: 2, candidates: 4 }),
+      strategies.ewc({ rows: 24, lambda: 5 }),
+      strategies.ema({ decay: 0.5 }),
+      strategies.detect({ detector: detectors.adwin(), boundary: false }),
+    ],
+  };
+  it.each([
+    ["observe", 4, "dispatchWorkgroups", 9],
+    ["observe", 7, "mapAsync", 1],
+    ["consolidate", 6, "dispatchWorkgroups", 40],
+    ["consolidate", 6, "mapAsync", 11],
+  ] as const)("in %s at step %i with strategies at work changes nothing that the caller sees", async (call, step, of, count) => {
+    const { runtime } = await open();
+    const undisturbed = await live(runtime, () => {}, hooked);
+    runtime.close();
+    const { faulty, runtime: second } = await open();
+    const ended = await live(
+      second,
+      (name, now) => {
+        if (name === call && now === step) faulty.arm(of, count, "destroy");
+      },
+      hooked,
+    );
+    expect(faulty.fired(), "the device was lost").toBe(true);
+    expect([ended.losses, ended.probabilities, ended.hash]).toEqual([undisturbed.losses, undisturbed.probabilities, undisturbed.hash]);
+    second.close();
+  });
+
   it("three times within a minute leaves the work to Wasm, told once, and learning goes on to the same losses within 1e-3", async () => {
     const events: RuntimeEvent[] = [];
     const { faulty, runtime } = await open((event) => events.push(event));
@@ -146,7 +186,7 @@ describe.skipIf(real === undefined)("a GPU device that is lost", () => {
 
   it("while an answer and a step are under way loses neither", async () => {
     const { faulty, runtime } = await open();
-    const [one, other] = await Promise.all([Learner.create(runtime, options), Learner.create(runtime, options)]);
+    const [one, other] = await Promise.all([Learner.create(runtime, plain), Learner.create(runtime, plain)]);
     for (let step = 0; step < STEPS; step++) {
       if (step === 2 || step === 5) faulty.arm("mapAsync", 1 + (step % 2), "destroy");
       const [a, b, answer] = await Promise.all([one.observe(batchAt(step)), other.observe(batchAt(step)), one.predict(asked)]);

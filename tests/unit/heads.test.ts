@@ -2,7 +2,21 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 import { strategyFrom } from "../../src/strategy/config.ts";
-import { fecam, kalman, knn, lda, mergeNumbers, ncm, ranpac, ridge, slda } from "../../src/strategy/index.ts";
+import {
+  energy,
+  fecam,
+  fetril,
+  firstSession,
+  kalman,
+  knn,
+  lda,
+  mergeNumbers,
+  ncm,
+  ranpac,
+  ridge,
+  slca,
+  slda,
+} from "../../src/strategy/index.ts";
 import { drawn, expectNear, type Headed, headed } from "./headed.ts";
 
 const [features, classes] = [5, 4];
@@ -193,6 +207,20 @@ describe("options", () => {
     [() => knn({ temperature: 0 }), /temperature/],
     [() => knn({ perClass: 0 }), /perClass/],
     [() => knn({ adopted: -1 }), /adopted/],
+    [() => firstSession({ ridge: 0 }), /ridge/],
+    [() => firstSession({ trains: "films" as "film" }), /trains.*films/],
+    [() => slca({ covariance: "diag" as "full" }), /covariance.*diag/],
+    [() => slca({ epochs: 0 }), /epochs/],
+    [() => slca({ samples: 1.5 }), /samples/],
+    [() => slca({ batchSize: 0 }), /batchSize/],
+    [() => slca({ rate: -1 }), /rate/],
+    [() => slca({ temperature: 0 }), /temperature/],
+    [() => slca({ local: 1 as unknown as boolean }), /local.*got 1/],
+    [() => fetril({ metric: "l2" as "cosine" }), /metric.*l2/],
+    [() => fetril({ epochs: 0 }), /epochs/],
+    [() => fetril({ batchSize: 0 }), /batchSize/],
+    [() => fetril({ rate: Number.NaN }), /rate/],
+    [() => energy({ negatives: 2 }), /negatives/],
   ])("out of range are refused: %s", (make, message) => {
     expect(make).toThrow(expect.objectContaining({ code: "E_CONFIG", message: expect.stringMatching(message) }));
   });

@@ -113,6 +113,7 @@ const layers: [Layer, Shape][] = [
   [nn.layerNorm({ eps: 1e-3 }), [4]],
   [nn.groupNorm(2), [4]],
   [nn.rmsNorm(), [4]],
+  [nn.film(), [4]],
   [nn.embedding(7, 3, { deviation: 0.5 }), [4]],
   [nn.positional({ length: 6 }), [4, 2]],
   [nn.positional(), [4, 2]],
@@ -239,6 +240,8 @@ describe("first values", () => {
   it("norms begin as the identity, running statistics as those of normal numbers", () => {
     expect([...paramOf(nn.layerNorm(), [2], "weight").values, ...paramOf(nn.layerNorm(), [2], "bias").values]).toEqual([1, 1, 0, 0]);
     expect([...paramOf(nn.rmsNorm(), [2], "weight").values]).toEqual([1, 1]);
+    expect([...paramOf(nn.film(), [2], "gamma").values]).toEqual([1, 1]);
+    expect([...paramOf(nn.film(), [2], "beta").values]).toEqual([0, 0]);
     const states = statesOf(nn.batchNorm().build([2], ""));
     expect([...states.values()].flatMap(({ fill }) => [...filled(fill, 2)])).toEqual([0, 0, 1, 1]);
   });
