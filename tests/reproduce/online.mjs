@@ -34,10 +34,6 @@ const buzzega = (capacity, rate, strategy) => () => ({
   hidden: [100, 100].flatMap((width) => [linear(width, { init: "xavierUniform" }), relu()]),
 });
 
-/** Strategies that may not be there yet. @type {Readonly<Record<string, unknown>>} */
-const shelf = strategies;
-const { gdumb } = /** @type {{ gdumb?: (options: object) => Strategy }} */ (shelf);
-
 /** @type {Readonly<Record<string, Method>>} */
 const methods = {
   "replay, online": {
@@ -56,20 +52,18 @@ const methods = {
     }),
     ...{ published: 87, margin: 3 },
   },
-  ...(gdumb && {
-    GDumb: {
-      way: () => ({
-        ...{ hidden: rectified([400, 400]), batchSize: 16, rate: 0.1, settles: true },
-        memory: memory.greedy({ capacity: 4400 }),
-        strategies: [gdumb({ epochs: 10, learningRate: 0.1, minLearningRate: 0.1, momentum: 0, weightDecay: 0, clip: 1e9 })],
-      }),
-      ...{
-        published: 97,
-        margin: 3,
-        note: "trained after the last task alone, as it begins anew each time; the first pass at a tenth of the rate.",
-      },
+  GDumb: {
+    way: () => ({
+      ...{ hidden: rectified([400, 400]), batchSize: 16, rate: 0.1, settles: true },
+      memory: memory.greedy({ capacity: 4400 }),
+      strategies: [strategies.gdumb({ epochs: 10, learningRate: 0.1, minLearningRate: 0.1, momentum: 0, weightDecay: 0, clip: 1e9 })],
+    }),
+    ...{
+      published: 97,
+      margin: 3,
+      note: "trained after the last task alone, as it begins anew each time; the first pass at a tenth of the rate.",
     },
-  }),
+  },
   LwF: {
     way: () => ({
       ...{ hidden: [linear(200), tanh()], batchSize: 128, rate: 1e-3, epochs: 21, seen: true },

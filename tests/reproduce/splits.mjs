@@ -46,10 +46,6 @@ const ewc = (/** @type {number} */ coefficient, /** @type {"separate" | "online"
 });
 const measured = `Fisher information from the last ${MEASURED} rows of each task; there, from all.`;
 
-/** Strategies that may not be there yet. @type {Readonly<Record<string, unknown>>} */
-const shelf = strategies;
-const { mas, gem } = /** @type {Record<"mas" | "gem", undefined | ((options: object) => import("palimpsest").Strategy)>} */ (shelf);
-
 /**
  * Numbers of MAS by which its merge of importances is their sum over tasks, each of the mean of its squared outputs, as there: outputs of the task, or,
  * class-incremental, of all tasks so far. @param {Kind} kind @returns {(task: number) => Record<string, number>}
@@ -139,35 +135,31 @@ const methods = {
     ],
     note: "importance below 0 counts as 0.",
   },
-  ...(mas && {
-    MAS: {
-      way: (/** @type {Kind} */ kind) => ({
-        memory: memory.ring({ capacity: MEASURED }),
-        strategies: [mas({ rows: MEASURED })],
-        at: summed(kind),
-      }),
-      published: [
-        [99.22, 0.21],
-        [68.57, 6.85],
-        [19.52, 0.29],
-      ],
-      note: `importance from the last ${MEASURED} rows of each task, one by one; there, from means of batches of 128, which are smaller.`,
-    },
-  }),
-  ...(gem && {
-    GEM: {
-      way: () => ({
-        ...{ optimizer: optim.sgd(), rate: 0.01, memory: memory.quota({ capacity: 4400, key: "task" }) },
-        strategies: [gem({ tasks: 4, batchSize: 64, margin: 0.5 })],
-      }),
-      published: [
-        [98.42, 0.1],
-        [96.16, 0.35],
-        [92.2, 0.12],
-      ],
-      note: "64 rows of each former task a step; there, all of them.",
-    },
-  }),
+  MAS: {
+    way: (kind) => ({
+      memory: memory.ring({ capacity: MEASURED }),
+      strategies: [strategies.mas({ rows: MEASURED })],
+      at: summed(kind),
+    }),
+    published: [
+      [99.22, 0.21],
+      [68.57, 6.85],
+      [19.52, 0.29],
+    ],
+    note: `importance from the last ${MEASURED} rows of each task, one by one; there, from means of batches of 128, which are smaller.`,
+  },
+  GEM: {
+    way: () => ({
+      ...{ optimizer: optim.sgd(), rate: 0.01, memory: memory.quota({ capacity: 4400, key: "task" }) },
+      strategies: [strategies.gem({ tasks: 4, batchSize: 64, margin: 0.5 })],
+    }),
+    published: [
+      [98.42, 0.1],
+      [96.16, 0.35],
+      [92.2, 0.12],
+    ],
+    note: "64 rows of each former task a step; there, all of them.",
+  },
   LwF: {
     // There: (1/k)·cross-entropy + (1 − 1/k)·T²·distance in task k, T = 2; Adam heeds no common factor.
     way: (kind) => ({

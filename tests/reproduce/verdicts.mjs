@@ -44,7 +44,8 @@ export async function compare(url, targets, log) {
   });
   log(`| | ours | published | difference | | seeds | minutes a seed |\n| --- | --- | --- | --- | --- | --- | --- |`);
   let holds = true;
-  const notes = [];
+  /** @type {Map<string, string[]>} */
+  const notes = new Map();
   for (const [name, answers] of found) {
     const { published, deviation = 0, margin, note, apart = false } = /** @type {Target} */ (targets[name]);
     const mean = (/** @type {(answer: Answer) => number} */ of) => answers.reduce((sum, answer) => sum + of(answer), 0) / answers.length;
@@ -53,13 +54,14 @@ export async function compare(url, targets, log) {
     const close = Math.abs(ours - published) <= Math.max(1, 2 * deviation, 2 * spread);
     const within = close || (margin !== undefined && ours >= published - margin);
     holds &&= within || apart;
-    if (note !== undefined) notes.push(`${name}: ${note}`);
+    if (note !== undefined) notes.set(note, [...(notes.get(note) ?? []), name]);
     const difference = `${ours >= published ? "+" : "−"}${Math.abs(ours - published).toFixed(2)}`;
     log(
       `| ${name} | ${ours.toFixed(2)} ± ${spread.toFixed(2)} | ${published.toFixed(2)}${deviation > 0 ? ` ± ${deviation.toFixed(2)}` : ""} | ${difference} | ${close ? "within" : within ? "within their margin" : "OFF"} | ${answers.length} | ${mean(({ minutes }) => minutes).toFixed(2)} |`,
     );
   }
   const { user, system } = process.cpuUsage(before);
-  log(`\n${notes.join("\n")}\n${((user + system) / 60e6).toFixed(1)} minutes of CPU time, ${availableParallelism()} cores.`);
+  for (const [note, about] of notes) log(`\n${about.join("; ")}: ${note}`);
+  log(`\n${((user + system) / 60e6).toFixed(1)} minutes of CPU time, ${availableParallelism()} cores.`);
   return holds;
 }
