@@ -20,7 +20,7 @@ import { compare } from "./verdicts.mjs";
  */
 /**
  * A method: how it is trained, by scenario, with its coefficient there; and what was published: task-, domain-, class-incremental, with deviations.
- * @typedef {{ way: (kind: Kind) => Way, published: readonly (readonly [number, number])[], note?: string, apart?: readonly Kind[] }} Method
+ * @typedef {{ way: (kind: Kind) => Way, published: readonly (readonly [number, number])[], note?: string }} Method
  */
 
 const EPOCHS = 4;
@@ -171,6 +171,7 @@ const methods = {
       [71.02, 1.26],
       [24.17, 0.33],
     ],
+    note: "there by other code, whose teacher gives the classes it did not know probability 0, where ours leaves them out; that way we come to 21.0 by classes.",
   },
   Offline: {
     way: () => ({ joint: true }),
@@ -257,13 +258,10 @@ if (!isMainThread) {
 }
 
 export async function run({ log = console.log } = {}) {
-  const targets = Object.entries(methods).flatMap(([name, { published, note, apart }]) =>
+  const targets = Object.entries(methods).flatMap(([name, { published, note }]) =>
     kinds.map((kind, i) => {
       const [mean = Number.NaN, deviation = 0] = published[i] ?? [];
-      return /** @type {const} */ ([
-        `${name} | ${kind}`,
-        { published: mean, deviation, ...(note && { note }), apart: apart?.includes(kind) ?? false },
-      ]);
+      return /** @type {const} */ ([`${name} | ${kind}`, { published: mean, deviation, ...(note && { note }) }]);
     }),
   );
   return compare(import.meta.url, Object.fromEntries(targets), log);

@@ -4,9 +4,8 @@ import { runAll } from "./crew.mjs";
 
 /**
  * A published figure in percent, its deviation where there is one, how far below it its own tests would go (they set no upper bound), and where our way
- * parts from theirs. A figure that is `apart` for a reason that is
- * told does not decide whether the run holds.
- * @typedef {{ published: number, deviation?: number, margin?: number, note?: string, apart?: boolean }} Target
+ * parts from theirs.
+ * @typedef {{ published: number, deviation?: number, margin?: number, note?: string }} Target
  */
 /** @typedef {{ accuracy: number, minutes: number }} Answer */
 
@@ -28,7 +27,7 @@ function namesAsked(names) {
 /**
  * Runs every target once a seed and tells each: ours, theirs, the difference, and whether it is within two deviations, the larger of both, or a point.
  * @param {string} url the file whose workers answer @param {Readonly<Record<string, Target>>} targets @param {(line: string) => void} log
- * @returns {Promise<boolean>} whether all are but those apart
+ * @returns {Promise<boolean>} whether all are
  */
 export async function compare(url, targets, log) {
   const seeds = seedsAsked();
@@ -47,13 +46,13 @@ export async function compare(url, targets, log) {
   /** @type {Map<string, string[]>} */
   const notes = new Map();
   for (const [name, answers] of found) {
-    const { published, deviation = 0, margin, note, apart = false } = /** @type {Target} */ (targets[name]);
+    const { published, deviation = 0, margin, note } = /** @type {Target} */ (targets[name]);
     const mean = (/** @type {(answer: Answer) => number} */ of) => answers.reduce((sum, answer) => sum + of(answer), 0) / answers.length;
     const ours = mean(({ accuracy }) => 100 * accuracy);
     const spread = Math.sqrt(mean(({ accuracy }) => (100 * accuracy - ours) ** 2) * (answers.length / Math.max(1, answers.length - 1)));
     const close = Math.abs(ours - published) <= Math.max(1, 2 * deviation, 2 * spread);
     const within = close || (margin !== undefined && ours >= published - margin);
-    holds &&= within || apart;
+    holds &&= within;
     if (note !== undefined) notes.set(note, [...(notes.get(note) ?? []), name]);
     const difference = `${ours >= published ? "+" : "−"}${Math.abs(ours - published).toFixed(2)}`;
     log(
