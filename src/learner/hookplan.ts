@@ -88,6 +88,8 @@ export interface Pass {
 /** What a model shows of itself while it is traced; what lies within it, only to hooks. */
 export interface ModelOutputs {
   readonly logits: Tensor;
+  /** Before strategies mapped them. */
+  readonly raw?: Tensor;
   readonly features?: Tensor | undefined;
   readonly rectified?: readonly Tensor[];
 }

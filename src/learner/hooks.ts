@@ -163,7 +163,7 @@ function applyModel(config: Config, x: Tensor, scope: ModelScope, tasks?: () => 
       }),
     raw,
   );
-  return { logits, features, rectified };
+  return { logits, raw, features, rectified };
 }
 
 /** Refuses strategies that clash, or need what is not there. @throws E_CONFIG */

@@ -93,6 +93,7 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
   return {
     ...traceContext(graph, config, layout, strategy, draft),
     logits,
+    raw: pass.outputs.raw ?? logits,
     features,
     rectified: pass.outputs.rectified ?? [],
     labels,
@@ -121,7 +122,7 @@ function stepContext(config: Config, pass: Pass, strategy: Strategy, draft: Draf
       const scope = scopeOf(graph, config, layout, own);
       const tasks = (): Tensor => (group === undefined ? pass.tasks() : rowsOf(group, pass.tasks()));
       const seen = (config.hooks as HookPlan<Config>).applyModel(x, scope, tasks);
-      return { logits: seen.logits, features: seen.features ?? seen.logits };
+      return { logits: seen.logits, raw: seen.raw ?? seen.logits, features: seen.features ?? seen.logits };
     },
     lossOf: (outputs, targets) => rowLossOf(outputs, targets, config),
   };

@@ -1,9 +1,11 @@
 import { checkKeys, checkNumber } from "../errors.ts";
 import { klDivergence, MASKED } from "../nn/losses.ts";
-import { detach, less, mul, select } from "../program/tensor.ts";
+import type { Tensor } from "../program/graph.ts";
+import { add, detach, div, less, max, maximum, mul, pack, select } from "../program/tensor.ts";
 import { anchor } from "./anchor.ts";
 import { seen } from "./seen.ts";
 import type { Strategy } from "./strategy.ts";
+import { checkTasks } from "./taskmask.ts";
 
 /** Options of {@link lwf}. */
 export interface LwfOptions {
@@ -11,32 +13,45 @@ export interface LwfOptions {
   readonly alpha?: number;
   /** Temperature of both distributions. Default 2. */
   readonly temperature?: number;
+  /** The classes of each task, where rows are told theirs as in `taskMask`: each task that was known is distilled apart. Default: all together. */
+  readonly classes?: readonly (readonly number[])[];
 }
 
 /**
  * Returns learning without forgetting: on the rows that arrive, the model of the last boundary is a teacher of the classes it knew, by
- * KL(softmax(z_old/T) ‖ softmax(z/T)), without the factor T². Before the first boundary it costs a forward pass and teaches nothing.
+ * KL(softmax(z_old/T) ‖ softmax(z/T)), without the factor T²; with `classes`, by the mean of those of the tasks it knew, each among its own classes
+ * alone. Before the first boundary it costs a forward pass and teaches nothing.
  * @throws E_CONFIG
  * @see Li and Hoiem 2016, arXiv 1606.09282, "Learning without forgetting"
  */
 export function lwf(options: LwfOptions = {}): Strategy {
-  checkKeys("strategies.lwf", options, ["alpha", "temperature"]);
+  checkKeys("strategies.lwf", options, ["alpha", "temperature", "classes"]);
   const alpha = checkNumber("strategies.lwf", "alpha", options.alpha ?? 1, { min: 0 });
   const temperature = checkNumber("strategies.lwf", "temperature", options.temperature ?? 2, { min: 0, open: "min" });
+  const tasks = options.classes && checkTasks("strategies.lwf", options.classes);
   return {
     name: "lwf",
-    config: { alpha, temperature },
+    config: { alpha, temperature, ...(tasks && { classes: tasks }) },
     needs: { labels: true, boundary: true, passes: { forward: 1 } },
     uses: [anchor, seen],
     hyper: { alpha },
     keeps: () => ({ known: { shape: ["classes"] } }),
     edits: [{ on: "boundary", apply: ({ kept }) => ({ keeps: { known: kept("seen/classes") } }) }],
-    terms({ logits, kept, forward, mean, hyper }) {
-      const known = less(0, kept("known"));
-      const old = detach(forward({ vector: kept("anchor/params") }).logits);
-      const [student, teacher] = [logits, old].map((z) => select(known, z, MASKED)) as [typeof logits, typeof old];
-      const distance = mul(klDivergence(student, teacher, { temperature }), 1 / temperature ** 2);
-      return [{ tag: "penalty", value: mul(hyper("alpha"), mean(distance, "arrival")) }];
+    terms({ graph, facts, logits, raw, kept, forward, mean, hyper }) {
+      const old = forward({ vector: kept("anchor/params") });
+      const distance = (student: Tensor, teacher: Tensor, known: Tensor): Tensor => {
+        const [z, wanted] = [student, detach(teacher)].map((outputs) => select(less(0, known), outputs, MASKED)) as [Tensor, Tensor];
+        return mul(klDivergence(z, wanted, { temperature }), 1 / temperature ** 2);
+      };
+      const penalty = (value: Tensor) => [{ tag: "penalty", value: mul(hyper("alpha"), mean(value, "arrival")) } as const];
+      if (tasks === undefined) return penalty(distance(logits, old.logits, kept("known")));
+      const each = tasks.map((members) => {
+        const own = pack(Array.from({ length: facts.classes }, (_, c) => graph.constant(members.includes(c) ? 1 : 0, [1], "f32")));
+        const known = mul(own, kept("known"));
+        return { count: max(known), value: mul(max(known), distance(raw, old.raw, known)) };
+      });
+      const [count, value] = (["count", "value"] as const).map((key) => each.map((task) => task[key]).reduce((a, b) => add(a, b)));
+      return penalty(div(value as Tensor, maximum(count as Tensor, 1)));
     },
   };
 }

@@ -90,12 +90,16 @@ export interface TermContext {
 /** What a forward pass gives. */
 export interface Forward {
   readonly logits: Tensor;
+  /** Outputs as the model gave them, before any strategy's `space` mapped them. */
+  readonly raw: Tensor;
   /** What the classifier reads [rows, features]; outputs where there is none. */
   readonly features: Tensor;
 }
 
 /** What hooks in the step may read, besides what terms do. */
 export interface StepContext extends TermContext, TraceContext {
+  /** Outputs as the model gave them, before any strategy's `space` mapped them. */
+  readonly raw: Tensor;
   /** What the classifier reads [rows, features]; outputs where there is none. */
   readonly features: Tensor;
   /** Values of rectified layers [rows, ...units], in order. */

@@ -18,13 +18,7 @@ export interface TaskMaskOptions {
 export function taskMask(options: TaskMaskOptions): Strategy {
   const where = "strategies.taskMask";
   checkKeys(where, options, ["classes"]);
-  const { classes } = options;
-  const all = Array.isArray(classes) ? classes.flat() : [];
-  if (all.length === 0 || !all.every((label) => Number.isInteger(label) && label >= 0) || new Set(all).size < all.length)
-    fail(
-      "E_CONFIG",
-      `${where}: option "classes" is no division of classes; expected each class in one task, such as [[0, 1], [2, 3]], got ${JSON.stringify(classes)}`,
-    );
+  const classes = checkTasks(where, options.classes);
   const owners = new Map(classes.flatMap((members, task) => members.map((label) => [label, task] as const)));
   return {
     name: "taskMask",
@@ -43,4 +37,15 @@ export function taskMask(options: TaskMaskOptions): Strategy {
       },
     },
   };
+}
+
+/** Returns the classes of each task, none in two. @throws E_CONFIG */
+export function checkTasks(where: string, classes: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const all = Array.isArray(classes) ? classes.flat() : [];
+  if (all.length === 0 || !all.every((label) => Number.isInteger(label) && label >= 0) || new Set(all).size < all.length)
+    fail(
+      "E_CONFIG",
+      `${where}: option "classes" is no division of classes; expected each class in one task, such as [[0, 1], [2, 3]], got ${JSON.stringify(classes)}`,
+    );
+  return classes;
 }

@@ -16,8 +16,19 @@ export const shelf: readonly (readonly [name: string, make: () => Strategy])[] =
   ["ewc, batched", () => strategies.ewc({ lambda: 10, fisher: "batched" })],
   ["si", () => strategies.si({ c: 1 })],
   ["lwf", () => strategies.lwf()],
+  [
+    "lwf, task by task",
+    () =>
+      strategies.lwf({
+        classes: [
+          [0, 1],
+          [2, 3],
+        ],
+      }),
+  ],
   ["l2", () => strategies.l2()],
   ["l2, towards the first parameters", () => strategies.l2({ towards: "init" })],
+  ["l2, towards the last boundary", () => strategies.l2({ towards: "boundary" })],
   ["ema", () => strategies.ema({ decay: 0.9 })],
   ["agem", () => strategies.agem({ batchSize: 6 })],
   ["rankOneFisher", () => strategies.rankOneFisher({ rows: 20 })],
