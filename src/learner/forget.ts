@@ -1,9 +1,9 @@
 /** Rows leave a learner's memory: from its index, and from the arena. */
 import { checkKeys, checkNumber, fail } from "../errors.ts";
-import type { Move } from "../memory/slots.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import type { Remembered } from "./remember.ts";
+import { vacate } from "./vacate.ts";
 
 /** Rows by identity, or all of a task, of a class, or of a class in a task. */
 export type ForgetRows = ArrayLike<number> | RowsWhere;
@@ -38,9 +38,6 @@ export interface Forgotten {
   readonly repeated?: number;
 }
 
-/** Bytes that are moved at once. */
-const AT_ONCE = 2 ** 22;
-
 /**
  * Takes rows out of an engine's memory, zeros in their place, and out of what strategies gathered of them: exactly where the features are as they
  * were when the rows came, as with a body that is not trained. @throws E_CONFIG E_DATA E_UNSUPPORTED, changing nothing
@@ -56,15 +53,7 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
     });
   const { slots, ids } = "where" in rows ? rowsWhere(memory, rows.where, engine) : rowsNamed(memory, rows);
   const removal = engine.hooked && (await (await import("./removal.ts")).removalOf(engine, slots));
-  const { stores } = memory.replay;
-  const before = stores.map((store) => store.slots.stored);
-  const moves = memory.replay.forget(slots);
-  removal?.commit();
-  if (memory.pages === undefined) {
-    const origins = originsOf(moves);
-    for (const [i, { first, slots: store }] of stores.entries())
-      await vacate(engine, first + store.stored, first + (before[i] as number), origins);
-  } else memory.pages.forget(moves);
+  await vacate(engine, memory, slots, () => removal?.commit());
   const { columns, capacity } = engine.layout;
   // The rows last learned lie there still.
   for (const { byteOffset, rowBytes, staging } of columns)
@@ -72,17 +61,6 @@ export async function forgetRows(engine: Engine, rows: Float64Array | RowsWhere,
   const { samples } = engine.counters;
   for (const id of ids) memory.refusals.add(id, refuse, samples);
   return { forgotten: slots.length, ...(removal && { removed: removal.rows }) };
-}
-
-/** Returns, by slot, which slot its row was in before rows moved. */
-function originsOf(moves: readonly Move[]): Map<number, number> {
-  const origins = new Map<number, number>();
-  for (const { from, to } of moves) {
-    const origin = origins.get(from) ?? from;
-    origins.delete(from);
-    if (from !== to) origins.set(to, origin);
-  }
-  return origins;
 }
 
 interface Chosen {
@@ -121,21 +99,4 @@ export function checkWhere(where: RowsWhere["where"], config: Config): RowsWhere
       });
   }
   return where;
-}
-
-/** Clears slots `start` … `end` - 1, that held the last rows of a store, once those that moved are where `origins` says, all of them before. */
-async function vacate({ machine, layout }: Engine, start: number, end: number, origins: ReadonlyMap<number, number>): Promise<void> {
-  const targets = new Map([...origins].map(([to, from]) => [from, to]));
-  for (const { byteOffset, rowBytes } of layout.columns) {
-    const most = Math.max(1, Math.floor(AT_ONCE / rowBytes));
-    for (let slot = start; slot < end; slot += most) {
-      const count = Math.min(most, end - slot);
-      const bytes = await machine.read("rows", byteOffset + slot * rowBytes, count * rowBytes);
-      for (let i = 0; i < count; i++) {
-        const to = targets.get(slot + i);
-        if (to !== undefined) machine.write("rows", byteOffset + to * rowBytes, bytes.subarray(i * rowBytes, (i + 1) * rowBytes));
-      }
-      machine.write("rows", byteOffset + slot * rowBytes, new Uint8Array(count * rowBytes));
-    }
-  }
 }

@@ -182,6 +182,11 @@ export class Hooked {
     await this.#trigger((on) => typeof on === "object" && step % on.every === 0);
     if (drifts.length > 0) await this.#trigger((on) => on === "drift");
     for (const { raises = {} } of drifts) for (const name of raises.marks ?? []) this.#host.rates.mark(name, step);
+    const share = drifts.reduce((most, { raises }) => Math.max(most, raises?.refresh ?? 0), 0);
+    if (share > 0 && this.#host.memory !== undefined) {
+      const { oldest, vacate } = await import("./vacate.ts");
+      await vacate(this.#host, this.#host.memory, oldest(this.#host.memory, share));
+    }
     if (drifts.some(({ raises }) => raises?.boundary === true)) await this.boundary();
     return signals;
   }

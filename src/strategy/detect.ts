@@ -1,4 +1,4 @@
-import { checkKeys, describe, fail } from "../errors.ts";
+import { checkKeys, checkNumber, describe, fail } from "../errors.ts";
 import { detectorFrom } from "./detectors.ts";
 import type { Detector, Signal } from "./host.ts";
 import type { Strategy } from "./strategy.ts";
@@ -11,6 +11,8 @@ export interface DetectOptions {
   readonly boundary?: boolean;
   /** Marks that the schedule waits for and that a drift is, such as "rewarm". Default none. */
   readonly marks?: readonly string[];
+  /** Share of the memory's rows, the oldest of each store, that leave it at a drift: 0 (default) … 1. */
+  readonly refresh?: number;
 }
 
 /**
@@ -20,17 +22,18 @@ export interface DetectOptions {
  */
 export function detect(options: DetectOptions): Strategy {
   const where = "strategies.detect";
-  checkKeys(where, options, ["detector", "boundary", "marks"]);
+  checkKeys(where, options, ["detector", "boundary", "marks", "refresh"]);
   const { detector: given, boundary = true, marks = [] } = options;
   if (typeof given !== "object" || given === null || typeof given.name !== "string")
     fail("E_CONFIG", `${where}: option "detector" is none; expected one such as detectors.pageHinkley(), got ${describe(given)}`);
+  const refresh = checkNumber(where, "refresh", options.refresh ?? 0, { min: 0, max: 1 });
   const detector = detectorFrom(given.name, given.config);
   const reads = detector.watches === "loss" ? "rowLoss" : "correct";
   return {
     name: "detect",
-    config: { detector: { name: detector.name, config: detector.config }, boundary, marks },
+    config: { detector: { name: detector.name, config: detector.config }, boundary, marks, ...(refresh > 0 && { refresh }) },
     ...(reads === "correct" && { needs: { labels: true } }),
-    raises: { boundary, marks },
+    raises: { boundary, marks, refresh },
     fold: {
       numbers: () => Object.fromEntries(Object.entries(detector.numbers).map(([name, length]) => [name, [length]])),
       reads: [reads],

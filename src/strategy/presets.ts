@@ -47,5 +47,5 @@ export function smallNet(options: PresetOptions = {}): Strategy[] {
 /** Returns strategies that keep no rows, for privacy: learning without forgetting and online EWC by the gradients of steps, and a detector of drift. */
 export function noRows(options: PresetOptions = {}): Strategy[] {
   checkKeys("strategies.noRows", options, KEYS);
-  return [lwf(), ewc({ fisher: "batched" }), ...detection(options)];
+  return [lwf(), ewc({ fisher: "batched", lambda: 1 }), ...detection(options)];
 }

@@ -313,8 +313,11 @@ export interface Strategy {
   readonly edits?: readonly Edit[];
   /** Gathers on the host. */
   readonly fold?: HostFold;
-  /** What follows where its fold tells of a drift: marks of the schedule, and whether it is a boundary. Event "drift" always does. */
-  readonly raises?: { readonly boundary?: boolean; readonly marks?: readonly string[] };
+  /**
+   * What follows where its fold tells of a drift, besides event "drift": whether it is a boundary, marks of the schedule, and the share of each
+   * store's rows, the oldest, that leave memory.
+   */
+  readonly raises?: { readonly boundary?: boolean; readonly marks?: readonly string[]; readonly refresh?: number };
   readonly head?: Head;
   readonly programs?: Readonly<Record<string, StrategyProgram>>;
   readonly phases?: readonly Phase[];

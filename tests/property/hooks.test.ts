@@ -11,6 +11,7 @@ import {
   type Runtime,
   type Store,
   type Strategy,
+  schedules,
   stores,
   strategies,
   tensor,
@@ -250,6 +251,37 @@ describe("work in pieces", () => {
       await next.close();
     }
     expect(kills).toBeGreaterThan(8);
+  });
+});
+
+describe("a drift", () => {
+  /** A detector that tells of a drift at the third batch. */
+  const third = (raises: Strategy["raises"]): Strategy => ({
+    name: "third",
+    ...(raises && { raises }),
+    fold: {
+      numbers: () => ({ count: [1] }),
+      reads: [],
+      push(numbers) {
+        const count = numbers.count as Float64Array;
+        count[0] = (count[0] as number) + 1;
+        return count[0] === 3 ? ["drift"] : [];
+      },
+    },
+  });
+  it("is a boundary, a mark of the schedule, and makes room in memory, as it is told to", async () => {
+    const signals: string[] = [];
+    const schedule = schedules.cooldown({ peak: 0.02, start: "mark", length: 4 });
+    const learner = await learned([third({ boundary: true, marks: ["cooldown"], refresh: 0.5 }), strategies.replay({ batchSize: 4 })], 0, {
+      schedule,
+    });
+    learner.on("signal", ({ signal, step }) => signals.push(`${signal} ${step}`));
+    for (let index = 0; index < 3; index++) await learner.observe(batchAt(index));
+    expect([learner.boundaries, learner.scheduleMarks.cooldown, learner.stored, signals]).toEqual([1, 3, 9, ["drift 3"]]);
+    // The newest half is left.
+    expect((await learner.memory?.stats())?.ages.most).toBeLessThanOrEqual(9);
+    for (let index = 3; index < 6; index++) expect(Number.isFinite((await learner.observe(batchAt(index))).loss)).toBe(true);
+    await learner.close();
   });
 });
 
