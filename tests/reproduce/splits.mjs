@@ -29,13 +29,17 @@ const BATCH = 128;
 const kinds = ["task", "domain", "class"];
 const pairs = [0, 2, 4, 6, 8].map((digit) => [digit, digit + 1]);
 
-/** Rehearsal: half of each batch is drawn from what memory keeps of former tasks. @param {number} capacity @returns {Way} */
-const rehearsal = (capacity) => ({
-  memory: memory.quota({ capacity, key: "task" }),
+/**
+ * Rehearsal: half of each batch is drawn from what memory keeps of former tasks. That under way has a share of its own, a fifth in the last one, so
+ * that former ones have as many rows there as published. @param {number} rows @returns {Way}
+ */
+const rehearsal = (rows) => ({
+  memory: memory.quota({ capacity: (rows * 5) / 4, key: "task" }),
   strategies: [strategies.replay({ batchSize: BATCH / 2, draw: draws.powerLaw({ key: "task", exponent: 0 }) })],
   batchSize: BATCH / 2,
 });
-const rehearsed = "rows of the task under way take their share of memory from its first step on; there, only after its last.";
+const rehearsed =
+  "the task under way has its share of memory from its first step on, there only after its last: memory has five fourths of the rows, so that former tasks have theirs in the last.";
 
 /** Rows whose gradients are measured at a boundary: the last that came. */
 const MEASURED = 1000;
