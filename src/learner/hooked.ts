@@ -41,6 +41,8 @@ interface Loaded {
 export class Hooked {
   readonly #host: Host;
   readonly #numbers = new Map<string, Numbers>();
+  /** Numbers of strategies that may change, and what they begin with. */
+  readonly #hyper: readonly (readonly [name: string, initial: number])[];
   readonly #pending: Pending[];
   readonly #programs = new Map<string, Promise<Loaded>>();
   /** The batch of the step under way. */
@@ -53,6 +55,9 @@ export class Hooked {
     this.#host = host;
     for (const { name, fold } of host.config.strategies)
       if (fold !== undefined) this.#numbers.set(name, numbersOf(name, fold.numbers(this.#facts), this.#facts.classes, saved));
+    this.#hyper = host.config.strategies.flatMap(({ name, hyper = {} }) =>
+      Object.entries(hyper).map(([key, value]) => [`${name}.${key}`, value] as const),
+    );
     this.#pending = [...saved.pending];
     for (const { strategy, phase } of this.#pending) this.#phaseOf(strategy, phase);
   }
@@ -86,12 +91,10 @@ export class Hooked {
 
   /** What programs read of strategies' numbers that may change. */
   scalars(): Record<string, number> {
-    const { config, settings } = this.#host;
-    return Object.fromEntries(
-      config.strategies.flatMap(({ name, hyper = {} }) =>
-        Object.entries(hyper).map(([key, value]) => [`${name}.${key}`, settings[`${name}.${key}`] ?? value]),
-      ),
-    );
+    const { settings } = this.#host;
+    const values: Record<string, number> = {};
+    for (const [name, initial] of this.#hyper) values[name] = settings[name] ?? initial;
+    return values;
   }
 
   services(strategy: Strategy): HostServices {
