@@ -287,6 +287,34 @@ const models: readonly (readonly [name: string, make: () => Strategy, model: () 
     },
   ],
   [
+    "lwf, whose teacher denies what it did not know",
+    () => strategies.lwf({ alpha: 1.5, temperature: 2, unknown: "denied" }),
+    () => {
+      let [old, known] = [undefined as Matrix | undefined, new Set<number>()];
+      const seen = new Set<number>();
+      return {
+        gradient({ w, rows }) {
+          const teacher = old;
+          const own = meanOf(rows, (row) => entropy(w, row));
+          for (const { y } of rows) seen.add(y);
+          if (teacher === undefined) return own;
+          const scaled = (weights: Matrix, row: Row) => logitsOf(weights, row).map((z) => z / 2);
+          const held = meanOf(rows, (row) => {
+            const [p, q] = [softmax(scaled(w, row), (c) => seen.has(c)), softmax(scaled(teacher, row), (c) => known.has(c))];
+            return outer(
+              row,
+              p.map((value, c) => (value - (q[c] as number)) / 2),
+            );
+          });
+          return plus(own, held, 1.5);
+        },
+        boundary(w) {
+          [old, known] = [w, new Set(seen)];
+        },
+      };
+    },
+  ],
+  [
     "ema",
     () => strategies.ema({ decay: 0.8 }),
     () => {
