@@ -37,12 +37,16 @@ interface Loaded {
   readonly io: ProgramIo;
 }
 
-/** What an event is told by, and in what it ends. */
+/** What strategies gather, run and are at, for one engine. */
 export class Hooked {
   readonly #host: Host;
   readonly #numbers = new Map<string, Numbers>();
   /** Numbers of strategies that may change, and what they begin with. */
   readonly #hyper: readonly (readonly [name: string, initial: number])[];
+  /** What folds read of rows. */
+  readonly #reads: ReadonlySet<RowFact>;
+  /** Groups of whose rows strategies decide the loss. */
+  readonly #owned: ReadonlySet<string>;
   readonly #pending: Pending[];
   readonly #programs = new Map<string, Promise<Loaded>>();
   /** The batch of the step under way. */
@@ -58,6 +62,8 @@ export class Hooked {
     this.#hyper = host.config.strategies.flatMap(({ name, hyper = {} }) =>
       Object.entries(hyper).map(([key, value]) => [`${name}.${key}`, value] as const),
     );
+    this.#reads = factsOf(host.config);
+    this.#owned = new Set(host.config.strategies.flatMap(({ owns = [] }) => owns));
     this.#pending = [...saved.pending];
     for (const { strategy, phase } of this.#pending) this.#phaseOf(strategy, phase);
   }
@@ -137,7 +143,7 @@ export class Hooked {
   /** Brings the weights of each block of rows to a sum of 1: those no strategy owns, and each group that one does. */
   fill(io: ProgramIo, groups: readonly PlacedGroup[], drawn: readonly PlacedDraw[], batch: CheckedBatch): void {
     const weight = io.f32("weight");
-    const owned = new Set(this.#host.config.strategies.flatMap(({ owns = [] }) => owns));
+    const owned = this.#owned;
     const joint = groups.filter(({ name }) => !owned.has(name));
     const blockOf = (block: readonly PlacedGroup[]): void => {
       const own = new Float32Array(weight.length);
@@ -171,7 +177,7 @@ export class Hooked {
     const { step } = counters;
     const { count, labels, task } = batch;
     const rows: Partial<Record<RowFact, Float32Array>> = {};
-    for (const fact of factsOf(config)) {
+    for (const fact of this.#reads) {
       const values = outputs[`fold/${fact}`] as Float32Array;
       rows[fact] = values.subarray(0, (values.length / this.#host.layout.staging) * count);
     }
