@@ -23,6 +23,7 @@ async function visit(
   prepare: (page: Page) => Promise<unknown> = async () => {},
 ): Promise<{ page: Page; problems: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 1200 } });
+  page.setDefaultTimeout(120_000);
   const problems: string[] = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(error.message));

@@ -1,7 +1,13 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Browser, chromium, firefox } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as launch from "../../.config/browsers.mjs";
-import { type Site, serve } from "./site.ts";
+import { serve } from "../torture/browse.ts";
+import { drivers } from "../torture/drivers.ts";
+import { type Site, serve as serveDemo } from "./site.ts";
 
 const page = `<!doctype html><script type="module">
 import { Learner, memory, nn, openRuntime, optim, strategies } from "/dist/index.js";
@@ -15,6 +21,7 @@ document.title = JSON.stringify({ backend, code: refused.code, budget: refused.c
 
 /** A learner in a worker, with threads of its own, while the page counts its turns. */
 const worker = `
+addEventListener("unhandledrejection", ({ reason }) => postMessage({ error: String(reason) }));
 import { Learner, nn, openRuntime, optim } from "/dist/index.js";
 const runtime = await openRuntime({ backend: "wasm", threads: 2 });
 const learner = await Learner.create(runtime, {
@@ -34,9 +41,10 @@ let beats = 0;
 const beat = setInterval(() => (beats += 1), 10);
 worker.onmessage = ({ data }) => {
   clearInterval(beat);
-  document.title = JSON.stringify({ ...data, beats });
+  tell({ ...data, beats });
 };
-worker.onerror = (event) => (document.title = JSON.stringify({ error: event.message }));
+worker.onerror = (event) => tell({ error: event.message });
+const tell = (told) => fetch("/told", { method: "POST", body: JSON.stringify(told) });
 </script>`;
 
 /** A page that learns, saves, opens again, answers and forgets. */
@@ -88,7 +96,7 @@ describe.each([
   let site: Site;
   let browser: Browser;
   beforeAll(async () => {
-    [site, browser] = await Promise.all([serve(), open()]);
+    [site, browser] = await Promise.all([serveDemo(), open()]);
   });
   afterAll(async () => {
     await Promise.all([browser?.close(), site?.close()]);
@@ -96,6 +104,7 @@ describe.each([
 
   it("loads the built library with a script of type module", async () => {
     const tab = await browser.newPage();
+    tab.setDefaultTimeout(120_000);
     await tab.route("**/plain.html", (route) => route.fulfill({ contentType: "text/html", body: page }));
     await tab.goto(new URL("plain.html", site.url).href);
     await tab.waitForFunction("document.title !== ''");
@@ -107,11 +116,12 @@ describe.each([
 
   it("asks for nothing while it learns, keeps and forgets", async () => {
     const tab = await browser.newPage();
+    tab.setDefaultTimeout(120_000);
     await tab.route("**/quiet.html", (route) => route.fulfill({ contentType: "text/html", body: quiet }));
     const asked: string[] = [];
     tab.on("request", (request) => asked.push(request.url()));
     await tab.goto(new URL("quiet.html", site.url).href);
-    await tab.waitForFunction("document.title !== ''", undefined, { timeout: 20_000 });
+    await tab.waitForFunction("document.title !== ''");
     expect(JSON.parse(await tab.title())).toEqual({ steps: 200 });
     // What is fetched is the page, and the modules and the worker of the library.
     expect(asked.filter((url) => url.endsWith("/dist/index.js"))).toHaveLength(1);
@@ -122,28 +132,48 @@ describe.each([
 
   it("keeps a store by the built worker under a strict policy", async () => {
     const tab = await browser.newPage();
+    tab.setDefaultTimeout(120_000);
     const body = '<!doctype html><script type="module" src="/storing.js"></script>';
     const headers = { "Content-Security-Policy": policy };
     await tab.route("**/strict.html", (route) => route.fulfill({ contentType: "text/html", headers, body }));
     await tab.route("**/storing.js", (route) => route.fulfill({ contentType: "text/javascript", body: storing }));
     await tab.goto(new URL("strict.html", site.url).href);
-    await expect.poll(() => tab.title(), { timeout: 20_000 }).not.toBe("");
+    await expect.poll(() => tab.title(), { timeout: 120_000 }).not.toBe("");
     expect(JSON.parse(await tab.title())).toEqual({ place: "opfs", value: [1, 2, 3] });
     await tab.close();
   });
+});
 
+/** The files of the built library, by their paths on a site. */
+async function built(): Promise<[string, Uint8Array][]> {
+  const folder = new URL("../../dist/", import.meta.url);
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".js"));
+  return Promise.all(names.map(async (name) => [`/dist/${name}`, await readFile(new URL(name, folder))] as [string, Uint8Array]));
+}
+
+// Nothing drives these browsers: a Firefox that is driven blocks, about once in a hundred times, in the making of a worker by a worker.
+describe.each(["chromium", "firefox"] as const)("a page of its own in %s", (name) => {
   it("stays free while a learner with threads works in a worker", async () => {
-    const tab = await browser.newPage();
-    const headers = launch.isolation;
-    await tab.route("**/learner.html", (route) => route.fulfill({ contentType: "text/html", headers, body: pageOfWorker }));
-    await tab.route("**/learner.js", (route) => route.fulfill({ contentType: "text/javascript", headers, body: worker }));
-    await tab.goto(new URL("learner.html", site.url).href);
-    await tab.waitForFunction("document.title !== ''");
-    const found = JSON.parse(await tab.title());
-    expect(found).toMatchObject({ threads: 2, loss: expect.any(Number) });
-    expect(found.step).toBeGreaterThan(2);
-    // A page that computed itself would have had no turn in all of the 1.5 seconds.
-    expect(found.beats).toBeGreaterThan(5);
-    await tab.close();
+    const folder = await mkdtemp(join(tmpdir(), "palimpsest-page-"));
+    const driver = drivers[name](folder);
+    let hear: (told: unknown) => void = () => {};
+    const told = new Promise<unknown>((resolve) => {
+      hear = resolve;
+    });
+    const files = new Map<string, string | Uint8Array>([["/", pageOfWorker], ["/learner.js", worker], ...(await built())]);
+    const server = await serve(files, (what) => hear(what), launch.isolation);
+    try {
+      await driver.open(`http://localhost:${(server.address() as AddressInfo).port}/`);
+      const found = (await told) as { step: number; beats: number };
+      expect(found).toMatchObject({ threads: 2, loss: expect.any(Number) });
+      expect(found.step).toBeGreaterThan(2);
+      // A page that computed itself would have had no turn in all of the 1.5 seconds.
+      expect(found.beats).toBeGreaterThan(5);
+    } finally {
+      await driver.close();
+      server.close();
+      server.closeAllConnections();
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+    }
   });
 });

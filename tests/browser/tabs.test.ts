@@ -72,6 +72,7 @@ describe.each(["opfs", "indexeddb"])("tabs with a learner in %s", (place) => {
   const failures: string[] = [];
   beforeEach(async () => {
     context = await browser.newContext();
+    context.setDefaultTimeout(120_000);
     did.length = 0;
     tabs.length = 0;
     failures.length = 0;

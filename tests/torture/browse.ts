@@ -39,14 +39,20 @@ async function bundle(here: string): Promise<Map<string, string>> {
   return new Map([["/", html], ...outputFiles.map(({ path, text }) => [path.slice(path.lastIndexOf("/")), text] as const)]);
 }
 
-/** Serves the site, and passes on what its pages tell. */
-async function serve(files: ReadonlyMap<string, string>, hear: (told: Told) => void): Promise<Server> {
+/** Serves a site under the headers, and passes on what its pages post, which is JSON. */
+export async function serve<T>(
+  files: ReadonlyMap<string, string | Uint8Array>,
+  hear: (told: T) => void,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const server = createServer((request, response) => {
     const [path = ""] = (request.url ?? "").split("?");
     if (request.method !== "POST") {
       const type = path.endsWith(".js") ? "text/javascript" : "text/html";
       const body = files.get(path);
-      return response.writeHead(body === undefined ? 404 : 200, { "Content-Type": type, "Cache-Control": "no-store" }).end(body);
+      return response
+        .writeHead(body === undefined ? 404 : 200, { ...headers, "Content-Type": type, "Cache-Control": "no-store" })
+        .end(body);
     }
     let text = "";
     request.on("data", (chunk) => {
@@ -54,7 +60,7 @@ async function serve(files: ReadonlyMap<string, string>, hear: (told: Told) => v
     });
     // A page that is killed may not come to the end of what it tells.
     request.on("end", () => {
-      hear(JSON.parse(text) as Told);
+      hear(JSON.parse(text) as T);
       response.end();
     });
   });
@@ -81,7 +87,7 @@ export async function tortureBrowser({ browser, kills: wanted, seed, here = impo
   const problems: string[] = [];
   let [done, locked] = [0, 0];
   let hear: (told: Told) => void = () => {};
-  const server = await serve(await bundle(here), (told) => hear(told));
+  const server = await serve<Told>(await bundle(here), (told) => hear(told));
   const site = `http://localhost:${(server.address() as AddressInfo).port}/`;
   const expected = new Map<string, string>();
   const inNode = async ({ kind, durability }: Lesson): Promise<string> => {
