@@ -8,7 +8,7 @@ import type { FactLog, RunRecord } from "../metrics/index.ts";
 import type { Store } from "../store/index.ts";
 import { batches, type Dataset, type Scenario, select } from "../stream/index.ts";
 import { tellRun } from "./facts.ts";
-import { enter, type Journal, type Note, newJournal, readJournal } from "./journal.ts";
+import { type Asked, enter, type Journal, type Note, newJournal, readJournal } from "./journal.ts";
 import type { Setup } from "./run.ts";
 import type { Columns } from "./scenario.ts";
 
@@ -67,6 +67,8 @@ export type RunEvent =
 const mostProbes = 12;
 /** To answer a row costs a third to a half of what it costs to learn it; not measured, for runs are to be evaluated at the same steps. */
 const askedPerLearned = 0.4;
+/** Rows of all tasks over which layers are measured: of 512 units, in a twentieth of a second. */
+const measuredRows = 128;
 /** Milliseconds after which a run lets signals and timers have their turn: a Wasm step does not. */
 const breath = 50;
 
@@ -84,20 +86,23 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
   /** Steps and rows of learners before this one. */
   let [former, rows] = [0, 0];
   const at = (): number => former + learner.step;
+  /** Whether answers are told their task. */
+  const told = setup.learner.strategies?.some(({ name }) => name === "taskMask") === true;
   const probes = columns.tests.map((test, task) => select(test, budget.rows(task, test.count)));
   const probing = planProbes(setup, probes);
-  const evaluate = async (asked: readonly Dataset[], over: boolean): Promise<readonly number[]> => {
+  const evaluate = async (asked: readonly Dataset[], seen: number, over: boolean): Promise<readonly number[]> => {
     const before = performance.now();
-    const accuracies = await accuraciesOf(learner, asked, scenario.increment === "task");
+    const accuracies = await accuraciesOf(learner, asked, told);
+    const standing = over || at() === 0 ? await standingOf(learner, columns.tests.slice(0, seen), told) : {};
     const { asking = 0 } = journal.timed;
     journal.timed = { ...journal.timed, asking: asking + (performance.now() - before) / 1000 };
-    await tell(learner, journal, { kind: "evaluation", step: at(), accuracies, over, timed: journal.timed });
+    await tell(learner, journal, { kind: "evaluation", step: at(), accuracies, over, ...standing, timed: journal.timed });
     return accuracies;
   };
   try {
     yield { type: "start", step: at(), steps: ends.at(-1) as number, tasks: tasks.map(({ name }) => name) };
     if (journal.evaluations.length === 0) {
-      yield { type: "evaluation", step: 0, task: 0, seen: 1, accuracies: await evaluate(columns.tests, false) };
+      yield { type: "evaluation", step: 0, task: 0, seen: 1, accuracies: await evaluate(columns.tests, columns.tests.length, false) };
     }
     const pause = newPause();
     for (let task = journal.evaluations.filter(({ over }) => over).length; task < tasks.length; task++) {
@@ -113,7 +118,7 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
       // A run that was killed may owe the evaluation of the step it goes on after.
       const owed = (): boolean => asked.has(at()) && (journal.evaluations.at(-1)?.step ?? 0) < at();
       const evaluation = async (): Promise<RunEvent> => {
-        return { type: "evaluation", step: at(), task, seen, accuracies: await evaluate(probes.slice(0, seen), false) };
+        return { type: "evaluation", step: at(), task, seen, accuracies: await evaluate(probes.slice(0, seen), seen, false) };
       };
       if (owed()) yield evaluation();
       for (const batch of course.batches(task, at() - start)) {
@@ -124,24 +129,25 @@ export async function* experiment(runtime: Runtime, setup: Setup, control: Contr
           return;
         }
         const before = performance.now();
-        const { loss, learningRate, skipped } = await learner.observe(batch);
+        const { loss, learningRate, skipped, signals = [] } = await learner.observe(batch);
         const { timed } = journal;
         journal.timed = { ...timed, steps: timed.steps + 1, seconds: timed.seconds + (performance.now() - before) / 1000 };
         if (skipped !== undefined) diverged(skipped, loss);
         journal.losses.push(loss);
         journal.learningRates.push(learningRate);
+        for (const signal of signals) await tell(learner, journal, { kind: "signal", step: at(), signal });
         yield { type: "step", step: at(), task, loss, learningRate };
         if (owed()) yield evaluation();
       }
       if (course.told && setup.afresh !== true && learner.boundaries === task) await learner.consolidate();
-      const accuracies = await evaluate(columns.tests, true);
+      const accuracies = await evaluate(columns.tests, seen, true);
       if (store !== undefined) await learner.save();
       yield { type: "task", step: at(), task, seen, name, accuracies };
     }
     const [samples, stateHash, { bytes }] = [rows + learner.samples, await learner.stateHash(), learner.plan()];
-    const told = tellRun(setup, journal, { runtime, probes, samples, stateHash, bytes, version: control.version });
+    const ending = tellRun(setup, journal, { runtime, probes, samples, stateHash, bytes, version: control.version });
     const { steps, seconds } = journal.timed;
-    yield { type: "end", outcome: { ...told, steps: at(), samples, seconds: (seconds * at()) / Math.max(1, steps), stateHash } };
+    yield { type: "end", outcome: { ...ending, steps: at(), samples, seconds: (seconds * at()) / Math.max(1, steps), stateHash } };
   } finally {
     await learner.close();
   }
@@ -226,6 +232,22 @@ async function accuraciesOf(learner: Learner, tests: readonly Dataset[], named: 
     accuracies.push((await learner.evaluate(batches(test, options))).accuracy);
   }
   return accuracies;
+}
+
+/** Returns what the memory holds, and the measures of the layers over as many rows of each test. */
+async function standingOf(learner: Learner, tests: readonly Dataset[], named: boolean): Promise<Pick<Asked, "memory" | "layers">> {
+  const rows = Math.max(1, Math.floor(measuredRows / tests.length));
+  const asked = tests.flatMap((test, task) => {
+    const some = select(
+      test,
+      Uint32Array.from({ length: Math.min(rows, test.count) }, (_, row) => row),
+    );
+    return [...batches(some, { batchSize: 128, shuffle: false, ...(named && { task }) })];
+  });
+  const { layers = [] } = await learner.evaluate(asked, { plasticity: true });
+  const groups = (await learner.memory?.stats())?.groups;
+  const counted = (by: "label" | "task") => Object.fromEntries(groups?.[by].map(({ key, stored }) => [key, stored]) ?? []);
+  return { ...(layers.length > 0 && { layers }), ...(groups && { memory: { classes: counted("label"), tasks: counted("task") } }) };
 }
 
 function diverged({ step, cause }: SkippedStep, loss: number): never {

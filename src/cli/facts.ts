@@ -28,17 +28,22 @@ export function tellRun(setup: Setup, journal: Journal, ending: Ending): { log: 
     versions: ending.version === undefined ? {} : { palimpsest: ending.version },
     backend: ending.runtime.info.backend,
   });
+  const detector = (setup.learner.strategies ?? []).flatMap(({ name, fold }) => (fold === undefined ? [] : [name])).join(", ");
   let task = 0;
   let step = 0;
   const stepTo = (end: number): void => {
     for (; step < end; step++) {
       const [loss, rate] = [losses[step] as number, learningRates[step] as number];
       log.append({ kind: "step", step: step + 1, task: columns.of[task] as number, loss: Number.isFinite(loss) ? loss : null, rate });
+      for (const { signal } of journal.signals.filter((told) => told.step === step + 1))
+        log.append({ kind: "drift", step: step + 1, detector, signal });
     }
   };
   for (const asked of journal.evaluations) {
     stepTo(asked.step);
     log.append(evaluationOf(asked, setup, ending.probes, asked.step === 0 && !asked.over ? null : (columns.of[task] as number)));
+    if (asked.memory !== undefined) log.append({ kind: "memory", step: asked.step, ...asked.memory });
+    if (asked.layers !== undefined) log.append({ kind: "plasticity", step: asked.step, layers: asked.layers });
     if (!asked.over) continue;
     log.append({ kind: "boundary", step: asked.step, task: columns.of[task] as number });
     task += 1;

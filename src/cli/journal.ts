@@ -5,6 +5,8 @@
 import { fail } from "../errors.ts";
 import type { StorageInfo } from "../learner/durable.ts";
 import type { Learner } from "../learner/learner.ts";
+import type { LayerPlasticity } from "../metrics/index.ts";
+import type { Signal } from "../strategy/index.ts";
 
 /** An evaluation, after `step` steps: accuracies by task, of one within a task only on those that have begun. */
 export interface Asked {
@@ -12,6 +14,18 @@ export interface Asked {
   readonly accuracies: readonly number[];
   /** Whether a task is over with it. */
   readonly over: boolean;
+  /** Before the first task and after each: rows in the memory, and what the layers still can. */
+  readonly memory?: Held;
+  readonly layers?: readonly LayerPlasticity[];
+}
+
+/** Rows in a memory by class and by task. */
+export type Held = Readonly<Record<"classes" | "tasks", Readonly<Record<string, number>>>>;
+
+/** What a detector told in a step. */
+export interface Told {
+  readonly step: number;
+  readonly signal: Signal;
 }
 
 /** What was timed. */
@@ -25,6 +39,8 @@ export interface Timed {
 /** The journal of one run. */
 export interface Journal {
   readonly evaluations: Asked[];
+  /** A kill between a step and its note takes what was told in it. */
+  readonly signals: Told[];
   /** How many of the steps were timed, and how long they took: a step that a kill cut off from its note was not. */
   timed: Timed;
   /** Loss and learning rate of each step. */
@@ -35,21 +51,26 @@ export interface Journal {
 /** What decides a run, by the names of its options. */
 export type RunOptions = Readonly<Record<string, string | number | boolean | readonly number[] | null>>;
 
-/** What a run notes: what it is, at first, and each evaluation. */
+/** What a run notes: what it is, at first, each evaluation, and what detectors tell. */
 export type Note =
   | { readonly kind: "run"; readonly options: RunOptions }
-  | (Asked & { readonly kind: "evaluation"; readonly timed: Timed });
+  | (Asked & { readonly kind: "evaluation"; readonly timed: Timed })
+  | (Told & { readonly kind: "signal" });
 
 /** Returns the journal of a run that has not begun. */
 export function newJournal(): Journal {
-  return { evaluations: [], timed: { steps: 0, seconds: 0, asking: 0 }, losses: [], learningRates: [] };
+  return { evaluations: [], signals: [], timed: { steps: 0, seconds: 0, asking: 0 }, losses: [], learningRates: [] };
 }
 
 /** Writes a note into a journal. */
 export function enter(journal: Journal, note: Note): void {
   if (note.kind === "run") return;
-  const { step, accuracies, over, timed } = note;
-  journal.evaluations.push({ step, accuracies, over });
+  if (note.kind === "signal") {
+    journal.signals.push({ step: note.step, signal: note.signal });
+    return;
+  }
+  const { kind: _, timed, ...asked } = note;
+  journal.evaluations.push(asked);
   journal.timed = timed;
 }
 

@@ -28,7 +28,9 @@ export function checkBatch(where: string, batch: Batch, config: Config): Checked
   const id = batch.id === undefined ? undefined : checkIds(where, batch.id, count);
   const weight = batch.weight === undefined ? undefined : checkWeight(where, batch.weight, count);
   const labels = targets instanceof Uint32Array ? targets : new Uint32Array(count);
-  return { count, x, targets, labels, weight, id, task: checkTask(where, batch.task ?? 0) };
+  const task = checkTask(where, batch.task ?? 0);
+  for (const { space } of config.strategies) space?.check?.(where, labels, task);
+  return { count, x, targets, labels, weight, id, task };
 }
 
 /** Returns rows when each is whole, of the right dtype and finite. @throws E_DATA */

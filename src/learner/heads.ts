@@ -15,7 +15,8 @@ export async function answerOnHost(
   asking: Asking,
 ): Promise<Pick<Inferred, "answers" | "rowLoss">> {
   const { hooked, config } = engine;
-  const { features, rowLoss } = await inferenceOf(engine).answer(x, undefined, { ...asking, by: "features" });
+  const { shown, rowLoss } = await inferenceOf(engine).answer(x, undefined, { ...asking, by: "features" });
+  const features = shown.get("features") as Float32Array;
   const rows = rowLoss.length;
   if (hooked === undefined) return { answers: new Float32Array(0), rowLoss };
   const scores = (strategy.head as HostHead).scores(hooked.numbersOf(strategy.name), features, rows, hooked.services(strategy));

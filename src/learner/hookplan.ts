@@ -94,5 +94,5 @@ export interface ModelOutputs {
   readonly rectified?: readonly Tensor[];
 }
 
-/** By what rows are answered: the weights that are trained, those that the optimizer averages, those of a strategy; or with features beside. */
-export type Answerer = "model" | "averaged" | "head" | "features";
+/** By what rows are answered: the weights that are trained, those that the optimizer averages, those of a strategy; or with features or rectified units beside. */
+export type Answerer = "model" | "averaged" | "head" | "features" | "units";

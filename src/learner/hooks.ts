@@ -125,8 +125,7 @@ function shownBy(config: Config): Shown {
   const rectified: string[] = [];
   const tap: ModelScope["tap"] = (name) => {
     if (name === "features") behind = asked.length;
-    // What a layer is called stands before the name of its operation.
-    else rectified.push(graph.where("").slice(0, -": ".length));
+    else rectified.push(graph.path);
   };
   const update = (): void => {};
   const random = (path: string, shape: Shape): Tensor => graph.random(path, shape);

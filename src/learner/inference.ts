@@ -4,6 +4,7 @@ import type { Executable, Machine } from "../backend/machine.ts";
 import type { Graph, Tensor } from "../program/graph.ts";
 import type { Plan } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
+import { maximum, mean } from "../program/tensor.ts";
 import { compileProgram } from "../program/trace.ts";
 import { leafOf } from "../state/arena.ts";
 import type { CheckedBatch } from "./batch.ts";
@@ -26,8 +27,8 @@ export interface Inferred {
   readonly answers: Float32Array;
   /** Loss of each row against the targets that were given. */
   readonly rowLoss: Float32Array;
-  /** What the classifier reads [rows × features], where that is asked. */
-  readonly features: Float32Array;
+  /** What the model shows of each row, where that is asked: "features" [rows × features], what its classifier reads; units by the path of their layer. */
+  readonly shown: ReadonlyMap<string, Float32Array>;
 }
 
 /** Who answers, and for which task. */
@@ -65,11 +66,21 @@ export function inferencePlan(config: Config, layout: StateLayout, rows: number,
       layout,
       own ?? (by === "head" ? config.hooks?.headLeaves(graph, layout) : undefined) ?? paramLeaves(graph, layout),
     );
-    const outputs = applyModel(config, x, carried ? { ...scope, carried: (path) => carriedRows(graph, layout, path, rows) } : scope);
+    const from = carried ? { carried: (path: string) => carriedRows(graph, layout, path, rows) } : {};
+    const tap = (name: string, value: Tensor): void => void (name === "rectified" && graph.outputs.set(UNITS + graph.path, unitsOf(value)));
+    const outputs = applyModel(config, x, { ...scope, ...from, ...(by === "units" && { tap }) });
     if (by === "features" && outputs.features !== undefined) graph.outputs.set("features", outputs.features);
     graph.outputs.set("answers", config.loss.answer(outputs.logits));
     graph.outputs.set("rowLoss", lossOf(outputs.logits, targets, config));
   });
+}
+
+/** Before the path of a rectified layer in the name of its output. */
+const UNITS = "units/";
+
+/** Returns what rectified units pass on [rows × units], of a convolution in the mean of its places. */
+function unitsOf(value: Tensor): Tensor {
+  return mean(maximum(value, 0), [...value.shape.keys()].slice(1, -1));
 }
 
 function averagedLeaves(graph: Graph, config: Config, layout: StateLayout): Map<string, Tensor> {
@@ -131,8 +142,7 @@ export class Inference {
     const rows = x.length / size;
     const answers = new Float32Array(rows * targets * classes);
     const rowLoss = new Float32Array(rows);
-    const width = by === "features" ? (config.hooks?.facts.features ?? 0) : 0;
-    const features = new Float32Array(rows * width);
+    const shown = new Map<string, Float32Array>();
     for (let first = 0; first < rows; ) {
       const left = rows - first;
       const room = carried ? layout.staging : (ROWS.find((n) => n >= left) ?? (ROWS.at(-1) as number));
@@ -148,10 +158,16 @@ export class Inference {
       const out = io.outputs(await machine.run(executable));
       answers.set((out.answers as Float32Array).subarray(0, count * targets * classes), first * targets * classes);
       rowLoss.set((out.rowLoss as Float32Array).subarray(0, count), first);
-      if (width > 0) features.set((out.features as Float32Array).subarray(0, count * width), first * width);
+      for (const [name, values] of Object.entries(out)) {
+        if (name !== "features" && !name.startsWith(UNITS)) continue;
+        const width = values.length / room;
+        const key = name.replace(UNITS, "");
+        if (!shown.has(key)) shown.set(key, new Float32Array(rows * width));
+        shown.get(key)?.set((values as Float32Array).subarray(0, count * width), first * width);
+      }
       first += count;
     }
-    return { answers, rowLoss, features };
+    return { answers, rowLoss, shown };
   }
 
   async #programOf(rows: number, carried: boolean, by: Answerer): Promise<Program> {

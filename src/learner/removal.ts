@@ -37,8 +37,8 @@ export async function removalOf(engine: Engine, slots: readonly number[]): Promi
   const rows = await rowsOf(engine, slots);
   const count = rows.labels.length;
   if (count === 0) return { rows: 0, commit: () => {} };
-  const { features } = await inferenceOf(engine).answer(rows.x, undefined, { by: "features" });
-  const facts: Partial<Record<RowFact, Float32Array>> = { features };
+  const { shown } = await inferenceOf(engine).answer(rows.x, undefined, { by: "features" });
+  const facts: Partial<Record<RowFact, Float32Array>> = { features: shown.get("features") as Float32Array };
   const copies = able.map(({ name, fold }) => {
     const strategy = config.strategies.find((one) => one.name === name) as (typeof config.strategies)[number];
     const numbers = copyOf(hooked.numbersOf(name));

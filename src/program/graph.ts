@@ -144,8 +144,13 @@ export class Graph {
     return result;
   }
 
+  /** The names of the scopes around what is traced now, joined by dots. */
+  get path(): string {
+    return this.#path.join(".");
+  }
+
   /** Returns the path that an error in `op` should name. */
   where(op: string): string {
-    return this.#path.length === 0 ? op : `${this.#path.join(".")}: ${op}`;
+    return this.#path.length === 0 ? op : `${this.path}: ${op}`;
   }
 }

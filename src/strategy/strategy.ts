@@ -297,6 +297,8 @@ export interface Strategy {
   readonly owns?: readonly string[];
   /** Maps outputs to those that losses and answers are made of, such as logits of some classes only. */
   readonly space?: {
+    /** Refuses rows that arrive with labels which none of their task can have. @throws E_DATA */
+    readonly check?: (where: string, labels: Uint32Array, task: number) => void;
     readonly outputs?: (context: SpaceContext) => Tensor;
     /** Returns what is not 0 [n] at parameters that this step may change. */
     readonly trains?: (context: TraceContext) => Tensor;

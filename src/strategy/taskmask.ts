@@ -11,7 +11,8 @@ export interface TaskMaskOptions {
 
 /**
  * Returns the mask of the task-incremental scenario: rows are held only against the classes of their own task, in training, in replay (by the task
- * they came with) and in answers, which are told the task: `predict(x, { task })`. One head serves all tasks.
+ * they came with) and in answers, which are told the task: `predict(x, { task })`. One head serves all tasks. A batch with a label of another task is refused
+ * with E_DATA.
  * @throws E_CONFIG
  * @see van de Ven et al. 2022, "Three types of incremental learning"
  */
@@ -25,6 +26,16 @@ export function taskMask(options: TaskMaskOptions): Strategy {
     config: { classes },
     needs: { labels: true },
     space: {
+      check(where, labels, task) {
+        const row = labels.findIndex((label) => owners.get(label) !== task);
+        if (row < 0) return;
+        const own = classes[task];
+        const expected = own === undefined ? `a task below ${classes.length}` : `one of ${own.join(", ")}`;
+        fail("E_DATA", `${where}: row ${row} has no class of its task; expected ${expected}, got class ${labels[row]} in task ${task}`, {
+          hint: "Name the task of the batch, { x, y, task }, or give taskMask its classes.",
+          context: { field: "y", row, label: labels[row], task },
+        });
+      },
       outputs({ graph, facts, logits, tasks }) {
         const [rows, count] = logits.shape as [number, number];
         const last = Math.max(...owners.keys());

@@ -11,16 +11,18 @@ import { compare } from "./verdicts.mjs";
 /** @typedef {"task" | "domain" | "class"} Kind */
 /** @typedef {import("palimpsest").Dataset} Dataset */
 /**
- * How a row is trained: `at` sets numbers at each boundary; `joint` learns all tasks at once; `before` is a task's rows a step from the
- * second task on.
+ * How a row is trained: `at` sets numbers at each boundary; `joint` learns all tasks at once; `plain` are digits of 28 × 28 from 0 to 1.
  * @typedef {{
  *   strategies?: import("palimpsest").Strategy[], optimizer?: import("palimpsest").Optimizer, rate?: number, batchSize?: number, joint?: boolean,
- *   memory?: import("palimpsest").MemoryPolicy, at?: (task: number) => Record<string, number>, epochs?: number
+ *   memory?: import("palimpsest").MemoryPolicy, at?: (task: number) => Record<string, number>, epochs?: number,
+ *   plain?: boolean
  * }} Way
  */
 /**
  * A method: how it is trained, by scenario, with its coefficient there; and what was published: task-, domain-, class-incremental, with deviations.
- * @typedef {{ way: (kind: Kind) => Way, published: readonly (readonly [number, number])[], note?: string }} Method
+ * @typedef {{ way: (kind: Kind) => Way, published: readonly (readonly [number, number])[], note?: string,
+ *   explained?: Partial<Record<Kind, string>>
+ * }} Method
  */
 
 const EPOCHS = 4;
@@ -171,13 +173,20 @@ const methods = {
       strategies: [strategies.lwf({ temperature: 2, ...(kind === "task" ? { classes: pairs } : { unknown: "denied" }) })],
       at: (task) => ({ "lwf.alpha": 4 * task }),
       epochs: 21,
+      plain: true,
     }),
     published: [
       [99.6, 0.03],
       [71.02, 1.26],
       [24.17, 0.33],
     ],
-    note: "21 passes, some 2,000 steps, as the code has that its figures are of.",
+    note: "as the code has that its figures are of: 21 passes, some 2,000 steps, of digits of 28 × 28 from 0 to 1.",
+    explained: {
+      // Minus log p + T²(k − 1)·CE(q, p_T) is least where p + T(k − 1)·p_T = 1 at the row's class: among n = 2(k − 1) old ones of equal q it ties with them,
+      // and with fewer it loses.
+      class:
+        "where this loss is least no row is answered with a new class, as p + T(k − 1)·p_T = 1 has no solution above the likeliest old one at T = 2: what was learned first stays, a fifth. With half of the T² ours has about 30 %, with a quarter 29 %, so that theirs must have come of another weight.",
+    },
   },
   Offline: {
     way: () => ({ joint: true }),
@@ -210,8 +219,8 @@ function* inTurn(lists) {
     }
 }
 
-/** @param {string} name @param {number} seed @param {Dataset} whole @param {import("palimpsest").Scenario} scenario */
-async function accuracyOf(name, seed, whole, { tasks: parts }) {
+/** @param {string} name @param {number} seed @param {{ train: Dataset, test: Dataset }} digits */
+async function accuracyOf(name, seed, digits) {
   const began = performance.now();
   const [method = "", kind] = /** @type {[string, Kind]} */ (name.split(" | "));
   const {
@@ -221,8 +230,12 @@ async function accuracyOf(name, seed, whole, { tasks: parts }) {
     joint,
     epochs = EPOCHS,
     at,
+    plain = false,
     ...way
   } = /** @type {Method} */ (methods[method]).way(kind);
+  const prepared = (/** @type {Dataset} */ part) => (plain ? part : padded(part));
+  const [whole, test] = [prepared(digits.train), prepared(digits.test)];
+  const { tasks: parts } = streams.splitClasses({ train: whole, test }, { tasks: 5 });
   const ofKind = (/** @type {Dataset} */ part) => (kind === "domain" ? { ...part, y: part.y.map((label) => label % 2), classes: 2 } : part);
   const tasks = parts.map(({ train, test }) => ({ train: ofKind(train), test: ofKind(test) }));
   const head = nn.classifier(kind === "domain" ? { capacity: 2 } : { capacity: 10, mask: kind === "class" ? "seen" : "none" });
@@ -230,7 +243,7 @@ async function accuracyOf(name, seed, whole, { tasks: parts }) {
   const runtime = await openRuntime({ backend: "wasm" });
   const learner = await Learner.create(runtime, {
     model: nn.sequential(nn.flatten(), nn.linear(400), nn.relu(), nn.linear(400), nn.relu(), head),
-    input: { shape: [32, 32], dtype: "u8", scale: 1 / 255 / 0.2752, offset: -0.1 / 0.2752 },
+    input: { shape: whole.shape, dtype: "u8", ...(plain ? { scale: 1 / 255 } : { scale: 1 / 255 / 0.2752, offset: -0.1 / 0.2752 }) },
     optimizer,
     schedule: rate,
     ...(way.memory && { memory: way.memory }),
@@ -257,18 +270,16 @@ async function accuracyOf(name, seed, whole, { tasks: parts }) {
 }
 
 if (!isMainThread) {
-  const [train, test] = /** @type {[Dataset, Dataset]} */ (
-    (await Promise.all([images("mnist", "train"), images("mnist", "t10k")])).map(padded)
-  );
-  const scenario = streams.splitClasses({ train, test }, { tasks: 5 });
-  serve((/** @type {{ name: string, seed: number }} */ { name, seed }) => accuracyOf(name, seed, train, scenario));
+  const [train, test] = /** @type {[Dataset, Dataset]} */ (await Promise.all([images("mnist", "train"), images("mnist", "t10k")]));
+  serve((/** @type {{ name: string, seed: number }} */ { name, seed }) => accuracyOf(name, seed, { train, test }));
 }
 
 export async function run({ log = console.log } = {}) {
-  const targets = Object.entries(methods).flatMap(([name, { published, note }]) =>
+  const targets = Object.entries(methods).flatMap(([name, { published, note, explained }]) =>
     kinds.map((kind, i) => {
       const [mean = Number.NaN, deviation = 0] = published[i] ?? [];
-      return /** @type {const} */ ([`${name} | ${kind}`, { published: mean, deviation, ...(note && { note }) }]);
+      const target = { published: mean, deviation, ...(note && { note }), ...(explained?.[kind] && { explained: explained[kind] }) };
+      return /** @type {const} */ ([`${name} | ${kind}`, target]);
     }),
   );
   return compare(import.meta.url, Object.fromEntries(targets), log);

@@ -154,9 +154,9 @@ describe("what was gathered", () => {
     await engine.step(checkBatch("test", batchOf(all.slice(20, 25)), engine.config));
     await forgetRows(engine, checkIds("test", range(3, 25)), {});
     const left = numbersOf(engine)["firstSession/sums"] ?? [];
-    const { features } = await inferenceOf(engine).answer(batchOf(all.slice(0, 3)).x, undefined, { by: "features" });
+    const { shown } = await inferenceOf(engine).answer(batchOf(all.slice(0, 3)).x, undefined, { by: "features" });
     const expected = new Float64Array(CLASSES * 4);
-    for (const [i, value] of features.entries()) {
+    for (const [i, value] of (shown.get("features") as Float32Array).entries()) {
       const at = 4 * (all[Math.floor(i / 4)]?.label ?? 0) + (i % 4);
       expected[at] = (expected[at] ?? 0) + value;
     }

@@ -46,6 +46,24 @@ function softmax(z: readonly number[], temperature: number): number[] {
   return powers.map((power) => power / all);
 }
 
+describe("a mask of tasks", () => {
+  it("refuses a label of another task, and a task that has no classes, whole", async () => {
+    const learner = await made([strategies.taskMask({ classes: tasks })], 0.1);
+    await learner.observe(first);
+    const hash = await learner.stateHash();
+    for (const wrong of [
+      { ...first, task: 1 },
+      { ...first, y: [0, 3] },
+      { ...second, task: 2 },
+    ]) {
+      for (const call of [learner.observe(wrong), learner.evaluate([wrong])])
+        await expect(call).rejects.toMatchObject({ code: "E_DATA", context: { field: "y" } });
+    }
+    expect(await learner.stateHash()).toBe(hash);
+    await learner.close();
+  });
+});
+
 describe("learning without forgetting, task by task", () => {
   it("moves the old task's outputs by α/T·(softmax(z/T) − softmax(z_old/T)) though rows are masked to their own", async () => {
     const [alpha, temperature, rate] = [3, 2, 0.1];
