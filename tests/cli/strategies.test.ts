@@ -201,6 +201,41 @@ describe("files of a run", () => {
     expect((await readFile(join(paths.tensorboard, name))).length).toBeGreaterThan(1000);
   });
 
+  it("have what the memory holds and what the layers still can before the first task and after each", async () => {
+    const facts = join(folder, "kept.ndjson");
+    const result = await learn("--memory-policy", "quota", "--facts", facts);
+    const log = fromNdjson(await readFile(facts, "utf8"));
+    const steps = [0, ...log.of("boundary").map(({ step }) => step)];
+    const { tasks = [] } = result.lines()[0] as { tasks?: string[] };
+    const memory = log.of("memory");
+    expect(memory.map(({ step }) => step)).toEqual(steps);
+    expect(memory[0]).toMatchObject({ classes: {}, tasks: {} });
+    for (const [i, held] of memory.entries()) {
+      expect(Object.keys(held.tasks ?? {})).toEqual(tasks.slice(0, i).map((_, task) => String(task)));
+      const sum = (rows: Readonly<Record<string, number>> = {}) => Object.values(rows).reduce((a, b) => a + b, 0);
+      expect([sum(held.tasks), sum(held.classes)]).toEqual(i === 0 ? [0, 0] : [40, 40]);
+    }
+    const layers = log.of("plasticity");
+    expect(layers.map(({ step }) => step)).toEqual(steps);
+    for (const { layers: measured } of layers) expect(measured).toMatchObject([{ units: 16, weightMagnitude: expect.any(Number) }]);
+    expect(new Set(layers.map(({ layers: [layer] }) => layer?.weightMagnitude)).size).toBe(steps.length);
+  });
+
+  it("have what detectors tell, and a run that is continued has it again", async () => {
+    const words = ["--strategy", "l2,detect", "--boundaries", "hidden", "--detect.detector", "ddm"];
+    const driftsOf = async (...more: string[]) => {
+      const facts = join(folder, "drifts.ndjson");
+      await learn(...words, "--facts", facts, ...more);
+      return fromNdjson(await readFile(facts, "utf8")).of("drift");
+    };
+    const drifts = await driftsOf();
+    expect(drifts.length).toBeGreaterThan(0);
+    expect(drifts[0]).toMatchObject({ detector: "detect", signal: expect.stringMatching(/^(warning|drift)$/) });
+    const kept = join(folder, "drifting");
+    expect(await driftsOf("--checkpoint", kept)).toEqual(drifts);
+    expect(await driftsOf("--checkpoint", kept)).toEqual(drifts);
+  });
+
   it("lie in folders that there are", async () => {
     for (const flag of ["--facts", "--csv", "--tensorboard"]) {
       const { code, err } = await learn(flag, "/nowhere/at/all/file");
