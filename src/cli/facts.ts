@@ -2,7 +2,7 @@
 import type { Runtime } from "../backend/runtime.ts";
 import { type FactLog, factLog, type RunRecord, recordOf } from "../metrics/index.ts";
 import type { Dataset } from "../stream/index.ts";
-import type { Asked, Journal } from "./journal.ts";
+import type { Asked, Journal, Told } from "./journal.ts";
 import type { Setup } from "./run.ts";
 
 /** What a run came to, beside its journal. */
@@ -19,7 +19,7 @@ export interface Ending {
 
 /** Returns the log of a run and what a report tells of it. What the clock decides is in the log alone. */
 export function tellRun(setup: Setup, journal: Journal, ending: Ending): { log: FactLog; record: RunRecord } {
-  const { losses, learningRates, timed } = journal;
+  const { losses, learningRates, signals, timed } = journal;
   const log = factLog();
   const { columns, course, options } = setup;
   log.append({
@@ -28,15 +28,15 @@ export function tellRun(setup: Setup, journal: Journal, ending: Ending): { log: 
     versions: ending.version === undefined ? {} : { palimpsest: ending.version },
     backend: ending.runtime.info.backend,
   });
-  const detector = (setup.learner.strategies ?? []).flatMap(({ name, fold }) => (fold === undefined ? [] : [name])).join(", ");
+  const detector = (setup.learner.strategies ?? []).flatMap(({ name, raises }) => (raises === undefined ? [] : [name])).join(", ");
   let task = 0;
   let step = 0;
+  let told = 0;
   const stepTo = (end: number): void => {
     for (; step < end; step++) {
       const [loss, rate] = [losses[step] as number, learningRates[step] as number];
       log.append({ kind: "step", step: step + 1, task: columns.of[task] as number, loss: Number.isFinite(loss) ? loss : null, rate });
-      for (const { signal } of journal.signals.filter((told) => told.step === step + 1))
-        log.append({ kind: "drift", step: step + 1, detector, signal });
+      for (; signals[told]?.step === step + 1; told++) log.append({ kind: "drift", detector, ...(signals[told] as Told) });
     }
   };
   for (const asked of journal.evaluations) {
