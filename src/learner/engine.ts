@@ -2,7 +2,7 @@ import { ProgramIo } from "../backend/io.ts";
 import type { Machine } from "../backend/machine.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import { joined } from "../bytes.ts";
-import { scalarsOf } from "../optim/parts.ts";
+import { type ScalarReader, scalarReader } from "../optim/parts.ts";
 import type { ArenaName } from "../program/plan.ts";
 import { sizeOf } from "../program/shape.ts";
 import type { Signal } from "../strategy/host.ts";
@@ -71,6 +71,7 @@ export class Engine {
   readonly #wasm: Wasm;
   #machine: Machine | undefined;
   #layout: StateLayout | undefined;
+  #scalars: ScalarReader | undefined;
   #groups: readonly PlacedGroup[] = [];
   #step: Program | undefined;
   /** Keeps rows after a step that measured them. */
@@ -140,6 +141,7 @@ export class Engine {
       this.#machine?.close();
       this.#machine = machine;
       this.#layout = layout;
+      this.#scalars = scalarReader(this.config.optimizer, layout.tensors);
       this.#groups = placeGroups(this.config, staging).groups;
       this.inference?.reset();
       this.hooked?.reset();
@@ -184,7 +186,7 @@ export class Engine {
   scalars(behind: 0 | 1 = 0): Record<string, number> {
     const { step } = this.counters;
     const rateOf = (group?: string): number => this.settings.learningRate ?? this.rates.at(step, group);
-    const scalars = scalarsOf(this.config.optimizer, this.layout.tensors, step + 1, rateOf, this.settings, behind);
+    const scalars = (this.#scalars as ScalarReader)(step + 1, rateOf, this.settings, behind);
     return this.hooked === undefined ? scalars : { ...scalars, ...this.hooked.scalars() };
   }
 

@@ -2,7 +2,7 @@
 import { ProgramIo } from "../backend/io.ts";
 import type { Runtime } from "../backend/runtime.ts";
 import type { Optimizer, Results } from "../optim/optimizer.ts";
-import { scalarsOf } from "../optim/parts.ts";
+import { scalarReader } from "../optim/parts.ts";
 import type { Placed } from "../optim/places.ts";
 import { averagedOf, partsOfVector, recordRecipe } from "../optim/recipe.ts";
 import { hasKernel, recordKernel, type UpdateForm } from "../optim/step.ts";
@@ -97,9 +97,10 @@ export async function applyOptimizer(runtime: Runtime, optimizer: Optimizer, opt
     metrics: [] as Record<string, number>[],
     plan,
   };
+  const scalarsAt = scalarReader(optimizer, tensors);
   for (let step = 0; step < steps; step++) {
     const rate = typeof learningRate === "number" ? learningRate : (learningRate[step] as number);
-    const scalars = scalarsOf(optimizer, tensors, step + 1, () => rate);
+    const scalars = scalarsAt(step + 1, () => rate);
     io.setScalars(scalars);
     io.setStep(step);
     for (const [name, values] of Object.entries({ grads: grads?.[step], noise: noise?.[step], curvature }))

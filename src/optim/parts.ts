@@ -1,6 +1,6 @@
 /** The parts of an optimizer: their names, what they keep, and the numbers they are fed. */
 import { checkNumber, fail, type NumberRange, nearestName } from "../errors.ts";
-import type { Group, Hyper, Optimizer, Transform } from "./optimizer.ts";
+import type { Group, Optimizer, Transform } from "./optimizer.ts";
 import type { Placed, SlotSpec } from "./places.ts";
 import { rates } from "./schedule.ts";
 
@@ -97,40 +97,36 @@ export function scalarName(prefix: string, name: string, group?: number): string
 
 /**
  * Returns every scalar that the program of step `k` reads, counted from 1; or, `behind` 1, that of answers by averaged weights before that step.
+ * `rateOf` gives the learning rate of the parameters that follow a schedule.
  */
-export function scalarsOf(
-  optimizer: Optimizer,
-  tensors: readonly Placed[],
+export type ScalarReader = (
   k: number,
-  rateOf: (group?: string) => number,
-  settings: Settings = {},
-  behind: 0 | 1 = 0,
-): Record<string, number> {
-  const scalars: Record<string, number> = {};
-  const differing = differences(optimizer, tensors);
-  let update = k;
-  for (const { part, prefix } of partsOf(optimizer)) {
-    const at = Math.max(1, update - behind);
-    const hyper = hyperOf(part, rateOf(), settings, prefix);
-    for (const [name, value] of Object.entries(part.scalars(at, hyper))) scalars[scalarName(prefix, name)] = value;
-    if (differing.length > 1) {
-      for (const [group, { rateScale, weightDecay = hyper.weightDecay ?? 0, schedule }] of differing.entries()) {
-        const own = part.scalars(at, { ...hyper, learningRate: rateOf(schedule) * rateScale, weightDecay });
-        for (const name of part.rates) scalars[scalarName(prefix, name, group)] = own[name] as number;
-      }
-    }
-    update = (part.kind === "transform" ? part.updates?.(update) : undefined) ?? update;
-  }
-  return scalars;
-}
+  rateOf: (schedule?: string) => number,
+  settings?: Settings,
+  behind?: 0 | 1,
+) => Record<string, number>;
 
-/** Returns the numbers that a part is made with. */
-function hyperOf(
-  { hyper, options }: Named["part"],
-  learningRate: number,
-  settings: Settings,
-  prefix: string,
-): Hyper & { readonly learningRate: number } {
-  const own = Object.keys(hyper).map((name) => [name, settings[prefix + name] ?? options[name]]);
-  return { ...Object.fromEntries(own), learningRate };
+/** Returns what tells the scalars of steps, with all found beforehand that steps have in common. */
+export function scalarReader(optimizer: Optimizer, tensors: readonly Placed[]): ScalarReader {
+  const differing = differences(optimizer, tensors);
+  const named = partsOf(optimizer).map(({ part, prefix }) => ({ part, prefix, names: Object.keys(part.hyper) }));
+  return (k, rateOf, settings = {}, behind = 0) => {
+    const scalars: Record<string, number> = {};
+    let update = k;
+    for (const { part, prefix, names } of named) {
+      const at = Math.max(1, update - behind);
+      const hyper: Record<string, number> & { learningRate: number } = { learningRate: rateOf() };
+      for (const name of names) hyper[name] = (settings[prefix + name] ?? part.options[name]) as number;
+      const values = part.scalars(at, hyper);
+      for (const name of Object.keys(values)) scalars[scalarName(prefix, name)] = values[name] as number;
+      if (differing.length > 1) {
+        for (const [group, { rateScale, weightDecay = hyper.weightDecay ?? 0, schedule }] of differing.entries()) {
+          const own = part.scalars(at, { ...hyper, learningRate: rateOf(schedule) * rateScale, weightDecay });
+          for (const name of part.rates) scalars[scalarName(prefix, name, group)] = own[name] as number;
+        }
+      }
+      update = (part.kind === "transform" ? part.updates?.(update) : undefined) ?? update;
+    }
+    return scalars;
+  };
 }
