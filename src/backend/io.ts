@@ -63,11 +63,14 @@ export class ProgramIo {
   outputs(bytes: Uint8Array): Record<string, Float32Array | Uint32Array> {
     const start = this.plan.outputs[0]?.byteOffset ?? 0;
     const own = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    return Object.fromEntries(this.plan.outputs.map((slot) => [slot.name, view(own, { ...slot, byteOffset: slot.byteOffset - start })]));
+    const found: Record<string, Float32Array | Uint32Array> = {};
+    for (const slot of this.plan.outputs) found[slot.name] = view(own, slot, start);
+    return found;
   }
 }
 
-function view(bytes: Uint8Array, { byteOffset, shape, dtype }: Slot): Float32Array | Uint32Array {
+/** Returns the numbers of a slot in bytes that begin `start` behind those that it counts from. */
+function view(bytes: Uint8Array, { byteOffset, shape, dtype }: Slot, start = 0): Float32Array | Uint32Array {
   const type = dtype === "f32" ? Float32Array : Uint32Array;
-  return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset + byteOffset, sizeOf(shape));
+  return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset + byteOffset - start, sizeOf(shape));
 }

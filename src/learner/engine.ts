@@ -232,8 +232,9 @@ export class Engine {
       throw error;
     }
     const numberOf = (name: string): number => outputs[name]?.[0] ?? 0;
-    const terms = Object.keys(outputs).flatMap((name) => (name.startsWith("loss/") ? [[name.slice("loss/".length), numberOf(name)]] : []));
-    const result = { loss: numberOf("loss"), learningRate, terms: Object.fromEntries(terms), metrics: metricsOf(this.settings, outputs) };
+    const terms: Record<string, number> = {};
+    for (const name of Object.keys(outputs)) if (name.startsWith("loss/")) terms[name.slice("loss/".length)] = numberOf(name);
+    const result = { loss: numberOf("loss"), learningRate, terms, metrics: metricsOf(this.settings, outputs) };
     if (numberOf("broken") !== 0) {
       const { explain } = await import("./skipped.ts");
       const skipped = await explain(this, batch, result.loss, numberOf("broken/state") !== 0);

@@ -100,7 +100,7 @@ function timed(work) {
  * @param {Source} source @param {Runtime} runtime @param {import("./shelf.mjs").Entry} entry @param {number} count @param {() => void} between
  */
 async function measure(source, runtime, { make, slots: wanted, norms = false }, count, between) {
-  const { ProgramIo, fillSlots, scalarsOf } = source;
+  const { ProgramIo, fillSlots, scalarReader } = source;
   const optimizer = make(source.optim);
   const { plan, layout, stateBytes, slots } = planUpdate(source, optimizer, count);
   const machine = await runtime.open({ state: stateBytes, rows: 0 }, await runtime.wasm(), plan);
@@ -116,9 +116,10 @@ async function measure(source, runtime, { make, slots: wanted, norms = false }, 
   /** @type {number[]} */
   const turns = [];
   const most = count > MI ? TURNS / 3 : TURNS;
+  const scalarsAt = scalarReader(optimizer, layout.tensors);
   for (let turn = 0, spent = 0; turn <= most && spent < 3000; turn++) {
     between();
-    io.setScalars(scalarsOf(optimizer, layout.tensors, turn + 1, () => LEARNING_RATE));
+    io.setScalars(scalarsAt(turn + 1, () => LEARNING_RATE));
     io.setStep(turn);
     if (io.bytes.length > rest) machine.write(program, rest, io.bytes.subarray(rest));
     const began = performance.now();

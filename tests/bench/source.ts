@@ -8,7 +8,7 @@ export { Pages } from "../../src/learner/pages.ts";
 export { slotLeaves } from "../../src/learner/programs.ts";
 export { Replay } from "../../src/memory/replay.ts";
 export * as optim from "../../src/optim/index.ts";
-export { scalarsOf } from "../../src/optim/parts.ts";
+export { scalarReader } from "../../src/optim/parts.ts";
 export { recordRecipe } from "../../src/optim/recipe.ts";
 export { hasKernel, recordKernel } from "../../src/optim/step.ts";
 export { compileProgram } from "../../src/program/trace.ts";
