@@ -4,7 +4,7 @@ import { layerPlasticity } from "../metrics/plasticity.ts";
 import { openLinear } from "../wasm/linear.ts";
 import type { CheckedBatch } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import { inferenceOf } from "./inference.ts";
+import { type Inferred, inferenceOf } from "./inference.ts";
 import { unitsOf } from "./units.ts";
 import { weightsOf } from "./weights.ts";
 
@@ -17,7 +17,9 @@ export interface Measured {
 /** Returns the measures of each rectified layer over some rows, named after what leads to its units where that has a weight, else after itself. */
 export async function plasticityOf(engine: Engine, measured: readonly Measured[]): Promise<LayerPlasticity[]> {
   const { config } = engine;
-  const answers = await Promise.all(measured.map(({ x, task }) => inferenceOf(engine).answer(x, undefined, { by: "units", task })));
+  const answers: Inferred[] = [];
+  // One after another, so that their program is compiled once.
+  for (const { x, task } of measured) answers.push(await inferenceOf(engine).answer(x, undefined, { by: "units", task }));
   const rows = answers.reduce((sum, { rowLoss }) => sum + rowLoss.length, 0);
   const [weights, linear] = [await weightsOf(engine), await openLinear()];
   const svd = (a: Float64Array, m: number, n: number): Float64Array => linear.svd(a, m, n).values;

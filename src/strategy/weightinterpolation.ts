@@ -1,5 +1,5 @@
 import { checkKeys, checkNumber } from "../errors.ts";
-import { add, mul, sub } from "../program/tensor.ts";
+import { ema } from "./ema.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** Options of {@link weightInterpolation}. */
@@ -18,20 +18,13 @@ export interface WeightInterpolationOptions {
 export function weightInterpolation(options: WeightInterpolationOptions = {}): Strategy {
   checkKeys("strategies.weightInterpolation", options, ["decay"]);
   const decay = checkNumber("strategies.weightInterpolation", "decay", options.decay ?? 0.999, { min: 0, max: 1 });
+  const average = ema({ decay });
   return {
+    ...average,
     name: "weightInterpolation",
-    config: { decay },
     needs: { boundary: true },
-    hyper: { decay },
-    keeps: () => ({ params: { shape: "parameters", initial: "params", mirror: "copy" } }),
     edits: [
-      {
-        order: 20,
-        apply({ vector, kept, hyper }) {
-          const before = kept("params");
-          return { keeps: { params: add(before, mul(sub(1, hyper("decay")), sub(vector, before))) } };
-        },
-      },
+      ...(average.edits ?? []),
       // Behind those who look back on the task, before those who note where the next one begins.
       {
         on: "boundary",
@@ -39,6 +32,5 @@ export function weightInterpolation(options: WeightInterpolationOptions = {}): S
         apply: ({ graph, vector, kept }) => ({ params: kept("params"), restart: graph.constant(1, vector.shape, "u32") }),
       },
     ],
-    head: { params: "params" },
   };
 }

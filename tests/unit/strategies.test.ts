@@ -254,66 +254,38 @@ const models: readonly (readonly [name: string, make: () => Strategy, model: () 
         },
       ] as const,
   ),
-  [
-    "lwf",
-    () => strategies.lwf({ alpha: 1.5, temperature: 2 }),
-    () => {
-      let [old, known] = [undefined as Matrix | undefined, new Set<number>()];
-      const seen = new Set<number>();
-      return {
-        gradient({ w, rows }) {
-          const teacher = old;
-          const own = meanOf(rows, (row) => entropy(w, row));
-          for (const { y } of rows) seen.add(y);
-          if (teacher === undefined) return own;
-          const held = meanOf(rows, (row) => {
-            const [p, q] = [w, teacher].map((weights) =>
-              softmax(
-                logitsOf(weights, row).map((z) => z / 2),
-                (c) => known.has(c),
-              ),
-            ) as [number[], number[]];
-            return outer(
-              row,
-              p.map((value, c) => (value - (q[c] as number)) / 2),
-            );
-          });
-          return plus(own, held, 1.5);
+  ...(["ignored", "denied"] as const).map(
+    (unknown) =>
+      [
+        `lwf, ${unknown}`,
+        () => strategies.lwf({ alpha: 1.5, temperature: 2, unknown }),
+        () => {
+          let [old, known] = [undefined as Matrix | undefined, new Set<number>()];
+          const seen = new Set<number>();
+          return {
+            gradient({ w, rows }: Seen) {
+              const teacher = old;
+              const own = meanOf(rows, (row) => entropy(w, row));
+              for (const { y } of rows) seen.add(y);
+              if (teacher === undefined) return own;
+              const open = unknown === "denied" ? seen : known;
+              const scaled = (weights: Matrix, row: Row) => logitsOf(weights, row).map((z) => z / 2);
+              const held = meanOf(rows, (row) => {
+                const [p, q] = [softmax(scaled(w, row), (c) => open.has(c)), softmax(scaled(teacher, row), (c) => known.has(c))];
+                return outer(
+                  row,
+                  p.map((value, c) => (value - (q[c] as number)) / 2),
+                );
+              });
+              return plus(own, held, 1.5);
+            },
+            boundary(w: Matrix) {
+              [old, known] = [w, new Set(seen)];
+            },
+          };
         },
-        boundary(w) {
-          [old, known] = [w, new Set(seen)];
-        },
-      };
-    },
-  ],
-  [
-    "lwf, whose teacher denies what it did not know",
-    () => strategies.lwf({ alpha: 1.5, temperature: 2, unknown: "denied" }),
-    () => {
-      let [old, known] = [undefined as Matrix | undefined, new Set<number>()];
-      const seen = new Set<number>();
-      return {
-        gradient({ w, rows }) {
-          const teacher = old;
-          const own = meanOf(rows, (row) => entropy(w, row));
-          for (const { y } of rows) seen.add(y);
-          if (teacher === undefined) return own;
-          const scaled = (weights: Matrix, row: Row) => logitsOf(weights, row).map((z) => z / 2);
-          const held = meanOf(rows, (row) => {
-            const [p, q] = [softmax(scaled(w, row), (c) => seen.has(c)), softmax(scaled(teacher, row), (c) => known.has(c))];
-            return outer(
-              row,
-              p.map((value, c) => (value - (q[c] as number)) / 2),
-            );
-          });
-          return plus(own, held, 1.5);
-        },
-        boundary(w) {
-          [old, known] = [w, new Set(seen)];
-        },
-      };
-    },
-  ],
+      ] as const,
+  ),
   [
     "ema",
     () => strategies.ema({ decay: 0.8 }),
