@@ -11,15 +11,16 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** What every runtime must do: the contract of the product, and every kernel against its meaning. */
 const runtimeTests = ["tests/runtime/**/*.test.ts", "tests/conformance/{wasm,webgpu,program,sweep}.test.ts"];
 const resolve = { alias: { palimpsest: `${root}src/index.ts` } };
-const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
+const setup = (/** @type {string[]} */ ...names) => names.map((name) => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url)));
+const limits = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 60_000 } } };
 
-/** @param {string} name @param {string[]} include @param {string[]} exclude */
-const local = (name, include, exclude = []) => ({
+/** @param {string} name @param {string[]} include @param {string[]} exclude @param {string[]} setupFiles */
+const local = (name, include, exclude = [], setupFiles = setup("offline")) => ({
   resolve,
   test: {
     ...limits,
     name,
-    setupFiles: [fileURLToPath(new URL("./offline.mjs", import.meta.url))],
+    setupFiles,
     include,
     exclude: ["**/node_modules/**", ...exclude],
     env: vulkan("deno" in process.versions ? lavapipe : swiftshader),
@@ -51,7 +52,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      local("node", ["tests/**/*.test.ts"], ["tests/browser/**"]),
+      local("node", ["tests/**/*.test.ts"], ["tests/browser/**"], setup("offline", "properties")),
       local("runtime", runtimeTests),
       local("browser", ["tests/browser/**/*.test.ts"]),
       page("chromium", chromium),

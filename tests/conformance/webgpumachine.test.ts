@@ -198,7 +198,7 @@ describe.skipIf(host === undefined)("a device on WebGPU", () => {
     const { own, machine, program } = await open();
     own.device.createBuffer({ size: 4, usage: 0 });
     await own.device.queue.onSubmittedWorkDone();
-    await vi.waitFor(async () => expect(await codeOf(() => machine.run(program))).toBe("E_BACKEND"));
+    await expect.poll(() => codeOf(() => machine.run(program))).toBe("E_BACKEND");
     machine.close();
     own.close();
   });

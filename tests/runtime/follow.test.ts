@@ -53,7 +53,7 @@ afterEach(async () => {
 
 const write = async (store: Store, durability: "strict" | "relaxed" = "strict"): Promise<Learner> =>
   kept(await Learner.create(runtime, { ...options, store, durability }));
-const follow = async (store: Store, waitMs = 10_000): Promise<Follower> => kept(await Follower.open(runtime, store, { waitMs }));
+const follow = async (store: Store, waitMs = 60_000): Promise<Follower> => kept(await Follower.open(runtime, store, { waitMs }));
 
 /** Returns the hash of a learner that observes batches by their numbers, and nothing else. */
 async function hashAfter(order: readonly number[]): Promise<string> {

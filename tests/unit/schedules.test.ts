@@ -327,14 +327,23 @@ describe("any schedule that is accepted", () => {
       },
       ["peak", "constantRatio", "finalRatio", "tasks"],
     ),
-    cooldown: partial(
-      {
-        ...{ peak: rate, final: rate, warmup: steps, initDivisor: fc.double({ min: 1, noNaN: true }), total: steps, fraction: share },
-        ...{ start: fc.oneof(steps, fc.constant("mark")), length: steps, warmupOffset: pick(0, 1) },
-        shape: pick("linear", "sqrt", "cosine", "mirrorCosine", "square", "exponential"),
-      },
-      ["peak"],
-    ),
+    cooldown: fc
+      .tuple(
+        partial(
+          {
+            ...{ peak: rate, final: rate, warmup: steps, initDivisor: fc.double({ min: 1, noNaN: true }), warmupOffset: pick(0, 1) },
+            shape: pick("linear", "sqrt", "cosine", "mirrorCosine", "square", "exponential"),
+          },
+          ["peak"],
+        ),
+        // Most pairs of options say when it begins in a way that is allowed: any subset of the four seldom would.
+        fc.oneof(
+          fc.record({ total: steps, fraction: share }),
+          fc.record({ start: fc.oneof(steps, fc.constant("mark")), length: steps }),
+          partial({ total: steps, fraction: share, start: fc.oneof(steps, fc.constant("mark")), length: steps }, []),
+        ),
+      )
+      .map(([line, when]) => ({ ...line, ...when })),
     sgdr: partial({ peak: rate, final: rate, period: steps, growth: steps }, ["peak", "period"]),
     cyclic: partial({ low: rate, peak: rate, up: steps, down: steps, mode: pick("triangular", "triangular2", "expRange"), gamma: share }, [
       "low",
