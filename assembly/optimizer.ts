@@ -90,11 +90,11 @@ function descend(w: usize, d: v128, learningRate: f32): void {
 }
 
 /**
- * Adam with decoupled weight decay:
- *   g' = g·gradScale,  m = beta1·m + oneMinusBeta1·g',  v = beta2·v + oneMinusBeta2·(g'·g'),
+ * Adam, with L2 or decoupled weight decay:
+ *   g' = g·gradScale + weightDecay·w,  m = beta1·m + oneMinusBeta1·g',  v = beta2·v + oneMinusBeta2·(g'·g'),
  *   means below 1e-30 are 0,  w = w·decay - (rate·m) / (√v·rootCorrection + eps).
- * The caller folds the bias corrections into rate = learningRate / (1 - beta1ᵗ) and rootCorrection = 1 / √(1 - beta2ᵗ), and the weight
- * decay into decay = 1 - learningRate·weightDecay. See Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
+ * The caller folds the bias corrections into rate = learningRate / (1 - beta1ᵗ) and rootCorrection = 1 / √(1 - beta2ᵗ), and a decay that is
+ * decoupled into decay = 1 - learningRate·λ. See Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
  */
 export function adamw(
   n: i32,
@@ -110,25 +110,44 @@ export function adamw(
   oneMinusBeta2: f32,
   rootCorrection: f32,
   eps: f32,
+  weightDecay: f32,
   gradScale: f32,
 ): void {
   const end = w + ((<usize>n) << 2);
   const end4 = w + ((<usize>(n & ~3)) << 2);
-  for (; w < end4; w += 16) {
-    const d = f32x4.mul(v128.load(g), f32x4.splat(gradScale));
-    const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
-    const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
-    v128.store(m, first);
-    v128.store(v, second);
-    const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
-    const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
-    v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
-    g += 16;
-    m += 16;
-    v += 16;
+  // One loop for each decay: with a scalar more than registers hold, adamw takes a tenth longer. V8 unrolls loops that lie deeper: beside one
+  // written by hand its speed is 0.99 so, and 0.86 with the loop outside any branch.
+  if (weightDecay == 0) {
+    for (; w < end4; w += 16) {
+      const d = f32x4.mul(v128.load(g), f32x4.splat(gradScale));
+      const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
+      const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
+      v128.store(m, first);
+      v128.store(v, second);
+      const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
+      const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
+      v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
+      g += 16;
+      m += 16;
+      v += 16;
+    }
+  } else {
+    for (; w < end4; w += 16) {
+      const d = gradient(w, g, weightDecay, gradScale);
+      const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
+      const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
+      v128.store(m, first);
+      v128.store(v, second);
+      const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
+      const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
+      v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
+      g += 16;
+      m += 16;
+      v += 16;
+    }
   }
   for (; w < end; w += 4) {
-    const d = load<f32>(g) * gradScale;
+    const d = load<f32>(g) * gradScale + weightDecay * load<f32>(w);
     const first = settleOne(beta1 * load<f32>(m) + oneMinusBeta1 * d);
     const second = settleOne(beta2 * load<f32>(v) + oneMinusBeta2 * (d * d));
     store<f32>(m, first);

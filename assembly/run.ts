@@ -62,6 +62,7 @@ export function run(list: usize, count: i32): void {
           scalar(block, 6),
           scalar(block, 7),
           scalar(block, 8),
+          scalar(block, 9),
         );
     }
   }

@@ -1,10 +1,10 @@
-// AdamW over a flat range of parameters, in place. At each of `count` elements, in this order of operations:
-//   g = grad · gradScale
+// Adam, with L2 or decoupled weight decay, over a flat range of parameters, in place. At each of `count` elements, in this order of operations:
+//   g = grad · gradScale + weightDecay · w
 //   m = beta1 · m + oneMinusBeta1 · g
 //   v = beta2 · v + oneMinusBeta2 · (g · g)
 //   (means below 1e-30 are 0)
 //   w = w · decay − rate · m / (√v · rootCorrection + eps)
-// where, at step k, decay = 1 − learningRate · weightDecay, rate = learningRate / (1 − beta1^k), rootCorrection = 1 / √(1 − beta2^k).
+// where, at step k, decay = 1 − learningRate · λ for a decoupled λ, rate = learningRate / (1 − beta1^k), rootCorrection = 1 / √(1 − beta2^k).
 // Source: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; eps outside the corrected root.
 //
 // Holes (the executor writes the bodies of those whose tensor or scalar there is): all functions but main.
@@ -46,6 +46,9 @@ fn rootCorrection() -> f32 {
 fn eps() -> f32 {
   return 0.0;
 }
+fn weightDecay() -> f32 {
+  return 0.0;
+}
 fn gradScale() -> f32 {
   return 1.0;
 }
@@ -84,6 +87,7 @@ fn main(
   let c2 = oneMinusBeta2();
   let root = rootCorrection();
   let e = eps();
+  let coupled = weightDecay();
   let scale = gradScale();
   let first = (group.y * groups.x + group.x) * 256u * each + lane;
   for (var turn = 0u; turn < each; turn++) {
@@ -91,11 +95,12 @@ fn main(
     if (i >= count) {
       return;
     }
-    let g = load_grads(i) * scale;
+    let w = load_params(i);
+    let g = load_grads(i) * scale + coupled * w;
     let m = settle(b1 * load_m(i) + c1 * g);
     let v = settle(b2 * load_v(i) + c2 * (g * g));
     store_m(i, m);
     store_v(i, v);
-    store_params(i, load_params(i) * kept - r * m / (sqrt(v) * root + e));
+    store_params(i, w * kept - r * m / (sqrt(v) * root + e));
   }
 }

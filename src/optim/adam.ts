@@ -53,5 +53,6 @@ export function adam(options: AdamOptions = {}): Optimizer {
       const step = div(mul(s.rate, m), add(mul(sqrt(most), s.rootCorrection), s.eps));
       return { params: sub(params, step), slots: (amsgrad ? { m, v, most } : { m, v }) as typeof slots };
     },
+    ...(!amsgrad && { kernel: { name: "adamw", flags: {} } }),
   });
 }

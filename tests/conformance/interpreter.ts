@@ -131,8 +131,9 @@ function readOperand(memory: Memory, operand: Operand, point: Point): number {
 
 function interpretOptimizer(kernel: OptimizerKernel, memory: Memory): void {
   const { tensors, scalars, flags } = kernel;
-  const scalar = (name: string): number => read(memory, scalars[name] as Access, []);
-  const scale = "gradScale" in scalars ? scalar("gradScale") : 1;
+  const none: Readonly<Record<string, number>> = { gradScale: 1, decay: 1, weightDecay: 0 };
+  const scalar = (name: string): number => (name in scalars ? read(memory, scalars[name] as Access, []) : (none[name] as number));
+  const scale = scalar("gradScale");
   for (const point of points([kernel.count])) {
     const load = (name: string): number => read(memory, tensors[name] as Access, point);
     const store = (name: string, value: number): void => write(memory, tensors[name] as Access, point, value);
@@ -148,7 +149,7 @@ function interpretOptimizer(kernel: OptimizerKernel, memory: Memory): void {
       }
       store("params", w - scalar("learningRate") * direction);
     } else {
-      const g = load("grads") * scale;
+      const g = load("grads") * scale + scalar("weightDecay") * w;
       const m = scalar("beta1") * load("m") + scalar("oneMinusBeta1") * g;
       const v = scalar("beta2") * load("v") + scalar("oneMinusBeta2") * (g * g);
       store("m", m);

@@ -345,7 +345,6 @@ export function opScenes(count: number): Scene[] {
 }
 
 const adamScalars = {
-  decay: 0.999,
   rate: 0.01,
   beta1: 0.9,
   oneMinusBeta1: 0.1,
@@ -361,19 +360,20 @@ export function optimizerScenes(): Scene[] {
   // A few roundings of numbers up to 2.
   const bound: Bound = { relative: 5e-7, absolute: 5e-7 };
   const variants = [
-    { name: "sgd", slots: [], nesterov: false },
-    { name: "sgd", slots: ["momentum"], nesterov: false },
-    { name: "sgd", slots: ["momentum"], nesterov: true },
-    { name: "adamw", slots: ["m", "v"], nesterov: false },
+    { name: "sgd", slots: [], nesterov: false, own: sgdScalars },
+    { name: "sgd", slots: ["momentum"], nesterov: false, own: sgdScalars },
+    { name: "sgd", slots: ["momentum"], nesterov: true, own: sgdScalars },
+    { name: "adamw", slots: ["m", "v"], nesterov: false, own: { ...adamScalars, decay: 0.999 } },
+    { name: "adamw", slots: ["m", "v"], nesterov: false, own: { ...adamScalars, weightDecay: 0.01 } },
   ] as const;
-  return variants.flatMap(({ name, slots, nesterov }) =>
+  return variants.flatMap(({ name, slots, nesterov, own }) =>
     [1, 63, 65, 1000].map((count, seed) => {
       const scene = builder(`${name} ${slots} ${nesterov}`, seed);
       const scaled = seed % 2 === 0;
       const real = (low: number): number[] => Array.from({ length: count }, () => low + (1 - low) * scene.random.uniform());
       const scalars: Record<string, Access> = {};
       for (const [key, value] of Object.entries({
-        ...(name === "sgd" ? sgdScalars : adamScalars),
+        ...own,
         ...(scaled ? { gradScale: 0.25 } : {}),
       })) {
         scalars[key] = { arena: "io", storage: "f32", offset: scene.place("io", "f32", [value]), strides: [] };
@@ -396,7 +396,7 @@ export function optimizerScenes(): Scene[] {
       for (let step = 0; step < 3; step++)
         scene.add({ family: "optimizer", name, label: name, count, tensors, scalars, flags: { nesterov } });
       return scene.done(
-        `${name}${nesterov ? ", nesterov" : ""}${slots.length === 1 ? ", momentum" : ""}${scaled ? ", scaled" : ""}, ${count} elements`,
+        `${name}${nesterov ? ", nesterov" : ""}${slots.length === 1 ? ", momentum" : ""}${name === "adamw" && "weightDecay" in own ? ", L2" : ""}${scaled ? ", scaled" : ""}, ${count} elements`,
         bound,
       );
     }),

@@ -36,7 +36,7 @@ const costs: Readonly<Record<string, Cost>> = {
   sgd: row(sgd(), own, 0),
   "sgd with momentum": row(sgd({ momentum: 0.9 }), own, ALL),
   adamw: row(adamw(), own, 2 * ALL),
-  adam: row(rule("adam"), one, 2 * ALL),
+  adam: row(rule("adam"), own, 2 * ALL),
   "adam, AMSGrad": row(optim.adam({ amsgrad: true }), one, 3 * ALL),
   adabelief: row(rule("adabelief"), one, 2 * ALL),
   nadamw: row(rule("nadamw"), one, 2 * ALL),

@@ -362,6 +362,8 @@ describe("hooks", () => {
     ["sgd", optim.sgd()],
     ["sgd with momentum", optim.sgd({ momentum: 0.9, weightDecay: 0.01 })],
     ["sgd with Nesterov momentum", optim.sgd({ momentum: 0.9, nesterov: true })],
+    ["adam", optim.adam()],
+    ["adam with weight decay", optim.adam({ weightDecay: 0.1 })],
     ["adamw", optim.adamw({ weightDecay: 0.1 })],
     ["adamw, clipped", optim.chain(optim.clipByGlobalNorm({ maxNorm: 0.1 }), optim.adamw())],
   ])("the kernel of %s gives its recipe's bits", async (_, optimizer) => {

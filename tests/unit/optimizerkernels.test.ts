@@ -16,6 +16,7 @@ type AdamwScalars = [
   oneMinusBeta2: number,
   rootCorrection: number,
   eps: number,
+  weightDecay: number,
   gradScale: number,
 ];
 
@@ -103,6 +104,7 @@ function adamwStep(t: number, [w, g, m, v]: number[], gradScale: number): void {
     0.001,
     rootCorrection,
     1e-8,
+    0,
     gradScale,
   );
 }
@@ -137,8 +139,8 @@ const recipes = {
     const d = nesterov ? f(scaled + f(momentum * next)) : next;
     return { w: f(w - f(rate * d)), b: next };
   },
-  adamw(w: number, g: number, m: number, v: number, [decay, rate, beta1, rest1, beta2, rest2, root, eps, scale]: AdamwScalars) {
-    const d = f(g * scale);
+  adamw(w: number, g: number, m: number, v: number, [decay, rate, beta1, rest1, beta2, rest2, root, eps, coupled, scale]: AdamwScalars) {
+    const d = f(f(g * scale) + f(coupled * w));
     const first = settle(f(f(beta1 * m) + f(rest1 * d)));
     const second = settle(f(f(beta2 * v) + f(rest2 * f(d * d))));
     const move = f(f(rate * first) / f(f(f(Math.sqrt(second)) * root) + eps));
@@ -172,8 +174,11 @@ describe("the bits of the documented recipe, at every length", () => {
     }
   });
 
-  it("adamw", () => {
-    const scalars = [0.9999, 0.3, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-6, 0.7].map(f) as AdamwScalars;
+  it.each([
+    ["adamw", 0.9999, 0],
+    ["adam with L2", 1, 0.01],
+  ])("%s", (_, decay, weightDecay) => {
+    const scalars = [decay, 0.3, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-6, weightDecay, 0.7].map(f) as AdamwScalars;
     for (const length of lengths) {
       const blocks = arrays(length) as [Block, Block, Block, Block];
       const [w, g, m, v] = blocks;

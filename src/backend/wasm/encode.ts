@@ -27,7 +27,7 @@ const [MAP, REDUCE_ROWS, REDUCE_COLUMNS, MATMUL, SGD, ADAMW, SCAN] = [0, 1, 2, 3
 /** Scalars in the order in which `assembly/run.ts` reads their addresses. */
 const scalarOrder = {
   sgd: ["learningRate", "momentum", "weightDecay", "gradScale"],
-  adamw: ["decay", "rate", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "rootCorrection", "eps", "gradScale"],
+  adamw: ["decay", "rate", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "rootCorrection", "eps", "weightDecay", "gradScale"],
 } as const;
 
 /** Returns the entries of one kernel; products find their packing space at `scratch`. */
@@ -207,7 +207,7 @@ function encodeOptimizer(kernel: OptimizerKernel, memory: Memory): Entry {
   const address = (access: Access | undefined): number => (access === undefined ? 0 : memory.address(access.arena) + 4 * access.offset);
   const slots = kernel.name === "sgd" ? [address(tensors.momentum), 0] : [address(tensors.m), address(tensors.v)];
   const values = scalarOrder[kernel.name].map((name) =>
-    scalars[name] === undefined ? memory.splat(name === "gradScale" ? 1 : 0, false) : address(scalars[name]),
+    scalars[name] === undefined ? memory.splat(name === "gradScale" || name === "decay" ? 1 : 0, false) : address(scalars[name]),
   );
   const words = [
     kernel.count,
