@@ -115,8 +115,7 @@ export function adamw(
 ): void {
   const end = w + ((<usize>n) << 2);
   const end4 = w + ((<usize>(n & ~3)) << 2);
-  // One loop for each decay: with a scalar more than registers hold, adamw takes a tenth longer. V8 unrolls loops that lie deeper: beside one
-  // written by hand its speed is 0.99 so, and 0.86 with the loop outside any branch.
+  // One loop for each decay: with a scalar more in the one that has none to add, a whole step of adamw takes a twentieth longer.
   if (weightDecay == 0) {
     for (; w < end4; w += 16) {
       const d = f32x4.mul(v128.load(g), f32x4.splat(gradScale));
