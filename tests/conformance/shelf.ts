@@ -1,5 +1,6 @@
 /** Every strategy as it is tried, and a learner to try it on. */
-import { augment, detectors, type Learner, type LearnerOptions, memory, nn, optim, type Strategy, strategies } from "palimpsest";
+import { augment, detectors, Learner, type LearnerOptions, memory, nn, optim, type Runtime, type Strategy, strategies } from "palimpsest";
+import { expect } from "vitest";
 import { RandomStream } from "../../src/random.ts";
 
 /** Strategies as they are tried: small, each part of them at work. */
@@ -98,6 +99,9 @@ export const shelf: readonly (readonly [name: string, make: () => Strategy])[] =
 /** One of each name. */
 export const named = shelf.filter(([, make], i) => shelf.findIndex(([, other]) => other().name === make().name) === i);
 
+/** All pairs of them. */
+export const pairs = named.flatMap(([a, one], i) => named.slice(i + 1).map(([b, other]) => [a, b, [one, other]] as const));
+
 /** Rows of a batch. */
 const ROWS = 6;
 /** Classes there are. */
@@ -113,6 +117,23 @@ export const options = (...list: Strategy[]): LearnerOptions => ({
   seed: 3,
   batchSize: ROWS,
 });
+
+/** Returns a learner with some strategies; undefined where they clash, which they must say. */
+export async function together(
+  runtime: Runtime,
+  make: readonly (() => Strategy)[],
+  more: Partial<LearnerOptions> = {},
+): Promise<Learner | undefined> {
+  try {
+    return await Learner.create(runtime, { ...options(...make.map((one) => one())), ...more });
+  } catch (error) {
+    expect(error).toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(/both decide the loss|in place of the model|two are called|both have a group/),
+    });
+    return undefined;
+  }
+}
 
 /** Two classes a task; four batches a task. */
 export function batchAt(index: number) {

@@ -1,8 +1,12 @@
-/** Every strategy on both backends. */
-import { Learner, openRuntime, type Runtime } from "palimpsest";
+/** Every strategy on both backends, and pairs of them. */
+import { type Learner, openRuntime, type Runtime, type Strategy } from "palimpsest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findGpu } from "../env.ts";
-import { batchAt, learn, named, options } from "./shelf.ts";
+import { batchAt, learn, named, pairs, together } from "./shelf.ts";
+
+/** Of the pairs, one of so many is tried, where not everything is. */
+const SHARE = 41;
+const everything = process.env.TORTURE === "full";
 
 const gpu = await findGpu();
 describe.skipIf(gpu === undefined)("on WebGPU", () => {
@@ -16,10 +20,11 @@ describe.skipIf(gpu === undefined)("on WebGPU", () => {
     runtime.close();
     other.close();
   });
-  it.each(named)("%s learns as on Wasm", async (_, make) => {
-    const [here, there] = await Promise.all(
-      [runtime, other].map((on) => Learner.create(on, options(make()))) as [Promise<Learner>, Promise<Learner>],
-    );
+
+  async function learnsAlike(make: readonly (() => Strategy)[]): Promise<void> {
+    const here = await together(runtime, make);
+    if (here === undefined) return;
+    const there = (await together(other, make)) as Learner;
     const [expected, losses] = [await learn(here, 0, 6), await learn(there, 0, 6)];
     for (const [i, loss] of losses.entries())
       expect(Math.abs(loss - (expected[i] as number))).toBeLessThan(1e-3 * Math.max(1, Math.abs(expected[i] as number)));
@@ -28,5 +33,8 @@ describe.skipIf(gpu === undefined)("on WebGPU", () => {
     for (const [i, p] of a.probabilities.entries()) expect(Math.abs(p - (b.probabilities[i] as number))).toBeLessThan(1e-3);
     await here.close();
     await there.close();
-  });
+  }
+
+  it.each(named)("%s learns as on Wasm", (_, make) => learnsAlike([make]));
+  it.each(pairs.filter((_, i) => everything || i % SHARE === 0))("%s beside %s learns as on Wasm", (_a, _b, make) => learnsAlike(make));
 });
