@@ -24,7 +24,7 @@ import { chromium, firefox, lavapipe, swiftshader } from "./browsers.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const stageTimeout = 15 * 60_000;
+const stageTimeout = 20 * 60_000;
 const logs = "build/logs";
 const node = process.execPath;
 const tools = "tests/runtimes/node_modules";

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-it.each(pairs)("%s beside %s learns, is saved, opened and continued bit for bit", async (_a, _b, make) => {
+it.each(pairs(4))("%s beside %s learns, is saved, opened and continued bit for bit", async (_a, _b, make) => {
   const store = stores.memory();
   const whole = await together(runtime, make);
   if (whole === undefined) return;
