@@ -119,13 +119,7 @@ export function adamw(
   if (weightDecay == 0) {
     for (; w < end4; w += 16) {
       const d = f32x4.mul(v128.load(g), f32x4.splat(gradScale));
-      const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
-      const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
-      v128.store(m, first);
-      v128.store(v, second);
-      const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
-      const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
-      v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
+      adapt(w, m, v, d, decay, rate, beta1, oneMinusBeta1, beta2, oneMinusBeta2, rootCorrection, eps);
       g += 16;
       m += 16;
       v += 16;
@@ -133,20 +127,15 @@ export function adamw(
   } else {
     for (; w < end4; w += 16) {
       const d = gradient(w, g, weightDecay, gradScale);
-      const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
-      const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
-      v128.store(m, first);
-      v128.store(v, second);
-      const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
-      const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
-      v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
+      adapt(w, m, v, d, decay, rate, beta1, oneMinusBeta1, beta2, oneMinusBeta2, rootCorrection, eps);
       g += 16;
       m += 16;
       v += 16;
     }
   }
   for (; w < end; w += 4) {
-    const d = load<f32>(g) * gradScale + weightDecay * load<f32>(w);
+    let d = load<f32>(g) * gradScale;
+    if (weightDecay != 0) d += weightDecay * load<f32>(w);
     const first = settleOne(beta1 * load<f32>(m) + oneMinusBeta1 * d);
     const second = settleOne(beta2 * load<f32>(v) + oneMinusBeta2 * (d * d));
     store<f32>(m, first);
@@ -157,4 +146,28 @@ export function adamw(
     m += 4;
     v += 4;
   }
+}
+
+/** Moves four elements by their gradient d; inlined where it is called. */
+function adapt(
+  w: usize,
+  m: usize,
+  v: usize,
+  d: v128,
+  decay: f32,
+  rate: f32,
+  beta1: f32,
+  oneMinusBeta1: f32,
+  beta2: f32,
+  oneMinusBeta2: f32,
+  rootCorrection: f32,
+  eps: f32,
+): void {
+  const first = settle(f32x4.add(f32x4.mul(f32x4.splat(beta1), v128.load(m)), f32x4.mul(f32x4.splat(oneMinusBeta1), d)));
+  const second = settle(f32x4.add(f32x4.mul(f32x4.splat(beta2), v128.load(v)), f32x4.mul(f32x4.splat(oneMinusBeta2), f32x4.mul(d, d))));
+  v128.store(m, first);
+  v128.store(v, second);
+  const root = f32x4.add(f32x4.mul(f32x4.sqrt(second), f32x4.splat(rootCorrection)), f32x4.splat(eps));
+  const move = f32x4.div(f32x4.mul(f32x4.splat(rate), first), root);
+  v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(decay)), move));
 }
